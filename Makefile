@@ -1,0 +1,67 @@
+# Every target works on a bare machine with Python 3.11 or newer, git, make and a C compiler.
+# What else they need goes into .venv and into the user's cache.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two workers: the embedded cluster and the stores want the rest of a small machine.
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+export PYTHONPATH := local
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-stop test verify generate lock cluster clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: setup ## From YAML to an opened model on an embedded cluster; leaves it running
+	@$(BIN)/python -m sealyard_local.demo up
+
+demo-stop: ## Stop what the demo started, and delete its folder
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sealyard_local.demo down; fi
+
+test: setup ## All tests: units, real servers, the embedded cluster, the main job end to end
+	$(BIN)/pytest -n $(WORKERS) --ignore=tests/e2e $(PYTEST_ARGS)
+	$(if $(PYTEST_ARGS),,$(BIN)/pytest tests/e2e) # one after the other: they share one installation
+
+verify: $(VENV)/.ready ## Style, types, import rules, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m sealyard.api.generate --check
+
+generate: $(VENV)/.ready ## Write what is generated: crds/, docs/reference.md, ultralytics' arguments
+	$(BIN)/python -m sealyard.api.generate
+	$(BIN)/python images/trainer/generate_known_arguments.py
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.ready ## Resolve requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --generate-hashes --universal \
+	  --python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade \
+	  --output-file requirements.lock
+
+clean: demo-stop ## Remove the environment and everything that was built here
+	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+
+# The environment and the embedded Kubernetes are built side by side: one waits for the network,
+# the other for the processor.
+.PHONY: setup
+setup:
+	@$(MAKE) --no-print-directory --quiet -j2 $(VENV)/.ready cluster
+
+cluster: ## Build the embedded Kubernetes into the user's cache, once
+	@PYTHONPATH=local:operator $(PYTHON) -m sealyard_local.build
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name it with PYTHON=…" >&2; exit 69; }
+	@echo "environment: installing into $(VENV) (several GB with PyTorch; a few minutes the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'uv==0.13.9'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+	@echo "environment: ready"

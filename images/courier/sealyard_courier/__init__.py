@@ -1,0 +1,1 @@
+"""The courier: the only program that holds keys and reaches the stores."""

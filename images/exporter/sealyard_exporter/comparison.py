@@ -1,0 +1,140 @@
+"""Does the export compute what the checkpoint computes?
+
+Both see the same inputs: two photographs that ultralytics ships, noise, a ramp and black. The
+difference is the largest one between any two numbers of their raw outputs, before any threshold,
+with coordinates as a fraction of the image's size and confidences as they are: so 1 would be the
+whole picture, or certainty against none.
+
+A model with a one-to-one head gives its best boxes in the order of their confidence, and where two
+are equally likely the order is chance. For these only the sorted confidences are compared.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import torch
+from ultralytics.nn.tasks import load_checkpoint
+from ultralytics.utils import ASSETS
+
+from sealyard.errors import IntegrityError
+
+MOST_DIFFERENCE = 1e-3
+"""A faithful fp32 export is a hundred times closer."""
+SEED = 20
+PHOTOGRAPHS = ("bus.jpg", "zidane.jpg")
+
+Pixels = npt.NDArray[np.float32]
+logger = logging.getLogger(__name__)
+
+
+def compare(checkpoint: Path, exported: Path, *, image_size: int, dynamic: bool) -> float:
+    """The largest difference between a checkpoint and its ONNX export.
+
+    Args:
+        checkpoint: The .pt file.
+        exported: The .onnx file.
+        image_size: The side of the square pictures that the export takes.
+        dynamic: Whether to try another size and a batch of two as well.
+
+    Raises:
+        IntegrityError: they differ too much, or the export does not run.
+    """
+    model = load_checkpoint(str(checkpoint), device="cpu", inplace=False, fuse=False)[0]
+    model = model.float().eval()
+    end_to_end = bool(getattr(model, "end2end", False))
+    session = _session(exported)
+    largest = max(
+        _difference(_run_torch(model, pixels), _run_onnx(session, pixels), end_to_end)
+        for pixels in _inputs(image_size, dynamic=dynamic)
+    )
+    logger.info("largest difference to the checkpoint: %.2e", largest)
+    if not largest <= MOST_DIFFERENCE:
+        raise IntegrityError(
+            f"the export differs from the checkpoint by {largest:.2e}; at most "
+            f"{MOST_DIFFERENCE:.0e} is right for fp32"
+        )
+    return largest
+
+
+def _inputs(size: int, *, dynamic: bool) -> list[Pixels]:
+    """Batches of pictures (batch, channel, row, column) with values from 0 to 1."""
+    random = np.random.default_rng(SEED)
+    ramp = np.linspace(0, 1, size, dtype=np.float32)
+    batches = [
+        *(_photograph(name, size) for name in PHOTOGRAPHS),
+        random.random((1, 3, size, size), dtype=np.float32),
+        np.broadcast_to(ramp, (1, 3, size, size)).copy(),
+        np.zeros((1, 3, size, size), np.float32),
+    ]
+    if dynamic:
+        other = size + 32
+        batches.append(np.concatenate([_photograph(name, other) for name in PHOTOGRAPHS]))
+    return batches
+
+
+def _photograph(name: str, size: int) -> Pixels:
+    picture = cv2.imread(str(ASSETS / name))
+    if picture is None:
+        raise RuntimeError(f"ultralytics' {name} is missing")
+    resized = cv2.resize(picture, (size, size))[..., ::-1]
+    return np.ascontiguousarray(resized.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(
+        255
+    )
+
+
+def _session(exported: Path) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            str(exported), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        raise _does_not_run(error) from error
+
+
+def _does_not_run(error: Exception) -> IntegrityError:
+    return IntegrityError(f"the export does not run: {str(error)[:300]}")
+
+
+def _run_torch(model: Any, pixels: Pixels) -> Pixels:
+    with torch.inference_mode():
+        output = model(torch.from_numpy(pixels))
+    raw = output[0] if isinstance(output, tuple | list) else output
+    return _relative(raw.numpy(), pixels)
+
+
+def _run_onnx(session: Any, pixels: Pixels) -> Pixels:
+    name = session.get_inputs()[0].name
+    try:
+        raw = session.run(None, {name: pixels})[0]
+    except Exception as error:
+        raise _does_not_run(error) from error
+    return _relative(raw, pixels)
+
+
+def _relative(raw: Any, pixels: Pixels) -> Pixels:
+    """Coordinates as a fraction of the image's size; the four come first in both layouts."""
+    output: Pixels = np.array(raw, dtype=np.float32)
+    if output.shape[-1] == 6:  # one-to-one heads: (batch, box, left top right bottom score class)
+        output[..., :4] /= pixels.shape[-1]
+    else:  # (batch, x y width height scores…, anchor)
+        output[:, :4] /= pixels.shape[-1]
+    return output
+
+
+def _difference(expected: Pixels, found: Pixels, end_to_end: bool) -> float:
+    if expected.shape != found.shape:
+        raise IntegrityError(f"the export's output is {found.shape} and not {expected.shape}")
+    if end_to_end:
+        expected = np.sort(expected[..., 4], axis=-1)
+        found = np.sort(found[..., 4], axis=-1)
+    difference = float(np.abs(expected - found).max())
+    return difference if np.isfinite(difference) else float("inf")

@@ -1,0 +1,240 @@
+"""Who may log in: `users.json`, its argon2id hashes, and what each role may do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+from argon2 import PasswordHasher, Type, extract_parameters
+from argon2.exceptions import InvalidHashError, VerificationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from sealyard.errors import InvalidError
+
+PASSWORD_MIN = 12
+# OWASP's floor for argon2id: 19 MiB, two passes, one lane; about 40 ms on a core.
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+# A hash costs what its own parameters say: a file must not be able to stop the server.
+_MAX_MEMORY_KIB = 256 * 1024
+_MAX_PASSES = 16
+_USERS_MAX = 1000
+
+
+class Role(StrEnum):
+    """What an account is for. The roles of contracts.md section 6 that work so far."""
+
+    PUBLISHER = "Publisher"
+    VERIFIER = "Verifier"
+
+
+class Action(StrEnum):
+    """What a request does; also the `event` in the audit log."""
+
+    PUT_SMALL = "put-small"
+    GET_SMALL = "get-small"
+    PUT_MANIFEST = "put-manifest"
+    GET_MANIFEST = "get-manifest"
+    LIST = "list-releases"
+
+
+ALLOWED: Mapping[Role, frozenset[Action]] = {
+    Role.PUBLISHER: frozenset(
+        {Action.PUT_SMALL, Action.PUT_MANIFEST, Action.GET_MANIFEST, Action.LIST}
+    ),
+    Role.VERIFIER: frozenset({Action.GET_SMALL, Action.GET_MANIFEST, Action.LIST}),
+}
+
+
+def normal_email(email: str) -> str:
+    """The form under which an account is looked up."""
+    return email.strip().lower()
+
+
+def _acceptable_email(email: str) -> str:
+    normal = normal_email(email)
+    local, at, domain = normal.partition("@")
+    if not (local and at and domain) or any(c.isspace() or not c.isprintable() for c in normal):
+        raise ValueError("must be an email address")
+    return normal
+
+
+def _acceptable_hash(phc: str) -> str:
+    try:
+        parameters = extract_parameters(phc)
+    except InvalidHashError:
+        raise ValueError("must be an argon2id PHC string, as hash-password prints it") from None
+    if parameters.type is not Type.ID:
+        raise ValueError("must be argon2id")
+    if parameters.memory_cost > _MAX_MEMORY_KIB or parameters.time_cost > _MAX_PASSES:
+        raise ValueError(f"must cost at most m={_MAX_MEMORY_KIB} (KiB) and t={_MAX_PASSES}")
+    return phc
+
+
+ModelPattern = Annotated[
+    str, Field(pattern=r"^(\*|[a-z0-9][-a-z0-9]{0,61}\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)$")
+]
+"""A model's name, a prefix of names followed by `*`, or `*` for all."""
+
+
+class User(BaseModel):
+    """One entry of `users.json`."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    email: Annotated[str, Field(max_length=254), AfterValidator(_acceptable_email)]
+    role: Role
+    models: Annotated[tuple[ModelPattern, ...], Field(min_length=1, max_length=64)]
+    password_hash: Annotated[
+        str, Field(max_length=512, repr=False), AfterValidator(_acceptable_hash)
+    ]
+
+    @property
+    def generation(self) -> str:
+        """Changes whenever anything of the entry does, and with it every token ends.
+
+        The hash's salt is random, so nothing about the password can be learned from it.
+        """
+        digest = hashlib.sha256(self.model_dump_json(by_alias=True).encode())
+        return digest.hexdigest()[:16]
+
+    def may(self, action: Action, model: str | None = None) -> bool:
+        """Whether the role allows the action, and the entry's models the model if one is given."""
+        if action not in ALLOWED[self.role]:
+            return False
+        return model is None or any(_matches(pattern, model) for pattern in self.models)
+
+
+class UsersFile(BaseModel):
+    """`users.json`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    users: Annotated[tuple[User, ...], Field(min_length=1, max_length=_USERS_MAX)]
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """All accounts, by their normal email.
+
+    Attributes:
+        users: the accounts.
+        decoy: a hash that no password has, as costly as the costliest of the accounts', so that
+            an unknown email takes as long as a wrong password.
+    """
+
+    users: Mapping[str, User]
+    decoy: str
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Accounts:
+        """Read `users.json`.
+
+        Raises:
+            InvalidError: naming the field that is wrong, never its value.
+        """
+        try:
+            parsed = UsersFile.model_validate_json(raw)
+        except ValidationError as error:
+            raise InvalidError(f"users.json: {first_fault(error)}") from None
+        users = {user.email: user for user in parsed.users}
+        if len(users) != len(parsed.users):
+            raise InvalidError("users.json: users: each email must stand there once")
+        costliest = max(
+            (extract_parameters(user.password_hash) for user in parsed.users),
+            key=lambda p: p.memory_cost * p.time_cost,
+        )
+        decoy = PasswordHasher.from_parameters(costliest).hash(hashlib.sha256(raw).digest())
+        return cls(users, decoy)
+
+    def verify(self, email: str, password: str) -> User | None:
+        """The account, if the password is right. Costs about the same whether it exists or not.
+
+        Blocks for the time of one argon2 hash, outside of the interpreter's lock.
+        """
+        user = self.users.get(normal_email(email))
+        phc = user.password_hash if user is not None else self.decoy
+        try:
+            _HASHER.verify(phc, password)
+        except (VerificationError, InvalidHashError):
+            return None
+        return user
+
+
+def hash_password(password: str) -> str:
+    """The argon2id PHC string of a password.
+
+    Raises:
+        InvalidError: it is shorter than 12 characters, or longer than a login may carry.
+    """
+    if not PASSWORD_MIN <= len(password) <= 1024:
+        raise InvalidError(f"password: must have {PASSWORD_MIN} to 1024 characters")
+    return _HASHER.hash(password)
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to be, with its password in clear: for whoever writes a `users.json`."""
+
+    email: str
+    role: str
+    models: Sequence[str]
+    password: str = field(repr=False)
+
+    def hashed(self) -> User:
+        """The entry for `users.json`.
+
+        Raises:
+            InvalidError: naming the field that is wrong, never the password.
+        """
+        try:
+            return User(
+                email=self.email,
+                role=Role(self.role),
+                models=tuple(self.models),
+                password_hash=hash_password(self.password),
+            )
+        except ValidationError as error:
+            raise InvalidError(f"user {self.email!r}: {first_fault(error)}") from None
+        except ValueError:
+            roles = ", ".join(Role)
+            raise InvalidError(
+                f"user {self.email!r}: role: {self.role!r} must be one of {roles}"
+            ) from None
+
+
+def users_document(users: Iterable[User | NewUser]) -> str:
+    """The text of a `users.json`.
+
+    Raises:
+        InvalidError: an account of `NewUser` is not as it must be.
+    """
+    entries = tuple(user.hashed() if isinstance(user, NewUser) else user for user in users)
+    document = UsersFile(users=entries).model_dump(mode="json", by_alias=True)
+    return json.dumps(document, indent=2) + "\n"
+
+
+def first_fault(error: ValidationError) -> str:
+    """One line about the first fault that pydantic found: where and why, never the value."""
+    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if fault["type"] == "json_invalid":
+        return "is not JSON"
+    where = ".".join(str(step) for step in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+def _matches(pattern: str, model: str) -> bool:
+    if pattern.endswith("*"):
+        return model.startswith(pattern[:-1])
+    return model == pattern

@@ -1,0 +1,183 @@
+"""Running the application: TLS, bounded connections, reloading, a stop that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sealyard.api.release_api import ErrorBody, Reason
+from sealyard.errors import UnavailableError
+from sealyard_release_api.app import Api, create_app
+from sealyard_release_api.config import Settings
+from sealyard_release_api.log import SERVER, audit
+from sealyard_release_api.mounted import Mounted
+from sealyard_release_api.store import Store
+
+_UNWANTED_BYTES = 1 << 20
+"""How much is read of a body that is no longer wanted, so that its sender gets the answer."""
+_FAREWELL_SECONDS = 2
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        MissingError: a file of the Secret is missing, or the data folder cannot be used.
+        InvalidError: a file is wrong.
+        UnavailableError: the address is taken.
+    """
+    mounted = Mounted(settings.secrets_dir, issuer=settings.issuer)
+    store = Store.open(settings.data_dir)
+    try:
+        api = Api(settings, mounted, store)
+        try:
+            with _listen(settings) as listener:
+                asyncio.run(_serve(settings, mounted, api, listener))
+        finally:
+            api.close()
+    finally:
+        store.close()
+
+
+async def _serve(settings: Settings, mounted: Mounted, api: Api, listener: socket.socket) -> None:
+    server = _Server(
+        uvicorn.Config(
+            create_app(api, max_requests=settings.max_requests),
+            http=_BoundedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=settings.peer_seconds,
+            timeout_graceful_shutdown=settings.grace_seconds,
+            ssl_context_factory=lambda _config, _default: mounted.tls,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    reloading = asyncio.create_task(_reload(mounted, settings.reload_seconds))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        reloading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reloading
+    SERVER.info("stopped")
+
+
+async def _reload(mounted: Mounted, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        if await asyncio.to_thread(mounted.refresh):
+            audit({"event": "secret-reloaded", "users": len(mounted.credentials.accounts.users)})
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that is told to stop: its own handlers raise the signal again at the end."""
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            host, port = listener.getsockname()[:2]
+            fields = {"message": "listening", "host": host, "port": port}
+            SERVER.info("listening", extra={"fields": fields})
+
+
+class _BoundedProtocol(H11Protocol):
+    """HTTP/1.1 whose peers cannot keep a connection by sending nothing, or never ending."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _unwanted = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._unwanted = self._unwanted + len(data) if self.conn.our_state is h11.DONE else 0
+        if self._unwanted > _UNWANTED_BYTES:
+            self.transport.abort()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._close_soon()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._close_soon()
+
+    def send_400_response(self, msg: str) -> None:
+        body = ErrorBody(error=Reason.INVALID_REQUEST, message=msg).model_dump_json().encode()
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()
+            return
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        events: tuple[Any, ...] = (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        )
+        for event in events:
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _close_soon(self) -> None:
+        """A closing TLS connection waits long for its peer's farewell, which may never come."""
+        if self.transport.is_closing():
+            self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
+
+    def _watch(self) -> None:
+        """Run a deadline while the next move is the peer's and nothing else counts its time."""
+        peer_owes = self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
+        if not peer_owes:
+            self._forget()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
+
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+@contextlib.contextmanager
+def _listen(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise UnavailableError(
+                f"--host, --port: cannot listen on {settings.host} port {settings.port}: "
+                f"{error.strerror}"
+            ) from None
+        yield listener

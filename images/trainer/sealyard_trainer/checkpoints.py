@@ -1,0 +1,130 @@
+"""Checkpoints that survive the end of their writer at any instruction.
+
+Each epoch has files of its own, and a record beside them is written last. So a record vouches for
+files that are whole, and the one before it stays until the next is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sealyard.api.model import Model, Sha256
+from sealyard.jobs.workspace import copy_atomic, hash_file, remove_temporaries, write_atomic
+
+KEPT = 2
+"""The newest, and the one to fall back to should the disk have lost the newest."""
+
+logger = logging.getLogger(__name__)
+
+
+class StoredFile(Model):
+    """A file of a checkpoint, and what it must hold."""
+
+    name: str
+    sha256: Sha256
+    size_bytes: int
+
+
+class Record(Model):
+    """What is known of a checkpoint; the last of its files to be written."""
+
+    epoch: int
+    """Counted from 1: how many epochs are in it."""
+    last: StoredFile
+    best: StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint whose files were found whole."""
+
+    epoch: int
+    last: Path
+    """What training goes on from: weights, optimizer, scheduler, best fitness so far."""
+    best: Path
+    """The best model up to it."""
+
+
+class Checkpoints:
+    """The checkpoints in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+        remove_temporaries(folder)
+
+    def save(self, *, epoch: int, last: Path, best: Path, best_changed: bool) -> None:
+        """Keep copies of both files as the newest checkpoint, and let go of old ones.
+
+        Args:
+            epoch: How many epochs are in it.
+            last: The file to resume from; it may be half overwritten by the next epoch later.
+            best: The best model so far.
+            best_changed: False where `best` is the same as in the checkpoint before.
+        """
+        records = self._records()
+        if best_changed or not records:
+            stored_best = self._store(best, f"best-{epoch:06}.pt")
+        else:
+            stored_best = records[0].best
+        stored_last = self._store(last, f"epoch-{epoch:06}.pt")
+        record = Record(epoch=epoch, last=stored_last, best=stored_best)
+        write_atomic(self._record_path(epoch), record.model_dump_json(by_alias=True).encode())
+        self._prune([record, *records][:KEPT])
+
+    def newest(self) -> Checkpoint | None:
+        """The newest checkpoint that is whole, or None."""
+        for record in self._records():
+            broken = [file.name for file in (record.last, record.best) if not self._whole(file)]
+            if not broken:
+                last, best = self._folder / record.last.name, self._folder / record.best.name
+                return Checkpoint(record.epoch, last, best)
+            logger.warning(
+                "checkpoint of epoch %d: %s is not what was written; the one before is used",
+                record.epoch,
+                " and ".join(broken),
+            )
+        return None
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        # Records first: without them the rest means nothing.
+        for pattern in ("*.json", "*"):
+            for path in self._folder.glob(pattern):
+                path.unlink()
+
+    def _store(self, source: Path, name: str) -> StoredFile:
+        digest = copy_atomic(source, self._folder / name)
+        return StoredFile(name=name, sha256=digest.sha256, size_bytes=digest.size_bytes)
+
+    def _whole(self, file: StoredFile) -> bool:
+        try:
+            digest = hash_file(self._folder / file.name)
+        except OSError:
+            return False
+        return (digest.sha256, digest.size_bytes) == (file.sha256, file.size_bytes)
+
+    def _record_path(self, epoch: int) -> Path:
+        return self._folder / f"epoch-{epoch:06}.json"
+
+    def _records(self) -> list[Record]:
+        """The newest first."""
+        records = []
+        for path in self._folder.glob("epoch-*.json"):
+            try:
+                records.append(Record.model_validate_json(path.read_bytes()))
+            except ValidationError:
+                logger.warning("%s cannot be read and is not used", path.name)
+        return sorted(records, key=lambda record: record.epoch, reverse=True)
+
+    def _prune(self, kept: list[Record]) -> None:
+        names = {file.name for record in kept for file in (record.last, record.best)}
+        names |= {self._record_path(record.epoch).name for record in kept}
+        for pattern in ("*.json", "*.pt"):
+            for path in self._folder.glob(pattern):
+                if path.name not in names:
+                    path.unlink()

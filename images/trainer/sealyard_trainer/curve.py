@@ -1,0 +1,56 @@
+"""results.csv: one row for each epoch of the whole run, however often it was interrupted.
+
+Ultralytics appends to its own file, whose clock restarts with each attempt and which may have rows
+of an epoch that was lost. Here each epoch stands once and the time only grows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from sealyard.jobs.workspace import write_atomic
+
+EPOCH, TIME = "epoch", "time"
+
+
+class Curve:
+    """The run's results.csv, in memory and on disk."""
+
+    def __init__(self, path: Path, *, epochs: int) -> None:
+        """Take up the file at `path` with the rows of the first `epochs` epochs."""
+        self._path = path
+        self._header: list[str] = []
+        self._rows: list[list[str]] = []
+        if path.exists() and epochs:
+            self._header, *rows = list(csv.reader(io.StringIO(path.read_text())))
+            self._rows = [row for row in rows if int(row[0]) <= epochs]
+        self._elapsed = float(self._rows[-1][1]) if self._rows else 0.0
+        self._write()
+
+    def append(self, source: Path) -> None:
+        """Take over the newest row of ultralytics' own results.csv."""
+        header, *rows = list(csv.reader(io.StringIO(source.read_text())))
+        if header[:2] != [EPOCH, TIME]:
+            raise ValueError(f"results.csv begins with {header[:2]}; epoch and time were expected")
+        epoch, seconds, *values = rows[-1]
+        self._header = header
+        self._rows = [row for row in self._rows if int(row[0]) < int(epoch)]
+        self._rows.append([epoch, f"{self._elapsed + float(seconds):.6g}", *values])
+        self._write()
+
+    def copy_to(self, path: Path) -> None:
+        """Give ultralytics the rows of former attempts, for its plots."""
+        path.write_text(self._text())
+
+    def _text(self) -> str:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self._header, *self._rows])
+        return text.getvalue()
+
+    def _write(self) -> None:
+        if self._header:
+            write_atomic(self._path, self._text().encode())
+        else:
+            self._path.unlink(missing_ok=True)

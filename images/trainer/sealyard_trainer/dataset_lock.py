@@ -1,0 +1,100 @@
+"""dataset.lock: what the first attempt saw, so that no later one learns from something else."""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sealyard.api.model import Model, Sha256
+from sealyard.errors import IntegrityError
+from sealyard.jobs.workspace import write_atomic
+from sealyard_trainer.dataset_check import Inspection
+
+LOCK_FILE = "dataset.lock"
+
+
+class DatasetLock(Model):
+    """The dataset of a run, and what it is trained with."""
+
+    owner_uid: str
+    locked_at: datetime
+    digest: Sha256
+    files_digest: Sha256
+    pictures: dict[str, int]
+    boxes: dict[str, int]
+    software: str
+
+
+class Verdict(enum.Enum):
+    """What an attempt does with what lies in the run's folder."""
+
+    FRESH = "begin; nothing that lies there may be used"
+    RESUME = "go on from what lies there"
+
+
+def compare_with_lock(
+    folder: Path,
+    inspection: Inspection,
+    *,
+    owner_uid: str,
+    software: str,
+    requested_at: datetime | None,
+) -> Verdict:
+    """Compare the dataset with the lock in `folder`, if there is one.
+
+    A run that a user asked for again after the lock was written, and one of another custom
+    resource, may begin anew with what the dataset is now. Attempts of one run may not.
+
+    Raises:
+        IntegrityError: the dataset changed between two attempts of one run.
+    """
+    lock = _read(folder)
+    if lock is None:
+        return Verdict.FRESH
+    own = lock.owner_uid == owner_uid
+    if lock.digest == inspection.digest:
+        return Verdict.RESUME if own or lock.software == software else Verdict.FRESH
+    if own and (requested_at is None or lock.locked_at >= requested_at):
+        raise IntegrityError(_describe_change(lock, inspection))
+    return Verdict.FRESH
+
+
+def write_lock(folder: Path, inspection: Inspection, *, owner_uid: str, software: str) -> None:
+    """Pin the dataset; the folder holds nothing of another one any more."""
+    lock = DatasetLock(
+        owner_uid=owner_uid,
+        locked_at=datetime.now(UTC),
+        digest=inspection.digest,
+        files_digest=inspection.files_digest,
+        pictures=inspection.pictures,
+        boxes=inspection.boxes,
+        software=software,
+    )
+    write_atomic(folder / LOCK_FILE, lock.model_dump_json(by_alias=True, indent=1).encode())
+
+
+def _read(folder: Path) -> DatasetLock | None:
+    try:
+        return DatasetLock.model_validate_json((folder / LOCK_FILE).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise IntegrityError(
+            f"{LOCK_FILE} in the run's folder cannot be read; delete the folder {folder.name} in "
+            "the workspace to begin anew"
+        ) from error
+
+
+def _describe_change(lock: DatasetLock, inspection: Inspection) -> str:
+    if lock.files_digest != inspection.files_digest:
+        before, now = sum(lock.pictures.values()), sum(inspection.pictures.values())
+        change = f"pictures were added, removed or renamed ({before} before, {now} now)"
+    else:
+        change = "pictures, labels or names have other contents"
+    return (
+        f"the dataset changed since the first attempt: {change}; put it back, or set the "
+        "annotation sealyard.io/requestedAt to train on what it is now"
+    )

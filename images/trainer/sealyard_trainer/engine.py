@@ -1,0 +1,207 @@
+"""Drives ultralytics' trainer, and does between its epochs what makes a run survive.
+
+This is the only module that is imported after `work_offline`, because importing ultralytics reads
+the environment.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils import LOGGER, SETTINGS
+
+from sealyard.api.training_run import Metrics, ModelSpec
+from sealyard.errors import InvalidError
+from sealyard.jobs.lock import WorkspaceLock
+from sealyard_trainer.architecture import write_architecture
+from sealyard_trainer.checkpoints import Checkpoint, Checkpoints
+from sealyard_trainer.curve import Curve
+from sealyard_trainer.progress import Meter
+from sealyard_trainer.progress_client import ProgressClient
+
+INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
+METRIC_KEYS = {
+    "map50": "metrics/mAP50(B)",
+    "map50_95": "metrics/mAP50-95(B)",
+    "precision": "metrics/precision(B)",
+    "recall": "metrics/recall(B)",
+}
+MOST_WORKERS = 8
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is trained, from what, and where the pieces go."""
+
+    model: ModelSpec
+    arguments: Mapping[str, Any]
+    data: Path
+    """The data.yaml of the checked view."""
+    gpus: int
+    folder: Path
+    """Ultralytics' own folder: its files are half written at times and nobody else reads them."""
+    checkpoints: Checkpoints
+    curve: Curve
+    lock: WorkspaceLock
+    meter: Meter
+    progress: ProgressClient | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came out."""
+
+    epochs: int
+    metrics: Metrics
+    best: Path
+
+
+def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
+    """Train to the end, from the beginning or from a checkpoint.
+
+    Raises:
+        InvalidError: ultralytics refuses an argument, or the architecture cannot be built.
+        Interrupted: another pod has taken over the run.
+    """
+    LOGGER.setLevel(logging.WARNING)
+    SETTINGS.update(dict.fromkeys(INTEGRATIONS, False) | {"sync": False})
+    hooks = _Hooks(training)
+    trainer = _trainer(training, checkpoint)
+    for event in ("on_train_start", "on_train_epoch_start", "on_train_batch_end", "on_model_save"):
+        trainer.add_callback(event, getattr(hooks, event))
+    trainer.add_callback("on_fit_epoch_end", hooks.on_fit_epoch_end)
+    trainer.train()
+    return Trained(trainer.epoch + 1, read_metrics(trainer.metrics), Path(trainer.best))
+
+
+def read_metrics(values: Mapping[str, Any]) -> Metrics:
+    """The figures of a validation; one that is no number is left out."""
+    numbers = {name: float(values.get(key, math.nan)) for name, key in METRIC_KEYS.items()}
+    return Metrics(
+        **{name: round(value, 6) for name, value in numbers.items() if math.isfinite(value)}
+    )
+
+
+def _trainer(training: Training, checkpoint: Checkpoint | None) -> Any:
+    overrides = {
+        **training.arguments,
+        **_device(training.gpus, training.arguments.get("amp", True)),
+        "data": str(training.data),
+        "save_dir": str(training.folder),
+        "exist_ok": True,
+    }
+    if checkpoint is None:
+        overrides["model"] = str(write_architecture(training.model, training.folder))
+    else:
+        # The weights' folder is where ultralytics looks for the best model so far.
+        weights = training.folder / "weights"
+        weights.mkdir()
+        overrides["resume"] = str(_place(checkpoint.last, weights / "last.pt"))
+        _place(checkpoint.best, weights / "best.pt")
+        training.curve.copy_to(training.folder / "results.csv")
+    try:
+        trainer = DetectionTrainer(overrides=overrides)
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise InvalidError(f"spec.hyperparameters: {' '.join(str(error).split())}") from error
+    return trainer
+
+
+def _place(source: Path, target: Path) -> Path:
+    target.write_bytes(source.read_bytes())
+    return target
+
+
+def _device(gpus: int, amp: Any) -> dict[str, Any]:
+    """Where it runs, in which precision, and with how many processes that load pictures."""
+    if gpus == 0:
+        return {"device": "cpu", "amp": False, "workers": 0}
+    if not torch.cuda.is_available():
+        raise InvalidError(
+            "spec.compute.gpus is 1 and PyTorch finds no GPU in the pod; "
+            "the node's driver, or the image, does not fit"
+        )
+    if amp == "fp16":
+        raise InvalidError(
+            "spec.hyperparameters.extra.amp is fp16, whose check fetches weights from the network; "
+            "bf16 or fp32 is wanted"
+        )
+    wanted = amp not in (False, "fp32")
+    precision = "bf16" if wanted and torch.cuda.is_bf16_supported() else False
+    workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+    return {"device": "0", "amp": precision, "workers": workers}
+
+
+class _Hooks:
+    """What happens between batches and epochs."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._batches = 0
+        self._validated = False
+
+    def on_train_start(self, trainer: Any) -> None:
+        logger.info(
+            "training %d epochs on %d pictures, %s",
+            trainer.epochs - trainer.start_epoch,
+            len(trainer.train_loader.dataset),
+            trainer.device,
+        )
+        self._report_now()
+
+    def on_train_epoch_start(self, _trainer: Any) -> None:
+        self._batches = 0
+        self._validated = False
+
+    def on_train_batch_end(self, trainer: Any) -> None:
+        self._batches += 1
+        part = self._batches / len(trainer.train_loader)
+        report = self._training.meter.batch(part, time.monotonic())
+        if self._training.progress:
+            self._training.progress.report(report)
+
+    def on_model_save(self, trainer: Any) -> None:
+        """Keep the epoch. The last one needs no checkpoint: its model is what comes out."""
+        self._training.lock.check()
+        self._training.curve.append(Path(trainer.csv))
+        if not trainer.stop:
+            self._training.checkpoints.save(
+                epoch=trainer.epoch + 1,
+                last=Path(trainer.last),
+                best=Path(trainer.best),
+                best_changed=bool(trainer.best_fitness == trainer.fitness),
+            )
+
+    def on_fit_epoch_end(self, trainer: Any) -> None:
+        if self._validated:
+            return  # ultralytics calls it once more, after it has validated the best model
+        self._validated = True
+        metrics = read_metrics(trainer.metrics)
+        report = self._training.meter.epoch(metrics, time.monotonic())
+        logger.info(
+            "epoch %d of %d: mAP50 %.3f, mAP50-95 %.3f, precision %.3f, recall %.3f",
+            trainer.epoch + 1,
+            trainer.epochs,
+            *(value or 0.0 for value in _figures(metrics)),
+        )
+        if self._training.progress:
+            self._training.progress.report(report, urgent=True)
+
+    def _report_now(self) -> None:
+        if self._training.progress:
+            report = self._training.meter.report(time.monotonic())
+            self._training.progress.report(report, urgent=True)
+
+
+def _figures(metrics: Metrics) -> tuple[float | None, ...]:
+    return metrics.map50, metrics.map50_95, metrics.precision, metrics.recall

@@ -1,0 +1,178 @@
+"""One attempt at a training, from the task to the answer."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sealyard.api.answers import Answer, TrainResult
+from sealyard.api.tasks import TrainTask
+from sealyard.api.training_run import DatasetStatus
+from sealyard.errors import InvalidError, MissingError
+from sealyard.jobs.done import parse_requested_at, remove_done, write_done
+from sealyard.jobs.lock import WorkspaceLock, pod_uid
+from sealyard.jobs.mounts import Mounts
+from sealyard.jobs.offline import work_offline
+from sealyard.jobs.workspace import below
+from sealyard_trainer.curve import Curve
+from sealyard_trainer.dataset import Dataset, read_dataset
+from sealyard_trainer.dataset_check import Inspection, inspect
+from sealyard_trainer.dataset_lock import Verdict, compare_with_lock, write_lock
+from sealyard_trainer.dataset_view import make_view
+from sealyard_trainer.hyperparameters import to_arguments
+from sealyard_trainer.progress import Meter
+from sealyard_trainer.progress_client import start_progress
+from sealyard_trainer.run_folder import RunFolder
+
+MOST_GPUS = 1
+PACKAGES = ("sealyard", "torch", "ultralytics-opencv-headless")
+
+logger = logging.getLogger(__name__)
+
+
+def run(task: TrainTask, mounts: Mounts) -> Answer:
+    """Train, or give the answer of an earlier attempt that finished.
+
+    Raises:
+        SealyardError: see the exit codes of its classes.
+        Interrupted: another pod has taken over.
+    """
+    arguments = to_arguments(task.hyperparameters)
+    if task.gpus > MOST_GPUS:
+        raise InvalidError(
+            f"spec.compute.gpus is {task.gpus}; this release trains on {MOST_GPUS} at most"
+        )
+    requested_at = parse_requested_at(task.requested_at)
+    folder = RunFolder(below(mounts.workspace, task.run_path), task.run_path)
+    folder.open(mounts.workspace)
+
+    done = folder.finished(requested_at)
+    if done is not None and done.owner_uid == task.owner.uid:
+        logger.info("this run is done already; its answer is given again")
+        return done.answer
+
+    dataset, inspection = _inspect(task, mounts)
+    inputs = {"dataset": inspection.digest, "software": software()}
+    if done is not None and done.serves(owner_uid=task.owner.uid, inputs=inputs):
+        logger.info("an earlier run had the same inputs; its result is adopted")
+        return done.answer
+
+    lock = WorkspaceLock(folder.path, pod_uid())
+    lock.take()
+    verdict = compare_with_lock(
+        folder.path,
+        inspection,
+        owner_uid=task.owner.uid,
+        software=inputs["software"],
+        requested_at=requested_at,
+    )
+    remove_done(folder.path)
+    if verdict is Verdict.FRESH:
+        folder.void()
+    write_lock(folder.path, inspection, owner_uid=task.owner.uid, software=inputs["software"])
+    with tempfile.TemporaryDirectory(prefix="dataset-", dir=mounts.scratch) as view:
+        data = make_view(dataset, Path(view))
+        result = _train(task, mounts, _Place(folder, lock, data), arguments, inspection)
+    answer = Answer(message=_summary(result), result=result.to_wire())
+    write_done(folder.path, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
+    folder.tidy()
+    return answer
+
+
+def software() -> str:
+    """What the image trains with; another run's result is adopted only if it is the same."""
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The run's folder, the right to write to it, and the view of what is learnt from."""
+
+    folder: RunFolder
+    lock: WorkspaceLock
+    data: Path
+
+
+def _inspect(task: TrainTask, mounts: Mounts) -> tuple[Dataset, Inspection]:
+    root = below(mounts.dataset, task.dataset_path)
+    if not root.is_dir():
+        raise MissingError(
+            f"dataset: there is no folder {task.dataset_path or '/'} in the dataset's volume yet"
+        )
+    started = time.monotonic()
+    dataset = read_dataset(root)
+    inspection = inspect(dataset)
+    logger.info(
+        "dataset: %s pictures, %s boxes, %d classes; digest %s (%.1f s)",
+        _counts(inspection.pictures),
+        _counts(inspection.boxes),
+        len(dataset.names),
+        inspection.digest,
+        time.monotonic() - started,
+    )
+    return dataset, inspection
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return " + ".join(f"{count} {split}" for split, count in sorted(counts.items()))
+
+
+def _train(
+    task: TrainTask,
+    mounts: Mounts,
+    place: _Place,
+    arguments: Mapping[str, Any],
+    inspection: Inspection,
+) -> TrainResult:
+    work_offline(mounts.scratch)
+    from sealyard_trainer import engine  # noqa: PLC0415 - ultralytics reads the environment
+
+    checkpoints = place.folder.checkpoints()
+    checkpoint = checkpoints.newest()
+    done_epochs = checkpoint.epoch if checkpoint else 0
+    if checkpoint:
+        logger.info("resuming after epoch %d", done_epochs)
+    epochs = task.hyperparameters.epochs
+    progress = start_progress(task.progress, mounts.progress_token)
+    meter = Meter(task.owner, epochs=epochs, done=done_epochs, now=time.monotonic())
+    training = engine.Training(
+        model=task.model,
+        arguments=arguments,
+        data=place.data,
+        gpus=task.gpus,
+        folder=place.folder.make_work(place.lock.holder),
+        checkpoints=checkpoints,
+        curve=Curve(place.folder.curve, epochs=done_epochs),
+        lock=place.lock,
+        meter=meter,
+        progress=progress,
+    )
+    try:
+        trained = engine.train(training, checkpoint)
+        place.lock.check()
+        if progress:
+            progress.report(meter.finished(trained.metrics), urgent=True)
+    finally:
+        if progress:
+            progress.close()
+    return TrainResult(
+        epochs=trained.epochs,
+        resumed_from_epoch=done_epochs or None,
+        metrics=trained.metrics,
+        dataset=DatasetStatus(digest=inspection.digest, images=sum(inspection.pictures.values())),
+        artifacts=place.folder.keep_results(trained.best, training.folder),
+    )
+
+
+def _summary(result: TrainResult) -> str:
+    figures = result.metrics
+    return (
+        f"trained {result.epochs} epochs on {result.dataset.images} pictures: "
+        f"mAP50 {figures.map50 or 0:.3f}, mAP50-95 {figures.map50_95 or 0:.3f}"
+    )

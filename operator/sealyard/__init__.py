@@ -1,0 +1,1 @@
+"""Sealyard: trains detection models, seals them, and lets only authorised hardware open them."""

@@ -1,0 +1,104 @@
+"""What a Job answers: one JSON document in the termination message of its container `main`.
+
+Kubernetes keeps 4,096 bytes of it, so an answer holds digests, counts and the first failures.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from sealyard.api.model import Model, Name, RelativePath, Sha256
+from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
+
+MAX_ANSWER_BYTES = 4096
+MAX_MESSAGE_LENGTH = 900
+
+
+class TrainResult(Model):
+    """What a finished training hands on."""
+
+    epochs: Annotated[int, Field(ge=1)]
+    resumed_from_epoch: Annotated[int, Field(ge=0)] | None = None
+    metrics: Metrics
+    dataset: DatasetStatus
+    artifacts: Annotated[list[Artifact], Field(min_length=1, max_length=8)]
+
+
+class ExportResult(Model):
+    """What a finished export hands on."""
+
+    variant: Name
+    path: RelativePath
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=1)]
+    max_difference: float
+
+
+class PublishedVariant(Model):
+    """Where the two parts of a variant are."""
+
+    name: Name
+    small_bytes: Annotated[int, Field(ge=0)]
+    big_bytes: Annotated[int, Field(ge=0)]
+    object_id: Sha256 = Field(description="The last part of the key `{prefix}/objects/{id}`.")
+
+
+class PublishResult(Model):
+    """What a finished publication hands on."""
+
+    manifest_sha256: Sha256
+    variants: Annotated[list[PublishedVariant], Field(min_length=1, max_length=16)]
+
+
+class VerifyResult(Model):
+    """What was proven to open."""
+
+    manifest_sha256: Sha256
+    variants: Annotated[list[Name], Field(min_length=1, max_length=16)]
+
+
+class TidyResult(Model):
+    """What was deleted."""
+
+    files: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class Answer(Model):
+    """The envelope: one line for people, a result for the operator, or neither result nor doubt."""
+
+    message: Annotated[str, StringConstraints(max_length=1024)]
+    result: dict[str, Any] | None = None
+
+    def encode(self) -> bytes:
+        """The bytes of the termination message; the message gives way if there is too much.
+
+        Raises:
+            ValueError: the result alone does not fit.
+        """
+        message = self.message[:MAX_MESSAGE_LENGTH]
+        document: dict[str, Any] = {"message": message}
+        if self.result is not None:
+            document["result"] = self.result
+        encoded = _dump(document)
+        while len(encoded) >= MAX_ANSWER_BYTES and document["message"]:
+            document["message"] = document["message"][: len(document["message"]) // 2]
+            encoded = _dump(document)
+        if len(encoded) >= MAX_ANSWER_BYTES:
+            raise ValueError(f"the answer has {len(encoded)} bytes; fewer than 4096 fit")
+        return encoded
+
+
+def _dump(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def parse_answer(text: str) -> Answer | None:
+    """The answer in a termination message, or None where there is none that can be read."""
+    try:
+        return Answer.model_validate_json(text)
+    except ValidationError:
+        return None

@@ -1,0 +1,111 @@
+"""Conditions as kstatus reads them, and every reason that Sealyard writes, in one place.
+
+kstatus (the convention that `kubectl wait`, ArgoCD and Flux follow): `Ready` says whether the
+object is what its spec asks for, `Reconciling` that work is under way, `Stalled` that nothing more
+will happen without somebody's help.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from sealyard.api.model import Model, Timestamp
+
+
+class ConditionType(StrEnum):
+    """The three conditions that every kind carries."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+class Reason(StrEnum):
+    """One CamelCase word per state. A message beside it says what to do next."""
+
+    # Under way
+    PENDING = "Pending"
+    TRAINING = "Training"
+    WAITING_FOR_TRAINING = "WaitingForTraining"
+    EXPORTING = "Exporting"
+    PUBLISHING = "Publishing"
+    VERIFYING = "Verifying"
+    POD_NOT_STARTED = "PodNotStarted"
+    RETRYING = "Retrying"
+
+    # Waiting for something that somebody has to create; recovers by itself
+    CLAIM_MISSING = "ClaimMissing"
+    TRAINING_RUN_MISSING = "TrainingRunMissing"
+    TARGET_MISSING = "TargetMissing"
+    INPUT_MISSING = "InputMissing"
+    REMOTE_UNAVAILABLE = "RemoteUnavailable"
+    CREDENTIALS_REFUSED = "CredentialsRefused"
+
+    # Done
+    SUCCEEDED = "Succeeded"
+    RELEASED = "Released"
+    CONFIGURED = "Configured"
+
+    # Nothing stalls for it, but somebody should know
+    TIDY_FAILED = "TidyFailed"
+
+    # Stalled
+    INVALID_SPEC = "InvalidSpec"
+    INVALID_INPUT = "InvalidInput"
+    INTEGRITY_FAILED = "IntegrityFailed"
+    BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
+    OUT_OF_MEMORY = "OutOfMemory"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    NO_PROGRESS = "NoProgress"
+    TRAINING_FAILED = "TrainingFailed"
+    SOURCE_REPLACED = "SourceReplaced"
+    VERSION_TAKEN = "VersionTaken"
+    NAME_TAKEN = "NameTaken"
+
+
+MEANINGS = {
+    Reason.PENDING: "Accepted; its first Job is about to run.",
+    Reason.TRAINING: "A pod trains.",
+    Reason.WAITING_FOR_TRAINING: "The TrainingRun has not succeeded yet.",
+    Reason.EXPORTING: "Variants are exported and compared with the checkpoint.",
+    Reason.PUBLISHING: "The artifacts are sealed, split and uploaded.",
+    Reason.VERIFYING: "The verifier's login fetches both parts and opens them.",
+    Reason.POD_NOT_STARTED: "A pod cannot be scheduled, or its image cannot be pulled.",
+    Reason.RETRYING: "An attempt failed, was interrupted or lost; the next one is due.",
+    Reason.CLAIM_MISSING: "A PersistentVolumeClaim does not exist. Create it.",
+    Reason.TRAINING_RUN_MISSING: "The TrainingRun does not exist. Create it.",
+    Reason.TARGET_MISSING: "The ReleaseTarget does not exist. Create it.",
+    Reason.INPUT_MISSING: "A Job found a Secret, a key or a file missing. Create it.",
+    Reason.REMOTE_UNAVAILABLE: "A store does not answer as it should; tried again.",
+    Reason.CREDENTIALS_REFUSED: "A store refused the login. Mend the Secret.",
+    Reason.SUCCEEDED: "Trained. Final.",
+    Reason.RELEASED: "Published, and proven to open. Final.",
+    Reason.CONFIGURED: "Addresses and Secrets are named.",
+    Reason.TIDY_FAILED: "Plaintext exports were not deleted (an event; the release stands).",
+    Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
+    Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",
+    Reason.INTEGRITY_FAILED: "A digest, tag or artifact was not what was promised (65).",
+    Reason.BACKOFF_LIMIT_EXCEEDED: "Too many attempts failed.",
+    Reason.OUT_OF_MEMORY: "Too many attempts failed, the last for lack of memory.",
+    Reason.DEADLINE_EXCEEDED: "Not done within activeDeadlineSeconds.",
+    Reason.NO_PROGRESS: "Five attempts in a row ended without a new epoch.",
+    Reason.TRAINING_FAILED: "The TrainingRun failed; goes on if that is opened again.",
+    Reason.SOURCE_REPLACED: "The TrainingRun was replaced by another of its name.",
+    Reason.VERSION_TAKEN: "An older ModelRelease has this model, version and target.",
+    Reason.NAME_TAKEN: "Somebody else's Job has the name that the next one needs.",
+}
+"""One line per reason, for the reference."""
+
+
+class Condition(Model):
+    """metav1.Condition."""
+
+    type: Annotated[str, StringConstraints(max_length=64)]
+    status: Literal["True", "False", "Unknown"]
+    reason: Annotated[str, StringConstraints(max_length=64)]
+    message: Annotated[str, StringConstraints(max_length=2048)]
+    last_transition_time: Timestamp
+    observed_generation: Annotated[int, Field(ge=0)] | None = None

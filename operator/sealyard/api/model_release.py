@@ -1,0 +1,198 @@
+"""ModelRelease: release this run as version V, in these variants, to this target."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from sealyard.api.attempts import Attempts
+from sealyard.api.conditions import Condition
+from sealyard.api.digests import spec_hash
+from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message
+from sealyard.api.model import (
+    LocalObjectReference,
+    Model,
+    Name,
+    SemVer,
+    Sha256,
+    Timestamp,
+)
+from sealyard.api.training_run import ClaimSource, Metrics
+
+ModelReleasePhase = Literal[
+    "Pending", "WaitingForTraining", "Exporting", "Publishing", "Verifying", "Released", "Failed"
+]
+SealingFormatName = Literal["sealed-v2", "aes-256-cbc-v1"]
+
+
+class ReleaseSource(Model):
+    """What is released."""
+
+    training_run_ref: LocalObjectReference
+
+
+class VariantSpec(Model):
+    """One file of the release. No defaults here: in lists they drift under server-side apply."""
+
+    name: Name
+    format: Literal["onnx"] = Field(description="What kind of file it is.")
+    precision: Literal["fp32"] = Field(description="Of its weights.")
+    image_size: Annotated[int, Field(ge=32, le=8192, multiple_of=32)] | None = Field(
+        default=None, description="The size in pixels that the model takes; the run's by default."
+    )
+    dynamic: bool | None = Field(
+        default=None,
+        description="Whether batch and image size may vary at run time; false by default.",
+    )
+    opset: Annotated[int, Field(ge=12, le=24)] | None = Field(
+        default=None, description="The ONNX operator set; 18 by default."
+    )
+
+
+class SealingSpec(Model):
+    """How the artifact is encrypted and split."""
+
+    format: SealingFormatName = Field(
+        default="sealed-v2",
+        description="docs/format.md says what each is; `aes-256-cbc-v1` is for devices that "
+        "know no other.",
+    )
+
+
+class ModelReleaseSpec(Model):
+    """What the user wants released. All of it decides the result, so none of it may change."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                immutable("model"),
+                immutable("version"),
+                immutable("source"),
+                immutable("variants"),
+                immutable("sealing"),
+                immutable("targetRef"),
+            ]
+        }
+    )
+
+    model: Name
+    version: SemVer
+    source: ReleaseSource
+    variants: Annotated[list[VariantSpec], Field(min_length=1, max_length=16)] = Field(
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    )
+    sealing: SealingSpec = Field(default_factory=SealingSpec)
+    target_ref: LocalObjectReference
+
+    def build_input_hash(self) -> str:
+        """The hash over the spec, which is immutable as a whole."""
+        return spec_hash(self.to_wire())
+
+
+class PartStatus(Model):
+    """One of the two parts of a sealed artifact."""
+
+    size_bytes: Annotated[int, Field(ge=0)]
+    key: Annotated[str, StringConstraints(max_length=512)] | None = Field(
+        default=None, description="The object key on the CDN (big parts only)."
+    )
+
+
+class VariantStatus(Model):
+    """What became of one variant."""
+
+    name: Name
+    phase: Literal["Pending", "Exporting", "Exported", "Published", "Verified", "Failed"]
+    sha256: Sha256 | None = Field(default=None, description="Of the plaintext that was exported.")
+    size_bytes: Annotated[int, Field(ge=0)] | None = None
+    path: Annotated[str, StringConstraints(max_length=512)] | None = Field(
+        default=None, description="Of the plaintext export, below the workspace's root."
+    )
+    image_size: int | None = Field(default=None, description="In pixels, as exported.")
+    max_difference: float | None = Field(
+        default=None, description="The largest difference to the checkpoint's outputs."
+    )
+    small: PartStatus | None = None
+    big: PartStatus | None = None
+
+
+class Lineage(Model):
+    """Where the released model comes from."""
+
+    training_run: str
+    training_run_uid: str
+    dataset_digest: Sha256
+    image: str | None = None
+    metrics: Metrics | None = None
+
+
+class PinnedTarget(Model):
+    """Where the parts were put, whatever the target says by now."""
+
+    name: str
+    api_url: str
+    cdn_endpoint: str
+    bucket: str
+    prefix: str
+
+
+class ModelReleaseStatus(Model):
+    """What is, as far as the operator has seen."""
+
+    observed_generation: int | None = None
+    conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
+        default_factory=list,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    phase: ModelReleasePhase | None = None
+    variants: Annotated[list[VariantStatus], Field(max_length=16)] | None = Field(
+        default=None,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    export_sha256: Sha256 | None = None
+    manifest_sha256: Sha256 | None = None
+    released_at: Timestamp | None = None
+    verified_at: Timestamp | None = None
+    trust: Literal["unsigned"] | None = Field(
+        default=None,
+        description="What vouches for the manifest: unsigned means the release API's TLS alone.",
+    )
+    lineage: Lineage | None = None
+    workspace: ClaimSource | None = Field(
+        default=None, description="Where the exports lie until the release is out."
+    )
+    target: PinnedTarget | None = None
+    tasks: Annotated[list[Attempts], Field(max_length=20)] | None = Field(
+        default=None,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    summary: dict[str, Annotated[str, StringConstraints(max_length=128)]] | None = None
+
+
+class ModelRelease(CustomResource):
+    """Exports, seals, publishes and verifies one version of a model, once."""
+
+    KIND: ClassVar[str] = "ModelRelease"
+    PLURAL: ClassVar[str] = "modelreleases"
+    SHORT_NAMES: ClassVar[tuple[str, ...]] = ("mrel",)
+    COLUMNS: ClassVar[tuple[PrinterColumn, ...]] = (
+        PrinterColumn("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+        PrinterColumn("Version", ".spec.version"),
+        PrinterColumn("Phase", ".status.phase"),
+        PrinterColumn("Variants", ".status.summary.variants"),
+        PrinterColumn("Size", ".status.summary.size"),
+        PrinterColumn("Trust", ".status.trust"),
+        PrinterColumn("Verified", ".status.verifiedAt", type="date"),
+        PrinterColumn("Target", ".spec.targetRef.name", wide=True),
+        PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
+        ready_message(),
+    )
+
+    spec: ModelReleaseSpec
+    status: ModelReleaseStatus = Field(default_factory=ModelReleaseStatus)
+
+    @property
+    def workspace_folder(self) -> str:
+        """The name of the release's own folder in the workspace of its run."""
+        return f"{self.metadata.name}-{self.spec.build_input_hash()}"

@@ -1,0 +1,20 @@
+"""Where a Job finds what the operator mounted for it."""
+
+from __future__ import annotations
+
+TASK_VARIABLE = "SEALYARD_TASK"
+"""The environment variable that holds the task: one JSON document, never a secret."""
+POD_UID_VARIABLE = "SEALYARD_POD_UID"
+"""The pod's uid (downward API, `metadata.uid`): who holds the LOCK of a workspace folder."""
+
+WORKSPACE_DIRECTORY = "/workspace"
+DATASET_DIRECTORY = "/dataset"
+SCRATCH_DIRECTORY = "/tmp"  # noqa: S108 - an emptyDir of the pod's own, the root is read-only
+CA_DIRECTORY = "/run/sealyard/ca"
+"""A CA bundle is at `CA_DIRECTORY/<api|cdn>/ca.crt`; without one the system's roots serve."""
+
+CA_KEY = "ca.crt"
+PROGRESS_TOKEN_FILE = "/run/sealyard/progress/token"  # noqa: S105 - a path, not a token
+PROGRESS_AUDIENCE = "sealyard"
+TERMINATION_MESSAGE_FILE = "/dev/termination-log"
+CONTAINER_NAME = "main"

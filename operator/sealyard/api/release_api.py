@@ -1,0 +1,131 @@
+"""What the release API and its clients say to each other (contracts.md section 6).
+
+Only what both sides need: paths, bounds, bodies and the reasons of errors. The bytes that are kept
+(small parts and manifests) belong to `sealyard.sealing`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from sealyard.api.model import Model, Name, SemVer, Sha256, Timestamp
+
+SMALL_MIN_BYTES = 320
+SMALL_MAX_BYTES = 3072
+SMALL_CONTENT_TYPE = "application/octet-stream"
+MANIFEST_MAX_BYTES = 256 * 1024
+MANIFEST_CONTENT_TYPE = "application/json"
+LOGIN_MAX_BYTES = 4096
+PAGE_MAX = 500
+"""The most releases that one page of `GET /releases` holds."""
+
+LOGIN_PATH = "/login"
+RELEASES_PATH = "/releases"
+
+
+def manifest_path(model: str, version: str) -> str:
+    """The path of a release's manifest."""
+    return f"{RELEASES_PATH}/{model}/{version}/manifest"
+
+
+def small_path(model: str, version: str, variant: str) -> str:
+    """The path of a variant's small part."""
+    return f"{RELEASES_PATH}/{model}/{version}/variants/{variant}/small"
+
+
+def etag(sha256: str) -> str:
+    """The strong entity tag of bytes with this digest, quotes included."""
+    return f'"{sha256}"'
+
+
+class Reason(StrEnum):
+    """Why a request was refused: `error` in the body. The status code is the one in the comment."""
+
+    INVALID_REQUEST = "InvalidRequest"  # 400: the body or a parameter breaks a rule
+    INVALID_NAME = "InvalidName"  # 400: model, version or variant in the path
+    INVALID_SMALL_PART = "InvalidSmallPart"  # 400
+    INVALID_MANIFEST = "InvalidManifest"  # 400
+    LOGIN_REFUSED = "LoginRefused"  # 401: email or password, it does not say which
+    TOKEN_REFUSED = "TokenRefused"  # 401: log in again  # noqa: S105 - a reason, not a token
+    FORBIDDEN = "Forbidden"  # 403: the role or its models do not allow it
+    NOT_FOUND = "NotFound"  # 404
+    METHOD_NOT_ALLOWED = "MethodNotAllowed"  # 405
+    TOO_SLOW = "TooSlow"  # 408: the body did not arrive in time
+    SMALL_PART_FIXED = "SmallPartFixed"  # 409: the manifest exists, and so what it promises stands
+    SMALL_PART_MISSING = "SmallPartMissing"  # 409: the manifest names one that is not there
+    SMALL_PART_DIFFERS = "SmallPartDiffers"  # 409: the manifest promises other bytes
+    MANIFEST_EXISTS = "ManifestExists"  # 409: with other bytes
+    PRECONDITION_FAILED = "PreconditionFailed"  # 412: If-Match names other bytes
+    TOO_LARGE = "TooLarge"  # 413
+    WRONG_CONTENT_TYPE = "WrongContentType"  # 415
+    TOO_MANY_REQUESTS = "TooManyRequests"  # 429, with Retry-After in seconds
+    INTERNAL = "Internal"  # 500
+    UNAVAILABLE = "Unavailable"  # 503, with Retry-After in seconds
+
+
+class WireModel(Model):
+    """A body on the wire. What breaks a rule is never repeated in the error: it may be a secret."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+
+class LoginRequest(WireModel):
+    """`POST /login`."""
+
+    email: Annotated[str, StringConstraints(min_length=3, max_length=254)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=1024), Field(repr=False)]
+
+
+class LoginResponse(WireModel):
+    """A bearer token, good until `expires_at` unless the account changes first."""
+
+    token: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", max_length=4096
+        ),
+        Field(repr=False),
+    ]
+    expires_at: Timestamp
+
+
+class ErrorBody(WireModel):
+    """The body of every refusal. `error` may be a reason that this version does not know yet."""
+
+    error: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,64}$")]
+    message: Annotated[str, StringConstraints(max_length=2048)]
+
+
+class Stored(WireModel):
+    """The answer to a PUT: what lies there now."""
+
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class ReleaseEntry(WireModel):
+    """A release whose manifest is there."""
+
+    model: Name
+    version: SemVer
+    manifest_sha256: Sha256
+
+
+class ReleasePage(WireModel):
+    """`GET /releases`, in the order of model and version as text.
+
+    `next` is the `after` of the next page; it is not set on the last one.
+    """
+
+    releases: Annotated[list[ReleaseEntry], Field(max_length=PAGE_MAX)]
+    next: Annotated[str, StringConstraints(max_length=200)] | None = None

@@ -1,0 +1,99 @@
+"""ReleaseTarget: where releases go, and which Secrets open the doors."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from sealyard.api.conditions import Condition
+from sealyard.api.kind import CustomResource, PrinterColumn, ready_message
+from sealyard.api.model import HttpsUrl, LocalObjectReference, Model, says
+
+
+class ApiSpec(Model):
+    """The release API, which keeps the small parts and the manifests."""
+
+    url: HttpsUrl
+    publisher_secret_ref: LocalObjectReference
+    verifier_secret_ref: LocalObjectReference
+    ca_bundle_ref: LocalObjectReference | None = Field(
+        default=None, description="A ConfigMap with ca.crt; the system's roots where none is named."
+    )
+
+
+class CdnSpec(Model):
+    """The S3-compatible store, which keeps the big parts."""
+
+    endpoint: HttpsUrl
+    region: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z0-9-]+$", max_length=63),
+        says("must be the name of a region: us-east-1"),
+    ] = "us-east-1"
+    bucket: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", max_length=63),
+        says("must be the name of a bucket: 3 to 63 lower-case letters, digits, dashes and dots"),
+    ]
+    prefix: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_/-]*[A-Za-z0-9_]$", max_length=128),
+        says(
+            "must be a path of letters, digits, dashes and underscores, without slashes around it"
+        ),
+    ] = "sealyard"
+    write_secret_ref: LocalObjectReference
+    read_secret_ref: LocalObjectReference
+    ca_bundle_ref: LocalObjectReference | None = Field(
+        default=None, description="A ConfigMap with ca.crt; the system's roots where none is named."
+    )
+
+
+class SplitSpec(Model):
+    """How much of a sealed artifact the small part may hold: the lesser of the two limits."""
+
+    max_bytes: Annotated[int, Field(ge=320, le=3072)] = Field(
+        default=3072, description="Of the sealed artifact."
+    )
+    max_percent: Annotated[int, Field(ge=8, le=20)] = Field(
+        default=20, description="Of the sealed artifact."
+    )
+
+
+class ReleaseTargetSpec(Model):
+    """Two stores that do not trust each other, and how a sealed artifact is split over them."""
+
+    api: ApiSpec
+    cdn: CdnSpec
+    split: SplitSpec = Field(default_factory=SplitSpec)
+    keyring_secret_ref: LocalObjectReference
+
+
+class ReleaseTargetStatus(Model):
+    """What is, as far as the operator has seen."""
+
+    observed_generation: int | None = None
+    conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
+        default_factory=list,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+
+
+class ReleaseTarget(CustomResource):
+    """Where the releases of a namespace go."""
+
+    KIND: ClassVar[str] = "ReleaseTarget"
+    PLURAL: ClassVar[str] = "releasetargets"
+    SHORT_NAMES: ClassVar[tuple[str, ...]] = ("rtgt",)
+    COLUMNS: ClassVar[tuple[PrinterColumn, ...]] = (
+        PrinterColumn("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+        PrinterColumn("API", ".spec.api.url"),
+        PrinterColumn("Bucket", ".spec.cdn.bucket"),
+        PrinterColumn("CDN", ".spec.cdn.endpoint", wide=True),
+        PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
+        ready_message(),
+    )
+
+    spec: ReleaseTargetSpec
+    status: ReleaseTargetStatus = Field(default_factory=ReleaseTargetStatus)

@@ -1,0 +1,58 @@
+"""The one table of what Sealyard reads from Secrets: purpose, keys, and which Job mounts them.
+
+Each purpose has key names of its own and a Job mounts only the keys of its purposes, so that a
+Secret named in the wrong place gives away nothing (contracts.md section 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SECRETS_DIRECTORY = "/run/sealyard/secrets"
+"""Each purpose is mounted at `SECRETS_DIRECTORY/<purpose>/<key>`."""
+
+
+class Purpose(StrEnum):
+    """Why a Secret is mounted; also the folder its keys lie in."""
+
+    API_PUBLISHER = "api-publisher"
+    API_VERIFIER = "api-verifier"
+    CDN_WRITE = "cdn-write"
+    CDN_READ = "cdn-read"
+    KEYRING = "keyring"
+
+
+class Role(StrEnum):
+    """The Jobs, by what they do."""
+
+    TRAIN = "train"
+    EXPORT = "export"
+    PUBLISH = "publish"
+    VERIFY = "verify"
+    TIDY = "tidy"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """The keys of one purpose and the Jobs that may mount them."""
+
+    keys: tuple[str, ...]
+    roles: frozenset[Role]
+
+
+SECRET_USES: dict[Purpose, SecretUse] = {
+    Purpose.API_PUBLISHER: SecretUse(
+        ("api-publisher-email", "api-publisher-password"), frozenset({Role.PUBLISH})
+    ),
+    Purpose.API_VERIFIER: SecretUse(
+        ("api-verifier-email", "api-verifier-password"), frozenset({Role.VERIFY})
+    ),
+    Purpose.CDN_WRITE: SecretUse(
+        ("cdn-write-access-key-id", "cdn-write-secret-access-key"), frozenset({Role.PUBLISH})
+    ),
+    Purpose.CDN_READ: SecretUse(
+        ("cdn-read-access-key-id", "cdn-read-secret-access-key"), frozenset({Role.VERIFY})
+    ),
+    Purpose.KEYRING: SecretUse(("keyring.json",), frozenset({Role.PUBLISH, Role.VERIFY})),
+}

@@ -1,0 +1,164 @@
+"""The task of each Job: one JSON document in the environment variable `mounts.TASK_VARIABLE`.
+
+A task holds names, digests and addresses, never a secret: those are mounted files (`secrets.py`).
+Paths are relative to the mount they belong to.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from sealyard.api.model import HttpsUrl, Model, Name, RelativePath, SemVer, Sha256
+from sealyard.api.model_release import SealingFormatName, VariantSpec
+from sealyard.api.release_target import SplitSpec
+from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec
+
+TASK_VERSION = 1
+"""Raised when the meaning of a task changes; programs understand this one and the one before."""
+
+
+class Owner(Model):
+    """The custom resource that a Job works for."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class ProgressEndpoint(Model):
+    """Where the trainer reports how far it is."""
+
+    url: HttpsUrl
+    ca: str = Field(
+        description="The PEM bundle that the endpoint's certificate must verify against."
+    )
+
+
+class Task(Model):
+    """What all tasks carry."""
+
+    task_version: int = TASK_VERSION
+    owner: Owner
+    attempt: Annotated[int, Field(ge=1)]
+
+
+class TrainTask(Task):
+    """Train, checkpoint each epoch, resume where a former attempt left off."""
+
+    kind: Literal["train"] = "train"
+    model: ModelSpec
+    hyperparameters: Hyperparameters
+    dataset_path: RelativePath | None = Field(
+        default=None, description="Below /dataset; its root where none is given."
+    )
+    run_path: RelativePath = Field(description="The run's folder below /workspace.")
+    gpus: Annotated[int, Field(ge=0)] = 0
+    requested_at: str | None = Field(
+        default=None, description="A DONE.json older than this is void (RFC 3339)."
+    )
+    progress: ProgressEndpoint | None = None
+
+
+class ExportTask(Task):
+    """Export one variant of a trained model and compare it with the checkpoint."""
+
+    kind: Literal["export"] = "export"
+    variant: VariantSpec
+    checkpoint_path: RelativePath = Field(description="best.pt below /workspace.")
+    checkpoint_sha256: Sha256
+    image_size: Annotated[int, Field(ge=32)]
+    run_path: RelativePath = Field(description="The training run's folder, for its dataset.lock.")
+    release_path: RelativePath = Field(description="The release's folder below /workspace.")
+    model: Name
+    version: SemVer
+
+
+class RemoteApi(Model):
+    """The release API, as a Job reaches it."""
+
+    url: HttpsUrl
+    secret_name: str = Field(description="Named in messages only; its keys are mounted.")
+    ca_bundle_name: str | None = None
+
+
+class RemoteCdn(Model):
+    """The CDN, as a Job reaches it."""
+
+    endpoint: HttpsUrl
+    region: str
+    bucket: str
+    prefix: str
+    secret_name: str = Field(description="Named in messages only; its keys are mounted.")
+    ca_bundle_name: str | None = None
+
+
+class ExportedVariant(Model):
+    """A plaintext that lies in the workspace, ready to be sealed."""
+
+    spec: VariantSpec
+    image_size: int
+    path: RelativePath = Field(description="Below /workspace.")
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class SourceRecord(Model):
+    """Where the model comes from; goes into the manifest as it stands."""
+
+    training_run: str
+    training_run_uid: str
+    dataset_digest: Sha256
+    image: str | None = None
+    metrics: Metrics | None = None
+
+
+class PublishTask(Task):
+    """Seal, split and upload every variant; the manifest goes last."""
+
+    kind: Literal["publish"] = "publish"
+    model: Name
+    version: SemVer
+    sealing_format: SealingFormatName
+    split: SplitSpec
+    variants: Annotated[list[ExportedVariant], Field(min_length=1, max_length=16)]
+    source: SourceRecord
+    release_path: RelativePath
+    api: RemoteApi
+    cdn: RemoteCdn
+    keyring_secret_name: str
+
+
+class VerifyTask(Task):
+    """Fetch both parts with the other credentials, open them, compare, keep nothing."""
+
+    kind: Literal["verify"] = "verify"
+    model: Name
+    version: SemVer
+    manifest_sha256: Sha256
+    variants: Annotated[list[ExportedVariant], Field(min_length=1, max_length=16)]
+    api: RemoteApi
+    cdn: RemoteCdn
+    keyring_secret_name: str
+
+
+class TidyTask(Task):
+    """Delete the plaintext exports of a release that is out, or that will never be."""
+
+    kind: Literal["tidy"] = "tidy"
+    release_path: RelativePath
+
+
+def to_environment(task: Task) -> str:
+    """The task as the value of an environment variable.
+
+    Kubernetes expands `$(NAME)` in such values, so every dollar is escaped as JSON allows.
+    """
+    return task.model_dump_json(by_alias=True, exclude_none=True).replace("$", "\\u0024")
+
+
+def read_kind(document: dict[str, Any]) -> str:
+    """The kind that a task document says it is, or an empty string."""
+    kind = document.get("kind")
+    return kind if isinstance(kind, str) else ""

@@ -1,0 +1,246 @@
+"""TrainingRun: train this architecture on this dataset with these hyperparameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from sealyard.api.attempts import Attempts
+from sealyard.api.conditions import Condition
+from sealyard.api.digests import build_input_hash
+from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message
+from sealyard.api.model import (
+    Model,
+    ObjectName,
+    Quantity,
+    RelativePath,
+    Sha256,
+    Timestamp,
+    says,
+)
+
+TrainingRunPhase = Literal["Pending", "Running", "Succeeded", "Failed"]
+
+
+class ModelScale(Model):
+    """Multipliers on the architecture's own size; 0.25 of `yolo11n` is a quarter of its width."""
+
+    depth: Annotated[float, Field(gt=0, le=2)] | None = Field(
+        default=None, description="How often its blocks repeat."
+    )
+    width: Annotated[float, Field(gt=0, le=2)] | None = Field(
+        default=None, description="How many channels it has."
+    )
+
+
+class ModelSpec(Model):
+    """What is trained."""
+
+    architecture: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*\.yaml$", max_length=64),
+        says("must be the file name of an architecture: yolo11n.yaml, say"),
+    ] = Field(
+        description="A detection architecture that ships with ultralytics: yolo11n.yaml, say."
+    )
+    scale: ModelScale | None = None
+
+
+class ClaimSource(Model):
+    """A folder in a PersistentVolumeClaim of the same namespace."""
+
+    claim_name: ObjectName
+    path: RelativePath | None = Field(
+        default=None, description="The folder in the volume; its root where none is given."
+    )
+
+
+class DatasetSpec(Model):
+    """Where the pictures and labels lie: a YOLO dataset, a folder with a data.yaml."""
+
+    persistent_volume_claim: ClaimSource
+
+
+class Hyperparameters(Model):
+    """The usual knobs; everything else that ultralytics knows goes into `extra`."""
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=100, description="How often it sees every picture."
+    )
+    image_size: Annotated[int, Field(ge=32, le=8192, multiple_of=32)] = Field(
+        default=640, description="The side in pixels that pictures are brought to."
+    )
+    batch: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        default=16, description="How many pictures a step takes."
+    )
+    seed: Annotated[int, Field(ge=0, le=2_147_483_647)] = Field(
+        default=0, description="What chance starts from."
+    )
+    patience: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=100,
+        description="Epochs without a better result after which it stops early; 0 means never.",
+    )
+    optimizer: Literal["auto", "SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSProp"] = Field(
+        default="auto", description="`auto` lets ultralytics choose optimizer and learning rate."
+    )
+    extra: Annotated[dict[str, Any], Field(max_length=64)] | None = Field(
+        default=None,
+        description="Further ultralytics training arguments by name; unknown ones are refused.",
+    )
+
+
+class ComputeSpec(Model):
+    """What the training pod asks of its node."""
+
+    gpus: Annotated[int, Field(ge=0, le=1)] = Field(default=0, description="0 trains on the CPU.")
+    cpu: Quantity = Field(default="2", description="Requested; more is used where it is idle.")
+    memory: Quantity = Field(
+        default="4Gi", description="Requested, and the limit; shared memory counts."
+    )
+    shared_memory: Quantity = Field(default="1Gi", description="The size of /dev/shm.")
+
+
+class WorkspaceSpec(Model):
+    """Where checkpoints, curves and the trained model are kept."""
+
+    persistent_volume_claim: ClaimSource
+
+
+class TrainingRunSpec(Model):
+    """What the user wants trained."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                immutable("model"),
+                immutable("dataset"),
+                immutable("hyperparameters"),
+                immutable("workspace"),
+            ]
+        }
+    )
+
+    model: ModelSpec
+    dataset: DatasetSpec
+    hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
+    compute: ComputeSpec = Field(default_factory=ComputeSpec)
+    workspace: WorkspaceSpec
+    backoff_limit: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=3,
+        description="How many attempts may fail and be followed by another. What waits for "
+        "somebody else (a missing Secret, a remote that is down) does not count.",
+    )
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = Field(
+        default=None, description="From the first attempt to the end of the last, waiting included."
+    )
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = Field(
+        default=None, description="How long a finished Job stays; the TrainingRun always stays."
+    )
+
+    def build_input_hash(self) -> str:
+        """The hash over what decides the result, and so over the workspace folder."""
+        return build_input_hash(self.model, self.dataset, self.hyperparameters)
+
+
+class Metrics(Model):
+    """Validation figures of one checkpoint, each between 0 and 1."""
+
+    map50: float | None = None
+    map50_95: float | None = Field(default=None, alias="map50_95")
+    precision: float | None = None
+    recall: float | None = None
+
+
+class Progress(Model):
+    """How far the training is. Written by the progress endpoint until the run ends."""
+
+    epoch: Annotated[int, Field(ge=0)]
+    epochs: Annotated[int, Field(ge=1)]
+    percent: Annotated[int, Field(ge=0, le=100)]
+    eta_seconds: Annotated[int, Field(ge=0)] | None = None
+    metrics: Metrics | None = None
+    updated_at: Timestamp
+
+
+class Artifact(Model):
+    """A file that the run left in its workspace."""
+
+    name: Annotated[str, StringConstraints(max_length=128)]
+    path: RelativePath = Field(description="Below the workspace's root.")
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class DatasetStatus(Model):
+    """What the run was trained on, as counted and hashed before its first epoch."""
+
+    digest: Sha256
+    images: Annotated[int, Field(ge=0)]
+
+
+class JobRef(Model):
+    """The Job of the newest attempt."""
+
+    name: ObjectName
+    uid: Annotated[str, StringConstraints(max_length=64)]
+
+
+class TrainingRunStatus(Model):
+    """What is, as far as the operator has seen."""
+
+    observed_generation: int | None = None
+    conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
+        default_factory=list,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    phase: TrainingRunPhase | None = None
+    progress: Progress | None = None
+    attempts: int | None = None
+    resumed_from_epoch: int | None = None
+    start_time: Timestamp | None = None
+    completion_time: Timestamp | None = None
+    artifacts: Annotated[list[Artifact], Field(max_length=16)] | None = None
+    dataset: DatasetStatus | None = None
+    image: Annotated[str, StringConstraints(max_length=512)] | None = None
+    job_ref: JobRef | None = None
+    tasks: Annotated[list[Attempts], Field(max_length=4)] | None = Field(
+        default=None,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    summary: dict[str, Annotated[str, StringConstraints(max_length=128)]] | None = None
+
+
+class TrainingRun(CustomResource):
+    """Trains one detection model, in as many attempts as it takes."""
+
+    KIND: ClassVar[str] = "TrainingRun"
+    PLURAL: ClassVar[str] = "trainingruns"
+    SHORT_NAMES: ClassVar[tuple[str, ...]] = ("tr",)
+    COLUMNS: ClassVar[tuple[PrinterColumn, ...]] = (
+        PrinterColumn("Phase", ".status.phase"),
+        PrinterColumn("Progress", ".status.summary.progress"),
+        PrinterColumn("ETA", ".status.summary.eta"),
+        PrinterColumn("mAP50-95", ".status.summary.map50_95"),
+        PrinterColumn("Epoch", ".status.summary.epoch", wide=True),
+        PrinterColumn("Attempts", ".status.attempts", type="integer", wide=True),
+        PrinterColumn("GPUs", ".spec.compute.gpus", type="integer", wide=True),
+        PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
+        ready_message(),
+    )
+
+    spec: TrainingRunSpec
+    status: TrainingRunStatus = Field(default_factory=TrainingRunStatus)
+
+    @property
+    def workspace_path(self) -> str:
+        """The run's own folder below its workspace's root."""
+        return workspace_path(
+            self.spec.workspace.persistent_volume_claim,
+            f"{self.metadata.name}-{self.spec.build_input_hash()}",
+        )
+
+
+def workspace_path(claim: ClaimSource, folder: str) -> str:
+    """`folder` below the path that a claim source names, relative to the volume's root."""
+    return f"{claim.path}/{folder}" if claim.path else folder

@@ -1,0 +1,1 @@
+"""The `sealyard` command, for people and devices. The Jobs have programs of their own."""

@@ -1,0 +1,173 @@
+"""Carries out a plan: children first, then one status patch, then events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from sealyard.api.conditions import Reason
+from sealyard.controller.caches import Caches
+from sealyard.controller.events import EventPoster
+from sealyard.controller.kubernetes_api import ApiError, Document, KubernetesApi
+from sealyard.controller.records import ObjectRecord, controller_of
+from sealyard.controller.resources import CUSTOM_RESOURCES, JOBS, Key
+from sealyard.controller.status import Status, difference
+from sealyard.core.plan import Event, JobKey, Plan
+
+FOREIGN_SECONDS = 60.0
+"""How long a name counts as taken before it is tried again."""
+
+CONFLICT = 409
+NOT_FOUND = 404
+REFUSED = frozenset({403, 422})
+
+logger = logging.getLogger(__name__)
+
+
+class ConflictError(Exception):
+    """The object changed since it was looked at: look again."""
+
+
+class NameTakenError(Exception):
+    """A Job that the plan wants has the name of somebody else's: decide anew, knowing that."""
+
+
+class Foreign:
+    """Names of Jobs that an object would use and somebody else owns.
+
+    Foreign Jobs may carry no label of ours and so are not watched; a name is forgotten after a
+    while, and the next attempt to create it finds out anew.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._names: dict[Key, dict[str, float]] = {}
+
+    def record(self, key: Key, name: str) -> None:
+        """The name is taken."""
+        self._names.setdefault(key, {})[name] = self._clock() + FOREIGN_SECONDS
+
+    def of(self, key: Key) -> tuple[str, ...]:
+        """The names that are taken, sorted."""
+        names = self._names.get(key)
+        if names is None:
+            return ()
+        now = self._clock()
+        for name in [name for name, until in names.items() if until <= now]:
+            del names[name]
+        if not names:
+            del self._names[key]
+        return tuple(sorted(names))
+
+    def forget(self, key: Key) -> None:
+        """The object is gone."""
+        self._names.pop(key, None)
+
+
+class Applier:
+    """Writes what plans say. Every write goes into the caches at once.
+
+    Args:
+        api: the API server.
+        caches: where the answers to the writes go.
+        foreign: where names go that are taken.
+        poster: posts the events.
+        concerns: told which custom resources a write concerns.
+    """
+
+    def __init__(
+        self,
+        api: KubernetesApi,
+        caches: Caches,
+        foreign: Foreign,
+        poster: EventPoster,
+        concerns: Callable[[set[Key]], None],
+    ) -> None:
+        self._api = api
+        self._caches = caches
+        self._foreign = foreign
+        self._poster = poster
+        self._concerns = concerns
+
+    async def children(self, record: ObjectRecord, plan: Plan) -> bool:
+        """Delete and create Jobs. True if the caches now say something else than the plan saw.
+
+        Raises:
+            NameTakenError: a Job of somebody else is in the way; the plan's status would be a lie.
+            ApiError: a Job could not be created or deleted. What the user can mend (a quota, a
+                policy) is also told as an event.
+        """
+        for job in plan.delete:
+            await self._delete(job)
+        for manifest in plan.create:
+            await self._create(record, manifest)
+        return bool(plan.delete or plan.create)
+
+    async def status(self, record: ObjectRecord, wanted: Status) -> bool:
+        """Make the status the wanted one, if it is not. True if it was patched.
+
+        Raises:
+            ConflictError: the object has changed since it was looked at; nothing was written.
+            ApiError: the API server refused.
+        """
+        document = record.parse()
+        patch = difference(document["status"], wanted)
+        if not patch:
+            return False
+        resource = CUSTOM_RESOURCES[record.key.kind]
+        body = {
+            "metadata": {"resourceVersion": document["metadata"]["resourceVersion"]},
+            "status": patch,
+        }
+        try:
+            raw = await self._api.patch_status(
+                resource, record.key.namespace, record.key.name, body
+            )
+        except ApiError as error:
+            if error.status == CONFLICT:
+                raise ConflictError(str(error)) from error
+            if error.status == NOT_FOUND:
+                return False
+            raise
+        self._concerns(self._caches.note(resource, raw) - {record.key})
+        return True
+
+    async def events(self, record: ObjectRecord, events: tuple[Event, ...]) -> None:
+        """Post events, each once."""
+        await self._poster.post(record, events)
+
+    async def _delete(self, job: JobKey) -> None:
+        try:
+            answer = await self._api.delete_job(job.namespace, job.name, job.uid)
+        except ApiError as error:
+            # 409: another Job of the same name has taken its place.
+            if error.status not in {NOT_FOUND, CONFLICT}:
+                raise
+            answer = {}
+        if answer.get("kind") == JOBS.kind:
+            self._caches.note(JOBS, answer)
+        else:
+            self._caches.remove(JOBS, job.namespace, job.name, job.uid)
+
+    async def _create(self, record: ObjectRecord, manifest: Document) -> None:
+        namespace = manifest["metadata"]["namespace"]
+        name = manifest["metadata"]["name"]
+        try:
+            raw = await self._api.create_job(manifest)
+        except ApiError as error:
+            if error.status in REFUSED:
+                message = f"Job {name} cannot be created; it is tried again: {error}"
+                await self._poster.post(record, [Event("Warning", Reason.RETRYING, message)])
+            if error.status != CONFLICT:
+                raise
+            raw = await self._api.read_job(namespace, name)
+            owner = controller_of(raw["metadata"])
+            if owner is None or owner["uid"] != record.uid:
+                logger.warning(
+                    "the Job %s exists and belongs to somebody else",
+                    name,
+                    extra={"key": str(record.key)},
+                )
+                self._foreign.record(record.key, name)
+                raise NameTakenError(name) from error
+        self._caches.note(JOBS, raw)

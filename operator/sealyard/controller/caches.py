@@ -1,0 +1,279 @@
+"""What the operator knows of the cluster, and which custom resources each thing concerns.
+
+Watch events, listings and the operator's own writes all come in by `note` and `remove`. A write of
+ours is noted at once, so an older event that is still on its way must not undo it: of one uid the
+highest resourceVersion wins (they are comparable integers: KEP-5504), and a uid that was removed
+never comes back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from sealyard.controller.records import (
+    CLAIM_LINK,
+    VERSION_LINK,
+    ClaimRecord,
+    JobRecord,
+    Link,
+    ObjectRecord,
+    PodRecord,
+    claim_record,
+    job_record,
+    object_record,
+    pod_record,
+)
+from sealyard.controller.resources import CLAIMS, CUSTOM_RESOURCES, JOBS, PODS, Key, Resource
+
+Name = tuple[str, str]
+"""Namespace and name."""
+
+REMEMBERED_REMOVALS = 10_000
+
+
+class _Record(Protocol):
+    @property
+    def uid(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+
+
+R = TypeVar("R", bound=_Record)
+
+
+class _Store(Generic[R]):
+    """The records of one resource by namespace and name."""
+
+    def __init__(self) -> None:
+        self._records: dict[Name, R] = {}
+        self._removed: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def get(self, namespace: str, name: str) -> R | None:
+        return self._records.get((namespace, name))
+
+    def items(self) -> Iterator[tuple[Name, R]]:
+        yield from list(self._records.items())
+
+    def accept(self, name: Name, record: R) -> bool:
+        """Take the record in, unless what is known is as new or newer."""
+        known = self._records.get(name)
+        if record.uid in self._removed or (known is not None and record.version <= known.version):
+            return False
+        self._records[name] = record
+        return True
+
+    def discard(self, name: Name, uid: str) -> R | None:
+        """Take the record out, if it is of this uid. The uid is not accepted again."""
+        self._removed[uid] = None
+        if len(self._removed) > REMEMBERED_REMOVALS:
+            del self._removed[next(iter(self._removed))]
+        known = self._records.get(name)
+        return self._records.pop(name) if known is not None and known.uid == uid else None
+
+
+class Caches:
+    """Everything that decisions depend on. Synchronous: used from one event loop only."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, _Store[ObjectRecord]] = {
+            kind: _Store() for kind in CUSTOM_RESOURCES
+        }
+        self._jobs: _Store[JobRecord] = _Store()
+        self._pods: _Store[PodRecord] = _Store()
+        self._claims: _Store[ClaimRecord] = _Store()
+        self._dependents: defaultdict[Link, set[Key]] = defaultdict(set)
+        self._jobs_by_owner: defaultdict[str, set[Name]] = defaultdict(set)
+        self._job_by_uid: dict[str, Name] = {}
+        self._pods_by_job: defaultdict[str, set[Name]] = defaultdict(set)
+        self._pod_by_uid: dict[str, Name] = {}
+
+    # What comes in; each answers with the custom resources that should be looked at.
+
+    def note(self, resource: Resource, raw: Mapping[str, Any]) -> set[Key]:
+        """Take in an object as it was listed, watched or answered to a write."""
+        if resource is JOBS:
+            return self._note_job(raw)
+        if resource is PODS:
+            return self._note_pod(raw)
+        if resource is CLAIMS:
+            claim = claim_record(raw)
+            name = (claim.namespace, claim.claim.name)
+            return self._claim_concerns(name) if self._claims.accept(name, claim) else set()
+        return self._note_object(object_record(resource.kind, raw))
+
+    def remove(self, resource: Resource, namespace: str, name: str, uid: str) -> set[Key]:
+        """Forget an object that is gone from the API server."""
+        identity = (namespace, name)
+        if resource is JOBS:
+            return self._remove_job(identity, uid)
+        if resource is PODS:
+            return self._remove_pod(identity, uid)
+        if resource is CLAIMS:
+            gone = self._claims.discard(identity, uid)
+            return self._claim_concerns(identity) if gone else set()
+        return self._remove_object(resource.kind, identity, uid)
+
+    def keep_only(
+        self, resource: Resource, namespace: str | None, uids: set[str], version: int
+    ) -> set[Key]:
+        """Forget what a complete listing as of `version` does not hold (all namespaces if None)."""
+        concerns: set[Key] = set()
+        for (where, name), record in self._store(resource).items():
+            listed = record.uid in uids or namespace not in {None, where}
+            if not listed and record.version <= version:
+                concerns |= self.remove(resource, where, name, record.uid)
+        return concerns
+
+    # What is known.
+
+    def object(self, key: Key) -> ObjectRecord | None:
+        """A custom resource."""
+        return self._objects[key.kind].get(key.namespace, key.name)
+
+    def keys(self) -> list[Key]:
+        """All custom resources."""
+        return [record.key for store in self._objects.values() for _, record in store.items()]
+
+    def dependents(self, link: Link) -> list[Key]:
+        """The custom resources that depend on something, in a stable order."""
+        return sorted(self._dependents.get(link, ()))
+
+    def jobs_of(self, owner_uid: str) -> list[JobRecord]:
+        """The Jobs that an object controls, the oldest first."""
+        found = [self._jobs.get(*name) for name in self._jobs_by_owner.get(owner_uid, ())]
+        return sorted(
+            (record for record in found if record is not None),
+            key=lambda record: (record.job.created_at, record.job.attempt, record.job.name),
+        )
+
+    def newest_pod(self, job_uid: str) -> PodRecord | None:
+        """The newest pod of a Job."""
+        found = [self._pods.get(*name) for name in self._pods_by_job.get(job_uid, ())]
+        return max(
+            (record for record in found if record is not None),
+            key=lambda record: (record.created_at, record.version),
+            default=None,
+        )
+
+    def pod(self, uid: str) -> PodRecord | None:
+        """A pod by its uid."""
+        name = self._pod_by_uid.get(uid)
+        return self._pods.get(*name) if name else None
+
+    def claim(self, namespace: str, name: str) -> ClaimRecord | None:
+        """A PersistentVolumeClaim."""
+        return self._claims.get(namespace, name)
+
+    def __len__(self) -> int:
+        custom = sum(len(store) for store in self._objects.values())
+        return custom + len(self._jobs) + len(self._pods) + len(self._claims)
+
+    # How it hangs together.
+
+    def _store(self, resource: Resource) -> _Store[Any]:
+        if resource.kind in self._objects:
+            return self._objects[resource.kind]
+        others: dict[str, _Store[Any]] = {
+            JOBS.kind: self._jobs,
+            PODS.kind: self._pods,
+            CLAIMS.kind: self._claims,
+        }
+        return others[resource.kind]
+
+    def _note_object(self, record: ObjectRecord) -> set[Key]:
+        store = self._objects[record.key.kind]
+        name = (record.key.namespace, record.key.name)
+        known = store.get(*name)
+        if not store.accept(name, record):
+            return set()
+        concerns = self._object_concerns(known) if known is not None else set()
+        for link in known.links if known is not None else ():
+            _unlink(self._dependents, link, record.key)
+        for link in record.links:
+            self._dependents[link].add(record.key)
+        return concerns | self._object_concerns(record)
+
+    def _note_job(self, raw: Mapping[str, Any]) -> set[Key]:
+        record = job_record(raw)
+        if record is None:
+            return set()
+        name = (record.job.namespace, record.job.name)
+        known = self._jobs.get(*name)
+        if not self._jobs.accept(name, record):
+            return set()
+        if known is not None and known.uid != record.uid:
+            _unlink(self._jobs_by_owner, known.job.owner_uid, name)
+            self._job_by_uid.pop(known.uid, None)
+        self._jobs_by_owner[record.job.owner_uid].add(name)
+        self._job_by_uid[record.uid] = name
+        return {record.owner} if known is None else {record.owner, known.owner}
+
+    def _note_pod(self, raw: Mapping[str, Any]) -> set[Key]:
+        record = pod_record(raw)
+        if record is None:
+            return set()
+        name = (record.namespace, record.pod.name)
+        known = self._pods.get(*name)
+        if not self._pods.accept(name, record):
+            return set()
+        if known is not None and known.uid != record.uid:
+            _unlink(self._pods_by_job, known.job_uid, name)
+            self._pod_by_uid.pop(known.uid, None)
+        self._pods_by_job[record.job_uid].add(name)
+        self._pod_by_uid[record.uid] = name
+        return self._pod_concerns(record)
+
+    def _remove_object(self, kind: str, name: Name, uid: str) -> set[Key]:
+        record = self._objects[kind].discard(name, uid)
+        if record is None:
+            return set()
+        concerns = self._object_concerns(record)
+        for link in record.links:
+            _unlink(self._dependents, link, record.key)
+        return concerns
+
+    def _remove_job(self, name: Name, uid: str) -> set[Key]:
+        record = self._jobs.discard(name, uid)
+        if record is None:
+            return set()
+        _unlink(self._jobs_by_owner, record.job.owner_uid, name)
+        self._job_by_uid.pop(uid, None)
+        return {record.owner}
+
+    def _remove_pod(self, name: Name, uid: str) -> set[Key]:
+        record = self._pods.discard(name, uid)
+        if record is None:
+            return set()
+        _unlink(self._pods_by_job, record.job_uid, name)
+        self._pod_by_uid.pop(uid, None)
+        return self._pod_concerns(record)
+
+    def _pod_concerns(self, pod: PodRecord) -> set[Key]:
+        name = self._job_by_uid.get(pod.job_uid)
+        job = self._jobs.get(*name) if name else None
+        return {job.owner} if job is not None else set()
+
+    def _claim_concerns(self, name: Name) -> set[Key]:
+        runs = self._dependents.get(Link(CLAIM_LINK, *name), set())
+        return runs.union(*(self._dependents.get(Link(*run), ()) for run in runs))
+
+    def _object_concerns(self, record: ObjectRecord) -> set[Key]:
+        """The object itself, what refers to it, and (for a release) its namesakes."""
+        concerns = {record.key} | self._dependents.get(Link(*record.key), set())
+        for link in record.links:
+            if link.kind == VERSION_LINK:
+                concerns |= self._dependents.get(link, set())
+        return concerns
+
+
+def _unlink(index: defaultdict[Any, set[Any]], key: Any, value: Any) -> None:
+    members = index.get(key)
+    if members is not None:
+        members.discard(value)
+        if not members:
+            del index[key]

@@ -1,0 +1,135 @@
+"""The workers: take a key, observe, reconcile, apply, and look again when the plan says so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sealyard.controller.apply import (
+    FOREIGN_SECONDS,
+    Applier,
+    ConflictError,
+    Foreign,
+    NameTakenError,
+)
+from sealyard.controller.caches import Caches
+from sealyard.controller.observe import observe
+from sealyard.controller.resources import Key
+from sealyard.controller.status import merged
+from sealyard.controller.workqueue import ShutDown, WorkQueue
+from sealyard.core.plan import Event, Plan
+from sealyard.core.settings import Settings
+
+MAX_ROUNDS = 4
+"""Decisions about one object in one pass; more than it ever needs. What is left comes next time."""
+
+Reconcile = Callable[[Any, Settings, datetime], Plan]
+
+logger = logging.getLogger(__name__)
+
+
+class ControlLoop:
+    """Works on the keys of the queue.
+
+    Args:
+        queue: the keys.
+        caches: what is known of the cluster.
+        applier: carries out plans.
+        foreign: names that are taken.
+        reconcilers: what decides, by kind.
+        settings: the operator's configuration as far as decisions depend on it.
+        clock: the time that decisions go by, aware.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: WorkQueue[Key],
+        caches: Caches,
+        applier: Applier,
+        foreign: Foreign,
+        reconcilers: Mapping[str, Reconcile],
+        settings: Settings,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._queue = queue
+        self._caches = caches
+        self._applier = applier
+        self._foreign = foreign
+        self._reconcilers = reconcilers
+        self._settings = settings
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    async def run(self, workers: int) -> None:
+        """Work until the queue is closed, on several keys at a time."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(workers):
+                group.create_task(self._work(), name=f"worker {number}")
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                key = await self._queue.get()
+            except ShutDown:
+                return
+            try:
+                await self._attempt(key)
+            finally:
+                self._queue.done(key)
+
+    async def _attempt(self, key: Key) -> None:
+        """One pass; whatever goes wrong in it is this key's trouble alone."""
+        try:
+            again = await self.reconcile(key)
+        except ConflictError:
+            self._queue.retry(key)
+        except Exception as error:
+            delay = self._queue.retry(key)
+            logger.error(  # noqa: TRY400 - one line; the trace stands at debug level
+                "%s: %s; again in %.3g s",
+                type(error).__name__,
+                error,
+                delay,
+                extra={"key": str(key)},
+            )
+            logger.debug("the trace of it", exc_info=error, extra={"key": str(key)})
+        else:
+            self._queue.forget(key)
+            if again is not None:
+                self._queue.add_after(key, again)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """One pass over one object. The seconds until it should be looked at again, if any.
+
+        Where Jobs were created or deleted, or the status became another, it decides anew with the
+        status that was just decided: one patch tells of a Job and of its uid, and what follows from
+        a new phase (tidying up after a release) needs no event from elsewhere.
+        """
+        record = self._caches.object(key)
+        if record is None or record.deleting:
+            self._foreign.forget(key)
+            return None
+        document = record.parse()
+        events: dict[Event, None] = {}
+        for _ in range(MAX_ROUNDS):
+            taken = self._foreign.of(key)
+            observed = observe(self._caches, record, document, taken)
+            plan = self._reconcilers[key.kind](observed, self._settings, self._clock())
+            try:
+                changed = await self._applier.children(record, plan)
+            except NameTakenError:
+                changed = True
+                continue
+            status = merged(document["status"], plan.status)
+            changed = changed or status != document["status"]
+            document["status"] = status
+            events.update(dict.fromkeys(plan.events))
+            if not changed:
+                break
+        await self._applier.status(record, document["status"])
+        await self._applier.events(record, tuple(events))
+        delays = [plan.requeue_after, FOREIGN_SECONDS if taken else None, 1.0 if changed else None]
+        return min((delay for delay in delays if delay is not None), default=None)

@@ -1,0 +1,93 @@
+"""Which pod is speaking? The API server knows the token's pod, the caches know the pod's run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+
+from sealyard.api.mounts import PROGRESS_AUDIENCE
+from sealyard.api.progress import ProgressReport
+from sealyard.controller.caches import Caches
+from sealyard.controller.kubernetes_api import KubernetesApi
+from sealyard.controller.resources import RUNS, Key
+
+POD_UID_EXTRA = "authentication.kubernetes.io/pod-uid"
+KNOWN_SECONDS = 60.0
+REFUSED_SECONDS = 10.0
+REMEMBERED_TOKENS = 4096
+REVIEWS_AT_ONCE = 8
+MAX_TOKEN_LENGTH = 16_384
+FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
+
+
+class TokenReviewer:
+    """Asks the API server whose token this is, and remembers the answer for a short while.
+
+    Args:
+        api: the API server.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, api: KubernetesApi, clock: Callable[[], float]) -> None:
+        self._api = api
+        self._clock = clock
+        self._known: OrderedDict[bytes, tuple[float, str | None]] = OrderedDict()
+        self._slots = asyncio.Semaphore(REVIEWS_AT_ONCE)
+
+    async def pod_uid(self, token: str) -> str | None:
+        """The uid of the pod that the token was made for; None where it is good for nothing here.
+
+        Raises:
+            ApiError: the API server could not be asked.
+        """
+        if not token or len(token) > MAX_TOKEN_LENGTH:
+            return None
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._known.get(digest)
+        if known is not None and self._clock() < known[0]:
+            return known[1]
+        async with self._slots:
+            status = await self._api.review_token(token, PROGRESS_AUDIENCE)
+        uid: str | None = None
+        if status.get("authenticated") and PROGRESS_AUDIENCE in (status.get("audiences") or ()):
+            extra = (status.get("user") or {}).get("extra") or {}
+            uid = next(iter(extra.get(POD_UID_EXTRA) or ()), None)
+        self._remember(digest, uid)
+        return uid
+
+    def _remember(self, digest: bytes, uid: str | None) -> None:
+        lifetime = KNOWN_SECONDS if uid else REFUSED_SECONDS
+        self._known[digest] = (self._clock() + lifetime, uid)
+        self._known.move_to_end(digest)
+        while len(self._known) > REMEMBERED_TOKENS:
+            self._known.popitem(last=False)
+
+
+class NotThePodError(Exception):
+    """The pod does not run the newest attempt of the run that it speaks of."""
+
+
+class FinishedError(Exception):
+    """The run is over: its last figures are the controller's to write."""
+
+
+def check_pod(caches: Caches, report: ProgressReport, pod_uid: str) -> Key:
+    """The key of the run, if this pod may speak for it.
+
+    Raises:
+        NotThePodError: it may not.
+        FinishedError: nobody may any more.
+    """
+    key = Key(RUNS.kind, report.run.namespace, report.run.name)
+    record = caches.object(key)
+    pod = caches.pod(pod_uid)
+    if record is None or record.uid != report.run.uid or pod is None:
+        raise NotThePodError
+    status = record.parse()["status"]
+    if pod.namespace != key.namespace or pod.job_uid != (status.get("jobRef") or {}).get("uid"):
+        raise NotThePodError
+    if status.get("phase") in FINISHED_PHASES:
+        raise FinishedError
+    return key

@@ -1,0 +1,273 @@
+"""What the caches keep of an object: about 1 KiB of it, taken from the raw JSON once.
+
+A custom resource keeps its spec and status as compact JSON and is parsed into its model only when
+it is looked at; ten thousand parsed models would be ten times as large.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from sys import intern
+from typing import Any, NamedTuple
+
+from sealyard.api.kind import (
+    ATTEMPT_LABEL,
+    GROUP,
+    REQUESTED_AT_ANNOTATION,
+    ROLE_LABEL,
+    VARIANT_LABEL,
+)
+from sealyard.api.mounts import CONTAINER_NAME
+from sealyard.api.secrets import Role
+from sealyard.controller.resources import RELEASES, RUNS, TARGETS, Key
+from sealyard.core.observed import ObservedClaim, ObservedJob, ObservedPod
+
+Raw = Mapping[str, Any]
+_ROLES = frozenset(role.value for role in Role)
+
+
+class Link(NamedTuple):
+    """Something that a custom resource depends on: a claim, a run, a target, or a version."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+VERSION_LINK = "Version"
+CLAIM_LINK = "Claim"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """A custom resource."""
+
+    key: Key
+    uid: str
+    version: int
+    deleting: bool
+    links: tuple[Link, ...]
+    document: bytes
+
+    def parse(self) -> dict[str, Any]:
+        """The trimmed object in wire form; each call gives a new one."""
+        document: dict[str, Any] = json.loads(self.document)
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A Job that a custom resource of ours controls."""
+
+    owner: Key
+    version: int
+    job: ObservedJob
+
+    @property
+    def uid(self) -> str:
+        """The Job's uid."""
+        return self.job.uid
+
+
+@dataclass(frozen=True, slots=True)
+class PodRecord:
+    """A pod of such a Job."""
+
+    namespace: str
+    job_uid: str
+    version: int
+    created_at: datetime
+    pod: ObservedPod
+
+    @property
+    def uid(self) -> str:
+        """The pod's uid."""
+        return self.pod.uid
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRecord:
+    """A PersistentVolumeClaim."""
+
+    namespace: str
+    uid: str
+    version: int
+    claim: ObservedClaim
+
+
+def object_record(kind: str, raw: Raw) -> ObjectRecord:
+    """The record of a custom resource."""
+    metadata = raw["metadata"]
+    kept = {
+        field: metadata[field]
+        for field in (
+            "name",
+            "namespace",
+            "uid",
+            "generation",
+            "resourceVersion",
+            "creationTimestamp",
+            "deletionTimestamp",
+        )
+        if field in metadata
+    }
+    requested_at = (metadata.get("annotations") or {}).get(REQUESTED_AT_ANNOTATION)
+    if requested_at is not None:
+        kept["annotations"] = {REQUESTED_AT_ANNOTATION: requested_at}
+    document = {"metadata": kept, "spec": raw.get("spec") or {}, "status": raw.get("status") or {}}
+    key = Key(kind, intern(metadata["namespace"]), metadata["name"])
+    return ObjectRecord(
+        key=key,
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        deleting="deletionTimestamp" in metadata,
+        links=tuple(_links(key, document["spec"], document["status"])),
+        document=json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(),
+    )
+
+
+def _links(key: Key, spec: Raw, status: Raw) -> list[Link]:
+    """What the object depends on. A spec that the API server let in has these fields."""
+    namespace = key.namespace
+    if key.kind == RUNS.kind:
+        claims = {
+            spec[field]["persistentVolumeClaim"]["claimName"] for field in ("dataset", "workspace")
+        }
+        return [Link(CLAIM_LINK, namespace, claim) for claim in sorted(claims)]
+    if key.kind == RELEASES.kind:
+        target = spec["targetRef"]["name"]
+        # Pinned once something is exported: from then on the run may be deleted.
+        workspace = status.get("workspace")
+        return [
+            *([Link(CLAIM_LINK, namespace, workspace["claimName"])] if workspace else []),
+            Link(RUNS.kind, namespace, spec["source"]["trainingRunRef"]["name"]),
+            Link(TARGETS.kind, namespace, target),
+            Link(VERSION_LINK, namespace, f"{spec['model']}/{spec['version']}/{target}"),
+        ]
+    return []
+
+
+def job_record(raw: Raw) -> JobRecord | None:
+    """The record of a Job, or None if it carries our label but is none of ours."""
+    metadata = raw["metadata"]
+    labels = metadata.get("labels") or {}
+    owner = controller_of(metadata)
+    role = labels.get(ROLE_LABEL)
+    if owner is None or role not in _ROLES or not labels.get(ATTEMPT_LABEL, "").isdecimal():
+        return None
+    status = raw.get("status") or {}
+    ended = _job_end(status)
+    finished_at = status.get("completionTime") or (ended or {}).get("lastTransitionTime")
+    job = ObservedJob(
+        namespace=intern(metadata["namespace"]),
+        name=metadata["name"],
+        uid=metadata["uid"],
+        owner_uid=owner["uid"],
+        role=Role(role),
+        variant=intern(labels.get(VARIANT_LABEL, "")),
+        attempt=int(labels[ATTEMPT_LABEL]),
+        created_at=timestamp(metadata["creationTimestamp"]),
+        state=ended["type"] if ended else "Active",
+        finished_at=timestamp(finished_at) if ended and finished_at else None,
+        failure_reason=ended.get("reason") if ended and ended["type"] == "Failed" else None,
+        deleting="deletionTimestamp" in metadata,
+    )
+    return JobRecord(
+        owner=Key(intern(owner["kind"]), job.namespace, owner["name"]),
+        version=int(metadata["resourceVersion"]),
+        job=job,
+    )
+
+
+def _job_end(status: Raw) -> Raw | None:
+    for condition in status.get("conditions") or ():
+        if condition["type"] in {"Complete", "Failed"} and condition["status"] == "True":
+            ended: Raw = condition
+            return ended
+    return None
+
+
+def pod_record(raw: Raw) -> PodRecord | None:
+    """The record of a pod, or None if no Job controls it."""
+    metadata = raw["metadata"]
+    owner = controller_of(metadata, group="batch", kind="Job")
+    if owner is None:
+        return None
+    status = raw.get("status") or {}
+    container = _main_container(status)
+    state = container.get("state") or {}
+    terminated = state.get("terminated") or {}
+    waiting = state.get("waiting") or _unschedulable(status) or {}
+    pod = ObservedPod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        phase=status.get("phase") or "Pending",
+        node=(raw.get("spec") or {}).get("nodeName"),
+        image_id=container.get("imageID") or None,
+        exit_code=terminated.get("exitCode"),
+        termination_reason=terminated.get("reason"),
+        termination_message=terminated.get("message"),
+        waiting_reason=waiting.get("reason"),
+        waiting_message=waiting.get("message"),
+        disrupted=_condition(status, "DisruptionTarget", "True") is not None,
+    )
+    return PodRecord(
+        namespace=intern(metadata["namespace"]),
+        job_uid=owner["uid"],
+        version=int(metadata["resourceVersion"]),
+        created_at=timestamp(metadata["creationTimestamp"]),
+        pod=pod,
+    )
+
+
+def _main_container(status: Raw) -> Raw:
+    for container in status.get("containerStatuses") or ():
+        if container["name"] == CONTAINER_NAME:
+            found: Raw = container
+            return found
+    return {}
+
+
+def _unschedulable(status: Raw) -> Raw | None:
+    return _condition(status, "PodScheduled", "False")
+
+
+def _condition(status: Raw, type_: str, value: str) -> Raw | None:
+    for condition in status.get("conditions") or ():
+        if condition["type"] == type_ and condition["status"] == value:
+            found: Raw = condition
+            return found
+    return None
+
+
+def claim_record(raw: Raw) -> ClaimRecord:
+    """The record of a PersistentVolumeClaim."""
+    metadata = raw["metadata"]
+    return ClaimRecord(
+        namespace=intern(metadata["namespace"]),
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        claim=ObservedClaim(
+            name=metadata["name"],
+            access_modes=tuple(map(intern, (raw.get("spec") or {}).get("accessModes") or ())),
+            phase=intern((raw.get("status") or {}).get("phase") or "Pending"),
+            deleting="deletionTimestamp" in metadata,
+        ),
+    )
+
+
+def controller_of(metadata: Raw, group: str = GROUP, kind: str | None = None) -> Raw | None:
+    """The owner reference of the controlling owner, if it is of this API group and kind."""
+    for reference in metadata.get("ownerReferences") or ():
+        if reference.get("controller") and reference["apiVersion"].split("/")[0] == group:
+            owner: Raw = reference
+            return owner if kind in {None, owner["kind"]} else None
+    return None
+
+
+def timestamp(text: str) -> datetime:
+    """The aware datetime of an RFC 3339 time as Kubernetes writes it."""
+    return datetime.fromisoformat(text)

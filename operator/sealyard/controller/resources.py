@@ -1,0 +1,68 @@
+"""The API resources that the operator works with, and their paths on the API server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import quote
+
+from sealyard.api.kind import GROUP, MANAGED_BY, MANAGED_BY_LABEL, VERSION, CustomResource
+from sealyard.api.model_release import ModelRelease
+from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.training_run import TrainingRun
+
+
+class Key(NamedTuple):
+    """Names a custom resource; what the work queue holds."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource of the API; `label_selector` narrows what is listed and watched of it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    label_selector: str = ""
+
+    @property
+    def api_version(self) -> str:
+        """`batch/v1`, or `v1` in the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        """The path of the collection (all namespaces if None), an object or its subresource."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        parts = [root, self.version]
+        if namespace is not None:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(self.plural)
+        parts += [quote(part, safe="") for part in (name, subresource) if part]
+        return "/".join(parts)
+
+
+def _custom(model: type[CustomResource]) -> Resource:
+    return Resource(GROUP, VERSION, model.PLURAL, model.KIND)
+
+
+_OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+
+RUNS = _custom(TrainingRun)
+RELEASES = _custom(ModelRelease)
+TARGETS = _custom(ReleaseTarget)
+JOBS = Resource("batch", "v1", "jobs", "Job", _OURS)
+PODS = Resource("", "v1", "pods", "Pod", _OURS)
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
+
+CUSTOM_RESOURCES = {resource.kind: resource for resource in (RUNS, RELEASES, TARGETS)}
+WATCHED = (*CUSTOM_RESOURCES.values(), JOBS, PODS, CLAIMS)

@@ -1,0 +1,107 @@
+"""The three kstatus conditions, and the one event that a change of them is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sealyard.api.conditions import Condition, ConditionType, Reason
+from sealyard.core.plan import Event
+from sealyard.core.times import format_time
+
+MAX_MESSAGE_LENGTH = 1024
+
+WORTH_A_WARNING = frozenset(
+    {
+        Reason.CLAIM_MISSING,
+        Reason.TRAINING_RUN_MISSING,
+        Reason.TARGET_MISSING,
+        Reason.INPUT_MISSING,
+        Reason.REMOTE_UNAVAILABLE,
+        Reason.CREDENTIALS_REFUSED,
+        Reason.POD_NOT_STARTED,
+        Reason.RETRYING,
+    }
+)
+"""Reasons that are no failure yet and still call for somebody's eye."""
+
+NOT_WORTH_AN_EVENT = frozenset({Reason.PENDING})
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the three conditions say together."""
+
+    kind: Literal["ready", "under way", "stalled"]
+    reason: Reason
+    message: str
+
+    @property
+    def values(self) -> dict[ConditionType, bool]:
+        """The status of each condition."""
+        return {
+            ConditionType.READY: self.kind == "ready",
+            ConditionType.RECONCILING: self.kind == "under way",
+            ConditionType.STALLED: self.kind == "stalled",
+        }
+
+
+def ready(reason: Reason, message: str) -> State:
+    """The object is what its spec asks for."""
+    return State("ready", reason, message)
+
+
+def under_way(reason: Reason, message: str) -> State:
+    """Not there yet; it goes on by itself, if need be once somebody creates what is missing."""
+    return State("under way", reason, message)
+
+
+def stalled(reason: Reason, message: str) -> State:
+    """Nothing more happens without somebody's help."""
+    return State("stalled", reason, message)
+
+
+def conditions(
+    old: Sequence[Condition], state: State, *, generation: int, now: datetime
+) -> list[dict[str, Any]]:
+    """The wire form of all conditions; `lastTransitionTime` moves only where the status does.
+
+    Conditions of other types belong to somebody else and are kept as they are.
+    """
+    before = {condition.type: condition for condition in old}
+    message = one_line(state.message)
+    ours = []
+    for kind, value in state.values.items():
+        status: Literal["True", "False"] = "True" if value else "False"
+        former = before.pop(kind, None)
+        kept = former is not None and former.status == status
+        ours.append(
+            Condition(
+                type=kind,
+                status=status,
+                reason=state.reason,
+                message=message if value or kind is ConditionType.READY else "",
+                last_transition_time=(
+                    former.last_transition_time if former and kept else format_time(now)
+                ),
+                observed_generation=generation,
+            )
+        )
+    return [condition.to_wire() for condition in [*ours, *before.values()]]
+
+
+def events(old: Sequence[Condition], state: State) -> tuple[Event, ...]:
+    """One event where the state's reason is a new one, else none."""
+    former = next((condition for condition in old if condition.type == ConditionType.READY), None)
+    if state.reason in NOT_WORTH_AN_EVENT or (former and former.reason == state.reason):
+        return ()
+    warning = state.kind == "stalled" or state.reason in WORTH_A_WARNING
+    return (Event("Warning" if warning else "Normal", state.reason, one_line(state.message)),)
+
+
+def one_line(message: str) -> str:
+    """A message on one line, cut where `kubectl describe` would no longer be read."""
+    line = " ".join(message.split())
+    return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[: MAX_MESSAGE_LENGTH - 1]}…"

@@ -1,0 +1,176 @@
+"""The Jobs that carry: publish, verify, tidy. One image, from the operator's settings only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sealyard.api.model_release import Lineage, ModelRelease, PinnedTarget
+from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.secrets import Purpose, Role
+from sealyard.api.tasks import (
+    ExportedVariant,
+    Owner,
+    PublishTask,
+    RemoteApi,
+    RemoteCdn,
+    SourceRecord,
+    Task,
+    TidyTask,
+    VerifyTask,
+)
+from sealyard.api.training_run import ClaimSource, workspace_path
+from sealyard.core.jobs import pod
+from sealyard.core.settings import Settings
+
+ENTRY_POINT = "sealyard-courier"
+RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+SCRATCH_SIZE = "256Mi"
+
+
+def publish_job(
+    release: ModelRelease,
+    target: ReleaseTarget,
+    settings: Settings,
+    *,
+    workspace: ClaimSource,
+    variants: Sequence[ExportedVariant],
+    lineage: Lineage,
+    attempt: int,
+) -> dict[str, Any]:
+    """The Job that seals, splits and uploads, with the credentials that may write."""
+    spec = target.spec
+    task = PublishTask(
+        owner=_owner(release),
+        attempt=attempt,
+        model=release.spec.model,
+        version=release.spec.version,
+        sealing_format=release.spec.sealing.format,
+        split=spec.split,
+        variants=list(variants),
+        source=SourceRecord(
+            training_run=lineage.training_run,
+            training_run_uid=lineage.training_run_uid,
+            dataset_digest=lineage.dataset_digest,
+            image=lineage.image,
+            metrics=lineage.metrics,
+        ),
+        release_path=workspace_path(workspace, release.workspace_folder),
+        api=_api(target, pin(target), spec.api.publisher_secret_ref.name),
+        cdn=_cdn(target, pin(target), spec.cdn.write_secret_ref.name),
+        keyring_secret_name=spec.keyring_secret_ref.name,
+    )
+    mounts = [
+        pod.workspace(workspace.claim_name),
+        pod.secret(Role.PUBLISH, Purpose.API_PUBLISHER, spec.api.publisher_secret_ref.name),
+        pod.secret(Role.PUBLISH, Purpose.CDN_WRITE, spec.cdn.write_secret_ref.name),
+        pod.secret(Role.PUBLISH, Purpose.KEYRING, spec.keyring_secret_ref.name),
+        *_ca_bundles(target),
+    ]
+    return _job(release, settings, Role.PUBLISH, task, mounts)
+
+
+def verify_job(
+    release: ModelRelease,
+    target: ReleaseTarget,
+    settings: Settings,
+    *,
+    pinned: PinnedTarget,
+    manifest_sha256: str,
+    variants: Sequence[ExportedVariant],
+    attempt: int,
+) -> dict[str, Any]:
+    """The Job that fetches with the credentials that may only read. It has no workspace."""
+    spec = target.spec
+    task = VerifyTask(
+        owner=_owner(release),
+        attempt=attempt,
+        model=release.spec.model,
+        version=release.spec.version,
+        manifest_sha256=manifest_sha256,
+        variants=list(variants),
+        api=_api(target, pinned, spec.api.verifier_secret_ref.name),
+        cdn=_cdn(target, pinned, spec.cdn.read_secret_ref.name),
+        keyring_secret_name=spec.keyring_secret_ref.name,
+    )
+    mounts = [
+        pod.secret(Role.VERIFY, Purpose.API_VERIFIER, spec.api.verifier_secret_ref.name),
+        pod.secret(Role.VERIFY, Purpose.CDN_READ, spec.cdn.read_secret_ref.name),
+        pod.secret(Role.VERIFY, Purpose.KEYRING, spec.keyring_secret_ref.name),
+        *_ca_bundles(target),
+    ]
+    return _job(release, settings, Role.VERIFY, task, mounts)
+
+
+def tidy_job(
+    release: ModelRelease, settings: Settings, *, workspace: ClaimSource, attempt: int
+) -> dict[str, Any]:
+    """The Job that deletes the plaintext exports. It has no credential at all."""
+    task = TidyTask(
+        owner=_owner(release),
+        attempt=attempt,
+        release_path=workspace_path(workspace, release.workspace_folder),
+    )
+    return _job(release, settings, Role.TIDY, task, [pod.workspace(workspace.claim_name)])
+
+
+def pin(target: ReleaseTarget) -> PinnedTarget:
+    """Where this target puts things now."""
+    return PinnedTarget(
+        name=target.metadata.name,
+        api_url=target.spec.api.url,
+        cdn_endpoint=target.spec.cdn.endpoint,
+        bucket=target.spec.cdn.bucket,
+        prefix=target.spec.cdn.prefix,
+    )
+
+
+def _job(
+    release: ModelRelease, settings: Settings, role: Role, task: Task, mounts: list[pod.Mount]
+) -> dict[str, Any]:
+    return pod.build(
+        pod.JobParts(
+            owner=release,
+            role=role,
+            attempt=task.attempt,
+            image=settings.images.courier,
+            entry_point=ENTRY_POINT,
+            task=task,
+            resources=RESOURCES,
+            mounts=mounts,
+            scratch_size=SCRATCH_SIZE,
+            ttl_seconds=settings.release_ttl_seconds_after_finished,
+            pods=settings.pods,
+        )
+    )
+
+
+def _owner(release: ModelRelease) -> Owner:
+    metadata = release.metadata
+    return Owner(namespace=metadata.namespace, name=metadata.name, uid=metadata.uid)
+
+
+def _api(target: ReleaseTarget, pinned: PinnedTarget, secret_name: str) -> RemoteApi:
+    bundle = target.spec.api.ca_bundle_ref
+    return RemoteApi(
+        url=pinned.api_url,
+        secret_name=secret_name,
+        ca_bundle_name=bundle.name if bundle else None,
+    )
+
+
+def _cdn(target: ReleaseTarget, pinned: PinnedTarget, secret_name: str) -> RemoteCdn:
+    bundle = target.spec.cdn.ca_bundle_ref
+    return RemoteCdn(
+        endpoint=pinned.cdn_endpoint,
+        region=target.spec.cdn.region,
+        bucket=pinned.bucket,
+        prefix=pinned.prefix,
+        secret_name=secret_name,
+        ca_bundle_name=bundle.name if bundle else None,
+    )
+
+
+def _ca_bundles(target: ReleaseTarget) -> list[pod.Mount]:
+    bundles = {"api": target.spec.api.ca_bundle_ref, "cdn": target.spec.cdn.ca_bundle_ref}
+    return [pod.ca_bundle(remote, ref.name) for remote, ref in bundles.items() if ref]

@@ -1,0 +1,65 @@
+"""The Job that exports one variant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sealyard.api.model_release import ModelRelease, VariantSpec
+from sealyard.api.secrets import Role
+from sealyard.api.tasks import ExportTask, Owner
+from sealyard.api.training_run import Artifact, TrainingRun, workspace_path
+from sealyard.core.jobs import pod
+from sealyard.core.settings import Settings
+
+ENTRY_POINT = "sealyard-exporter"
+RESOURCES = {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "4Gi"}}
+SCRATCH_SIZE = "2Gi"
+
+
+def export_job(
+    release: ModelRelease,
+    run: TrainingRun,
+    settings: Settings,
+    *,
+    variant: VariantSpec,
+    checkpoint: Artifact,
+    image_size: int,
+    attempt: int,
+) -> dict[str, Any]:
+    """The Job of one attempt at one variant.
+
+    It mounts the workspace only: comparing the export with the checkpoint needs no dataset.
+    """
+    claim = run.spec.workspace.persistent_volume_claim
+    task = ExportTask(
+        owner=Owner(
+            namespace=release.metadata.namespace,
+            name=release.metadata.name,
+            uid=release.metadata.uid,
+        ),
+        attempt=attempt,
+        variant=variant,
+        checkpoint_path=checkpoint.path,
+        checkpoint_sha256=checkpoint.sha256,
+        image_size=image_size,
+        run_path=run.workspace_path,
+        release_path=workspace_path(claim, release.workspace_folder),
+        model=release.spec.model,
+        version=release.spec.version,
+    )
+    return pod.build(
+        pod.JobParts(
+            owner=release,
+            role=Role.EXPORT,
+            variant=variant.name,
+            attempt=attempt,
+            image=settings.images.exporter,
+            entry_point=ENTRY_POINT,
+            task=task,
+            resources=RESOURCES,
+            mounts=[pod.workspace(claim.claim_name)],
+            scratch_size=SCRATCH_SIZE,
+            ttl_seconds=settings.release_ttl_seconds_after_finished,
+            pods=settings.pods,
+        )
+    )

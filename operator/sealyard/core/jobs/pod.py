@@ -1,0 +1,280 @@
+"""What every Job of ours has in common: names, labels, retries, and the hardening of its pod."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sealyard.api.digests import job_name
+from sealyard.api.kind import (
+    API_VERSION,
+    ATTEMPT_LABEL,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    OWNER_KIND_LABEL,
+    OWNER_NAME_ANNOTATION,
+    OWNER_UID_LABEL,
+    ROLE_LABEL,
+    TASK_VERSION_LABEL,
+    VARIANT_LABEL,
+    CustomResource,
+)
+from sealyard.api.mounts import (
+    CA_DIRECTORY,
+    CA_KEY,
+    CONTAINER_NAME,
+    DATASET_DIRECTORY,
+    POD_UID_VARIABLE,
+    PROGRESS_AUDIENCE,
+    PROGRESS_TOKEN_FILE,
+    SCRATCH_DIRECTORY,
+    TASK_VARIABLE,
+    TERMINATION_MESSAGE_FILE,
+    WORKSPACE_DIRECTORY,
+)
+from sealyard.api.secrets import SECRET_USES, SECRETS_DIRECTORY, Purpose, Role
+from sealyard.api.tasks import TASK_VERSION, Task, to_environment
+from sealyard.core.settings import PodSettings
+
+READABLE_BY_GROUP = 0o440
+"""The pod's fsGroup owns mounted Secrets; nobody else in it needs to read them."""
+PROGRESS_TOKEN_SECONDS = 3600
+EXIT_CODES_THAT_END_THE_JOB = (64, 65, 66, 77)
+DEFAULT_GRACE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume and where it appears in the container."""
+
+    volume: dict[str, Any]
+    path: str
+    read_only: bool = True
+
+    @property
+    def volume_mount(self) -> dict[str, Any]:
+        """The container's side of it."""
+        mount: dict[str, Any] = {"name": self.volume["name"], "mountPath": self.path}
+        return mount | {"readOnly": True} if self.read_only else mount
+
+
+@dataclass(frozen=True, slots=True)
+class JobParts:
+    """Everything about a Job that differs from role to role."""
+
+    owner: CustomResource
+    role: Role
+    attempt: int
+    image: str
+    entry_point: str
+    task: Task
+    resources: dict[str, Any]
+    mounts: Sequence[Mount]
+    scratch_size: str
+    variant: str = ""
+    grace_seconds: int = DEFAULT_GRACE_SECONDS
+    deadline_seconds: int | None = None
+    ttl_seconds: int | None = None
+    pods: PodSettings = field(default_factory=PodSettings)
+
+
+def workspace(claim_name: str, *, read_only: bool = False) -> Mount:
+    """The claim that checkpoints and exports are kept in."""
+    return _claim("workspace", claim_name, WORKSPACE_DIRECTORY, read_only=read_only)
+
+
+def dataset(claim_name: str) -> Mount:
+    """The claim with the pictures, which nothing of ours writes to."""
+    return _claim("dataset", claim_name, DATASET_DIRECTORY, read_only=True)
+
+
+def secret(role: Role, purpose: Purpose, secret_name: str) -> Mount:
+    """The keys of one purpose, and no other key of the Secret.
+
+    Optional, so that a program can start and say itself which key is missing.
+
+    Raises:
+        ValueError: the role may not mount this purpose.
+    """
+    use = SECRET_USES[purpose]
+    if role not in use.roles:
+        raise ValueError(f"a {role} Job may not mount {purpose}")
+    volume = {
+        "name": f"secret-{purpose}",
+        "secret": {
+            "secretName": secret_name,
+            "items": [{"key": key, "path": key} for key in use.keys],
+            "defaultMode": READABLE_BY_GROUP,
+            "optional": True,
+        },
+    }
+    return Mount(volume, f"{SECRETS_DIRECTORY}/{purpose}")
+
+
+def ca_bundle(remote: str, config_map_name: str) -> Mount:
+    """The ConfigMap that a remote's certificate must verify against."""
+    volume = {
+        "name": f"ca-{remote}",
+        "configMap": {
+            "name": config_map_name,
+            "items": [{"key": CA_KEY, "path": CA_KEY}],
+            "optional": True,
+        },
+    }
+    return Mount(volume, f"{CA_DIRECTORY}/{remote}")
+
+
+def progress_token() -> Mount:
+    """A short-lived token that proves to the progress endpoint which pod is speaking."""
+    directory, _, name = PROGRESS_TOKEN_FILE.rpartition("/")
+    token = {
+        "audience": PROGRESS_AUDIENCE,
+        "expirationSeconds": PROGRESS_TOKEN_SECONDS,
+        "path": name,
+    }
+    volume = {
+        "name": "progress-token",
+        "projected": {"sources": [{"serviceAccountToken": token}]},
+    }
+    return Mount(volume, directory)
+
+
+def shared_memory(size: str) -> Mount:
+    """A /dev/shm of its own size: the container runtime's 64 MiB starve data loaders."""
+    volume = {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": size}}
+    return Mount(volume, "/dev/shm", read_only=False)  # noqa: S108 - a volume of the pod's own
+
+
+def build(parts: JobParts) -> dict[str, Any]:
+    """The manifest of a Job."""
+    metadata = parts.owner.metadata
+    labels = _labels(parts)
+    annotations = {OWNER_NAME_ANNOTATION: metadata.name}
+    spec: dict[str, Any] = {
+        "backoffLimit": 0,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {
+            "rules": [
+                {
+                    "action": "Ignore",
+                    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                },
+                {
+                    "action": "FailJob",
+                    "onExitCodes": {
+                        "containerName": CONTAINER_NAME,
+                        "operator": "In",
+                        "values": list(EXIT_CODES_THAT_END_THE_JOB),
+                    },
+                },
+            ]
+        },
+        "template": {
+            "metadata": {"labels": labels, "annotations": annotations},
+            "spec": _pod_spec(parts),
+        },
+    }
+    if parts.deadline_seconds is not None:
+        spec["activeDeadlineSeconds"] = parts.deadline_seconds
+    if parts.ttl_seconds is not None:
+        spec["ttlSecondsAfterFinished"] = parts.ttl_seconds
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(metadata.name, metadata.uid, parts.role, parts.variant, parts.attempt),
+            "namespace": metadata.namespace,
+            "labels": labels,
+            "annotations": annotations,
+            "ownerReferences": [_owner_reference(parts.owner)],
+        },
+        "spec": spec,
+    }
+
+
+def _labels(parts: JobParts) -> dict[str, str]:
+    labels = {
+        MANAGED_BY_LABEL: MANAGED_BY,
+        OWNER_UID_LABEL: parts.owner.metadata.uid,
+        OWNER_KIND_LABEL: parts.owner.KIND,
+        ROLE_LABEL: str(parts.role),
+        ATTEMPT_LABEL: str(parts.attempt),
+        TASK_VERSION_LABEL: str(TASK_VERSION),
+    }
+    return labels | {VARIANT_LABEL: parts.variant} if parts.variant else labels
+
+
+def _owner_reference(owner: CustomResource) -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": owner.KIND,
+        "name": owner.metadata.name,
+        "uid": owner.metadata.uid,
+        "controller": True,
+        # True would ask for the right to set finalizers on the owner.
+        "blockOwnerDeletion": False,
+    }
+
+
+def _pod_spec(parts: JobParts) -> dict[str, Any]:
+    pods = parts.pods
+    scratch = Mount(
+        {"name": "scratch", "emptyDir": {"sizeLimit": parts.scratch_size}},
+        SCRATCH_DIRECTORY,
+        read_only=False,
+    )
+    mounts = [*parts.mounts, scratch]
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": parts.grace_seconds,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": pods.run_as_user,
+            "runAsGroup": pods.run_as_group,
+            "fsGroup": pods.fs_group,
+            # A workspace with many files would otherwise be walked at every start.
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(parts, mounts)],
+        "volumes": [mount.volume for mount in mounts],
+    }
+    if pods.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in pods.image_pull_secrets]
+    return spec
+
+
+def _container(parts: JobParts, mounts: Sequence[Mount]) -> dict[str, Any]:
+    return {
+        "name": CONTAINER_NAME,
+        "image": parts.image,
+        "imagePullPolicy": parts.pods.image_pull_policy,
+        "command": [parts.entry_point],
+        "env": [
+            {"name": TASK_VARIABLE, "value": to_environment(parts.task)},
+            {
+                "name": POD_UID_VARIABLE,
+                "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.uid"}},
+            },
+            {"name": "HOME", "value": SCRATCH_DIRECTORY},
+            {"name": "TMPDIR", "value": SCRATCH_DIRECTORY},
+        ],
+        "resources": parts.resources,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePath": TERMINATION_MESSAGE_FILE,
+        "terminationMessagePolicy": "File",
+        "volumeMounts": [mount.volume_mount for mount in mounts],
+    }
+
+
+def _claim(name: str, claim_name: str, path: str, *, read_only: bool) -> Mount:
+    # The claim itself is not attached read-only: other pods of the same node may write to it.
+    volume = {"name": name, "persistentVolumeClaim": {"claimName": claim_name}}
+    return Mount(volume, path, read_only=read_only)

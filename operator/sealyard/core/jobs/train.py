@@ -1,0 +1,87 @@
+"""The Job that trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sealyard.api.kind import REQUESTED_AT_ANNOTATION
+from sealyard.api.secrets import Role
+from sealyard.api.tasks import Owner, TrainTask
+from sealyard.api.training_run import TrainingRun
+from sealyard.core.jobs import pod
+from sealyard.core.settings import Settings
+from sealyard.core.times import format_time, parse_time
+
+ENTRY_POINT = "sealyard-trainer"
+GRACE_SECONDS = 120
+"""Time to finish the write of a checkpoint of many gigabytes."""
+SCRATCH_SIZE = "2Gi"
+
+
+def train_job(
+    run: TrainingRun,
+    settings: Settings,
+    *,
+    attempt: int,
+    image: str,
+    deadline_seconds: int | None = None,
+) -> dict[str, Any]:
+    """The Job of one attempt at a TrainingRun.
+
+    Args:
+        run: its spec is valid.
+        settings: the operator's configuration.
+        attempt: the first is 1.
+        image: the trainer's; later attempts get the digest that the first one ran.
+        deadline_seconds: what is left of the run's deadline; Kubernetes ends the Job then, also
+            while the operator is away.
+    """
+    spec = run.spec
+    mounts = [
+        pod.dataset(spec.dataset.persistent_volume_claim.claim_name),
+        pod.workspace(spec.workspace.persistent_volume_claim.claim_name),
+        pod.shared_memory(spec.compute.shared_memory),
+    ]
+    if settings.progress is not None:
+        mounts.append(pod.progress_token())
+    return pod.build(
+        pod.JobParts(
+            owner=run,
+            role=Role.TRAIN,
+            attempt=attempt,
+            image=image,
+            entry_point=ENTRY_POINT,
+            task=_task(run, settings, attempt),
+            resources=_resources(run, settings),
+            mounts=mounts,
+            scratch_size=SCRATCH_SIZE,
+            grace_seconds=GRACE_SECONDS,
+            deadline_seconds=deadline_seconds,
+            ttl_seconds=spec.ttl_seconds_after_finished,
+            pods=settings.pods,
+        )
+    )
+
+
+def _task(run: TrainingRun, settings: Settings, attempt: int) -> TrainTask:
+    requested_at = parse_time(run.metadata.annotations.get(REQUESTED_AT_ANNOTATION))
+    return TrainTask(
+        owner=Owner(namespace=run.metadata.namespace, name=run.metadata.name, uid=run.metadata.uid),
+        attempt=attempt,
+        model=run.spec.model,
+        hyperparameters=run.spec.hyperparameters,
+        dataset_path=run.spec.dataset.persistent_volume_claim.path,
+        run_path=run.workspace_path,
+        gpus=run.spec.compute.gpus,
+        requested_at=format_time(requested_at) if requested_at else None,
+        progress=settings.progress,
+    )
+
+
+def _resources(run: TrainingRun, settings: Settings) -> dict[str, Any]:
+    """Memory and GPUs are guaranteed; processor time beyond the request may be used if idle."""
+    compute = run.spec.compute
+    both = {"memory": compute.memory}
+    if compute.gpus:
+        both[settings.pods.gpu_resource] = str(compute.gpus)
+    return {"requests": {"cpu": compute.cpu, **both}, "limits": both}

@@ -1,0 +1,51 @@
+"""How a Job that has not ended yet is described."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sealyard.api.conditions import Reason
+from sealyard.core.conditions import State, under_way
+from sealyard.core.observed import ObservedJob
+
+PATIENCE = timedelta(seconds=10)
+"""How long a pod may be unscheduled or unpulled before anybody is told: most are, for a moment."""
+HARMLESS = frozenset({"ContainerCreating", "PodInitializing"})
+POLL_SECONDS = 2.0
+"""When a finished Job's pod is looked at again."""
+
+
+def has_started(job: ObservedJob) -> bool:
+    """Whether the container runs, or has run."""
+    return job.pod is not None and job.pod.phase != "Pending"
+
+
+def trouble(job: ObservedJob, *, now: datetime) -> State | None:
+    """What keeps a live Job's pod from starting, or None while there is no reason to worry."""
+    pod = job.pod
+    if pod is None or has_started(job) or not _overdue(job, now):
+        return None
+    if not pod.waiting_reason or pod.waiting_reason in HARMLESS:
+        return None
+    why = pod.waiting_reason
+    if pod.waiting_message:
+        why = f"{why}: {pod.waiting_message}"
+    return under_way(Reason.POD_NOT_STARTED, f"pod {pod.name} cannot start: {why}")
+
+
+def waiting_for_pod(job_name: str) -> State:
+    """The state between the creation of a Job and the start of its pod."""
+    return under_way(Reason.PENDING, f"waiting for the pod of Job {job_name}")
+
+
+def look_again(job: ObservedJob, now: datetime) -> float | None:
+    """When the Job must be looked at again although nothing may have happened to it."""
+    if job.state != "Active":
+        return POLL_SECONDS
+    if not has_started(job) and not _overdue(job, now):
+        return (job.created_at + PATIENCE - now).total_seconds() + 0.1
+    return None
+
+
+def _overdue(job: ObservedJob, now: datetime) -> bool:
+    return now >= job.created_at + PATIENCE

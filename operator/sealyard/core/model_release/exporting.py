@@ -1,0 +1,68 @@
+"""Variants are still to be exported from the trained model."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from sealyard.api.conditions import Reason
+from sealyard.api.model_release import VariantSpec
+from sealyard.api.training_run import Artifact, TrainingRun
+from sealyard.core.jobs import export_job
+from sealyard.core.model_release.situation import Situation
+from sealyard.core.model_release.source import checkpoint_of
+from sealyard.core.model_release.stage import Piece, carry_on
+from sealyard.core.model_release.variants import image_size
+from sealyard.core.plan import Plan
+
+
+def exporting(situation: Situation) -> Plan | None:
+    """One Job per variant: side by side if the workspace can be mounted by many, else in turn."""
+    works = situation.works
+    if works.exported:
+        return None
+    run = situation.run
+    checkpoint = checkpoint_of(run) if run else None
+    pieces = [
+        Piece(works.exports[variant.name], partial(_build, situation, run, checkpoint, variant))
+        for variant in situation.release.spec.variants
+    ]
+    lineage, workspace = situation.lineage, situation.workspace
+    return carry_on(
+        situation,
+        pieces,
+        reason=Reason.EXPORTING,
+        doing=f"exporting {', '.join(v.name for v in situation.release.spec.variants)}",
+        status={
+            "lineage": lineage.to_wire() if lineage else None,
+            "workspace": workspace.to_wire() if workspace else None,
+        },
+        at_once=_how_many(situation, len(pieces)) if checkpoint else 0,
+    )
+
+
+def _how_many(situation: Situation, variants: int) -> int:
+    """A claim that one node alone may mount would keep the second pod from starting elsewhere."""
+    claim = situation.workspace_claim
+    return variants if claim and "ReadWriteMany" in claim.access_modes else 1
+
+
+def _build(
+    situation: Situation,
+    run: TrainingRun | None,
+    checkpoint: Artifact | None,
+    variant: VariantSpec,
+    attempt: int,
+) -> dict[str, Any]:
+    size = image_size(variant, run)
+    if run is None or checkpoint is None or size is None:
+        raise AssertionError("source_not_ready lets nothing start without a trained model")
+    return export_job(
+        situation.release,
+        run,
+        situation.settings,
+        variant=variant,
+        checkpoint=checkpoint,
+        image_size=size,
+        attempt=attempt,
+    )

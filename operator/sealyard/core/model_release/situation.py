@@ -1,0 +1,216 @@
+"""What the policies of a ModelRelease look at: the release, with the ends of its Jobs accounted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sealyard.api.attempts import Attempts
+from sealyard.api.conditions import ConditionType
+from sealyard.api.digests import export_sha256
+from sealyard.api.kind import REQUESTED_AT_ANNOTATION
+from sealyard.api.model_release import (
+    Lineage,
+    ModelRelease,
+    ModelReleasePhase,
+    VariantStatus,
+)
+from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.secrets import Role
+from sealyard.api.tasks import ExportedVariant
+from sealyard.api.training_run import ClaimSource, TrainingRun
+from sealyard.core.attempts import watched
+from sealyard.core.conditions import State
+from sealyard.core.live import POLL_SECONDS
+from sealyard.core.model_release.variants import summary, variants
+from sealyard.core.model_release.works import Works
+from sealyard.core.observed import ModelReleaseObserved, ObservedClaim
+from sealyard.core.outcome import outcome
+from sealyard.core.plan import JobKey, Plan
+from sealyard.core.reopening import Request, request
+from sealyard.core.settings import Settings
+from sealyard.core.times import parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One look at a release, ready to be judged."""
+
+    release: ModelRelease
+    settings: Settings
+    now: datetime
+    run: TrainingRun | None
+    target: ReleaseTarget | None
+    claims: tuple[ObservedClaim, ...]
+    namesakes: tuple[ModelRelease, ...]
+    foreign_jobs: tuple[str, ...]
+    works: Works
+    reopening: Request
+    variants: tuple[VariantStatus, ...]
+
+    @classmethod
+    def of(cls, observed: ModelReleaseObserved, settings: Settings, now: datetime) -> Situation:
+        """Accounts what the release's Jobs say."""
+        release = observed.release
+        reopening = Request(granted=False)
+        if release.status.phase == "Failed":
+            reopening = request(release, failed_at(release), now)
+            if reopening.granted and _is_tidying(observed):
+                # What it deletes must not be written anew under its hands.
+                reopening = Request(granted=False, due_in=POLL_SECONDS)
+        works = Works.of(release, observed.jobs, now, reopen=reopening.granted)
+        return cls(
+            release,
+            settings,
+            now,
+            observed.run,
+            observed.target,
+            observed.claims,
+            observed.namesakes,
+            observed.foreign_jobs,
+            works,
+            reopening,
+            variants(observed, works, backoff_limit=settings.release_backoff_limit),
+        )
+
+    @property
+    def watched(self) -> str:
+        """What a waiting attempt may be waiting for, as far as it can be seen."""
+        metadata = self.release.metadata
+        target = self.target.metadata if self.target else None
+        return watched(
+            str(metadata.generation),
+            metadata.annotations.get(REQUESTED_AT_ANNOTATION),
+            f"{target.uid}/{target.generation}" if target else None,
+        )
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a part of this release was made from one run already."""
+        return self.release.status.lineage is not None and any(
+            work.ledger.done for work in self.works.exports.values()
+        )
+
+    @property
+    def lineage(self) -> Lineage | None:
+        """Where the model comes from: as pinned when the first variant was exported."""
+        if self.is_pinned or self.run is None:
+            return self.release.status.lineage
+        run = self.run
+        if run.status.dataset is None:
+            return None
+        return Lineage(
+            training_run=run.metadata.name,
+            training_run_uid=run.metadata.uid,
+            dataset_digest=run.status.dataset.digest,
+            image=run.status.image,
+            metrics=run.status.progress.metrics if run.status.progress else None,
+        )
+
+    @property
+    def workspace(self) -> ClaimSource | None:
+        """The claim that the exports lie in."""
+        if self.is_pinned or self.run is None:
+            return self.release.status.workspace
+        return self.run.spec.workspace.persistent_volume_claim
+
+    @property
+    def workspace_claim(self) -> ObservedClaim | None:
+        """The same, if it exists."""
+        name = self.workspace.claim_name if self.workspace else None
+        return next((c for c in self.claims if c.name == name and not c.deleting), None)
+
+    @property
+    def phase(self) -> ModelReleasePhase:
+        """How far the release came, whatever keeps it from going on."""
+        if self.works.publish.ledger.done:
+            return "Verifying"
+        if self.works.exported:
+            return "Publishing"
+        started = any(work.ledger.started for work in self.works.exports.values())
+        return "Exporting" if started else "Pending"
+
+    @property
+    def exports(self) -> list[ExportedVariant]:
+        """The exported variants as a courier needs them; complete once all are exported."""
+        return [
+            ExportedVariant(
+                spec=spec,
+                image_size=variant.image_size,
+                path=variant.path,
+                sha256=variant.sha256,
+                size_bytes=variant.size_bytes,
+            )
+            for spec, variant in zip(self.release.spec.variants, self.variants, strict=True)
+            if variant.image_size
+            and variant.path
+            and variant.sha256
+            and variant.size_bytes is not None
+        ]
+
+    @property
+    def export_sha256(self) -> str:
+        """The digest of the exported set: what is released, before it is sealed."""
+        return export_sha256(
+            [(export.spec.name, export.sha256, export.size_bytes) for export in self.exports]
+        )
+
+    def decide(
+        self,
+        phase: ModelReleasePhase,
+        state: State,
+        *,
+        ledgers: tuple[Attempts, ...] = (),
+        status: dict[str, Any] | None = None,
+        create: tuple[dict[str, Any], ...] = (),
+        delete: tuple[JobKey, ...] = (),
+        requeue_after: float | None = None,
+        quiet: bool = False,
+    ) -> Plan:
+        """The Plan of a policy, with what every status of a release holds.
+
+        Args:
+            phase: the wanted phase.
+            state: the wanted conditions.
+            ledgers: those that this pass changes.
+            status: further fields.
+            create: Jobs to create.
+            delete: Jobs to delete.
+            requeue_after: seconds until the next look.
+            quiet: nothing new is said, so no event.
+        """
+        wanted: dict[str, Any] = {
+            "phase": phase,
+            "variants": [variant.to_wire() for variant in self.variants],
+            "summary": summary(self.variants),
+        }
+        if tasks := self.tasks(*ledgers):
+            wanted["tasks"] = tasks
+        return outcome(
+            self.release,
+            self.release.status.conditions,
+            state,
+            now=self.now,
+            status=wanted | (status or {}),
+            create=create,
+            delete=delete,
+            requeue_after=requeue_after,
+            quiet=quiet,
+        )
+
+    def tasks(self, *changed: Attempts) -> list[dict[str, Any]]:
+        """The ledgers of everything that was ever started."""
+        ledgers = {work.ledger.name: work.ledger for work in self.works}
+        ledgers |= {ledger.name: ledger for ledger in changed}
+        return [ledger.to_wire() for ledger in ledgers.values() if ledger.started]
+
+
+def failed_at(release: ModelRelease) -> datetime | None:
+    """When a Failed release failed: the moment it Stalled."""
+    stalled = (c for c in release.status.conditions if c.type == ConditionType.STALLED)
+    return next((parse_time(condition.last_transition_time) for condition in stalled), None)
+
+
+def _is_tidying(observed: ModelReleaseObserved) -> bool:
+    return any(job.role == Role.TIDY and job.state == "Active" for job in observed.jobs)

@@ -1,0 +1,40 @@
+"""A Plan: everything that follows from one look at an object, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sealyard.api.conditions import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """A Job to delete. The uid is a precondition: a namesake of another life is left alone."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event to post on the object; posted once per change that it tells of."""
+
+    type: Literal["Normal", "Warning"]
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do, in this order: delete, create, patch the status, post the events."""
+
+    delete: tuple[JobKey, ...] = ()
+    create: tuple[dict[str, Any], ...] = ()
+    """Complete Job manifests, owner reference included."""
+    status: dict[str, Any] = field(default_factory=dict)
+    """The wanted status in wire form; `null` removes a field. Fields it does not name are left."""
+    events: tuple[Event, ...] = ()
+    requeue_after: float | None = None
+    """Seconds until the object should be looked at again, whatever happens before."""

@@ -1,0 +1,43 @@
+"""What the platform team configures once per cluster, as far as decisions depend on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sealyard.api.tasks import ProgressEndpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The image of each Job. The courier's comes from here only, never from a custom resource."""
+
+    trainer: str
+    exporter: str
+    courier: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodSettings:
+    """What every pod of ours gets beside its task."""
+
+    run_as_user: int = 65532
+    run_as_group: int = 65532
+    fs_group: int = 65532
+    image_pull_secrets: tuple[str, ...] = ()
+    image_pull_policy: str = "IfNotPresent"
+    gpu_resource: str = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The operator's configuration."""
+
+    images: Images
+    progress: ProgressEndpoint | None = None
+    pods: PodSettings = field(default_factory=PodSettings)
+    release_backoff_limit: int = 3
+    """How many ends of an export, publish, verify or tidy Job may count before it is given up."""
+    release_ttl_seconds_after_finished: int = 3600
+    """How long a finished Job of a release stays."""
+    failed_release_retention_seconds: int = 86_400
+    """How long the plaintext exports of a Failed release stay, so that reopening it is cheap."""

@@ -1,0 +1,44 @@
+"""The policies of a TrainingRun, in order: the first that applies says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sealyard.core.observed import TrainingRunObserved
+from sealyard.core.plan import Plan
+from sealyard.core.settings import Settings
+from sealyard.core.training_run.claims import claim_missing
+from sealyard.core.training_run.deleted import deleted
+from sealyard.core.training_run.failed import failed
+from sealyard.core.training_run.final import final
+from sealyard.core.training_run.invalid import invalid_spec
+from sealyard.core.training_run.name_taken import name_taken
+from sealyard.core.training_run.running import running
+from sealyard.core.training_run.situation import Situation
+from sealyard.core.training_run.start import start
+from sealyard.core.training_run.succeeded import succeeded
+from sealyard.core.training_run.waiting import waiting
+
+POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
+    deleted,
+    final,
+    succeeded,
+    failed,
+    running,
+    invalid_spec,
+    waiting,
+    claim_missing,
+    name_taken,
+    start,
+)
+
+
+def reconcile(observed: TrainingRunObserved, settings: Settings, now: datetime) -> Plan:
+    """Everything that follows from one look at a TrainingRun."""
+    situation = Situation.of(observed, settings, now)
+    for policy in POLICIES:
+        plan = policy(situation)
+        if plan is not None:
+            return plan
+    return Plan()

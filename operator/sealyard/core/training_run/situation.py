@@ -1,0 +1,137 @@
+"""What the policies of a TrainingRun look at: the run, with the ends of its Jobs accounted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sealyard.api.answers import TrainResult
+from sealyard.api.attempts import Attempts
+from sealyard.api.kind import REQUESTED_AT_ANNOTATION
+from sealyard.api.secrets import Role
+from sealyard.api.training_run import TrainingRun, TrainingRunPhase
+from sealyard.core import attempts
+from sealyard.core.attempts import Work, watched
+from sealyard.core.conditions import State
+from sealyard.core.observed import ObservedClaim, TrainingRunObserved
+from sealyard.core.outcome import outcome
+from sealyard.core.plan import Plan
+from sealyard.core.reopening import Request, request
+from sealyard.core.settings import Settings
+from sealyard.core.times import format_time, parse_time
+
+TASK = str(Role.TRAIN)
+DIGEST_REFERENCE = re.compile(r"^(?:docker-pullable://)?(\S+@sha256:[0-9a-f]{64})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One look at a run, ready to be judged."""
+
+    run: TrainingRun
+    settings: Settings
+    now: datetime
+    work: Work[TrainResult]
+    reopening: Request
+    claims: tuple[ObservedClaim, ...]
+    foreign_jobs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, observed: TrainingRunObserved, settings: Settings, now: datetime) -> Situation:
+        """Accounts what the run's Jobs say."""
+        run = observed.run
+        status = run.status
+        reopening = Request(granted=False)
+        ledger = next(
+            (task for task in status.tasks or [] if task.name == TASK), Attempts(name=TASK)
+        )
+        if status.phase == "Failed":
+            reopening = request(run, parse_time(status.completion_time), now)
+            if reopening.granted:
+                ledger = attempts.reopen(ledger, now=now)
+        epoch = None
+        if settings.progress is not None:
+            epoch = status.progress.epoch if status.progress else 0
+        work = attempts.settle(
+            ledger,
+            [job for job in observed.jobs if job.role == Role.TRAIN],
+            TrainResult.from_wire,
+            now=now,
+            epoch=epoch,
+        )
+        return cls(run, settings, now, work, reopening, observed.claims, observed.foreign_jobs)
+
+    @property
+    def watched(self) -> str:
+        """What a waiting attempt may be waiting for, as far as it can be seen."""
+        metadata = self.run.metadata
+        return watched(str(metadata.generation), metadata.annotations.get(REQUESTED_AT_ANNOTATION))
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the first attempt started, counted anew after a reopening."""
+        recorded = None if self.reopening.granted else parse_time(self.run.status.start_time)
+        return recorded or (self.work.job.created_at if self.work.job else None)
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the run has to be done, once it has started."""
+        seconds = self.run.spec.active_deadline_seconds
+        if seconds is None or self.started_at is None:
+            return None
+        return self.started_at + timedelta(seconds=seconds)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the deadline, if there is one; an idle run must be looked at then."""
+        return (self.deadline - self.now).total_seconds() if self.deadline else None
+
+    @property
+    def image(self) -> str:
+        """The trainer's image: pinned by digest as soon as a node has told it.
+
+        A reopened run takes the operator's present image, which may hold the very fix it needs.
+        """
+        recorded = None if self.reopening.granted else self.run.status.image
+        if recorded and DIGEST_REFERENCE.match(recorded):
+            return recorded
+        pod = self.work.job.pod if self.work.job else None
+        told = DIGEST_REFERENCE.match(pod.image_id) if pod and pod.image_id else None
+        return told.group(1) if told else recorded or self.settings.images.trainer
+
+    def decide(
+        self,
+        phase: TrainingRunPhase,
+        state: State,
+        *,
+        ledger: Attempts | None = None,
+        status: dict[str, Any] | None = None,
+        create: tuple[dict[str, Any], ...] = (),
+        requeue_after: float | None = None,
+        quiet: bool = False,
+    ) -> Plan:
+        """The Plan of a policy, with what every status of a run holds."""
+        ledger = ledger or self.work.ledger
+        wanted: dict[str, Any] = {"phase": phase}
+        if ledger.started:
+            wanted |= {
+                "attempts": ledger.started,
+                "tasks": [ledger.to_wire()],
+                "image": self.image,
+            }
+        if self.started_at:
+            wanted["startTime"] = format_time(self.started_at)
+        if self.reopening.granted:
+            wanted["completionTime"] = None
+        return outcome(
+            self.run,
+            self.run.status.conditions,
+            state,
+            now=self.now,
+            status=wanted | (status or {}),
+            create=create,
+            requeue_after=requeue_after,
+            quiet=quiet,
+        )

@@ -1,0 +1,35 @@
+"""Nothing stands in the way: create the Job of the next attempt."""
+
+from __future__ import annotations
+
+import math
+
+from sealyard.core import attempts
+from sealyard.core.jobs import train_job
+from sealyard.core.live import waiting_for_pod
+from sealyard.core.plan import Plan
+from sealyard.core.times import format_time
+from sealyard.core.training_run.situation import Situation
+
+
+def start(situation: Situation) -> Plan | None:
+    """Creates the Job and counts the attempt."""
+    job = train_job(
+        situation.run,
+        situation.settings,
+        attempt=situation.work.next_attempt,
+        image=situation.image,
+        deadline_seconds=_seconds_left(situation),
+    )
+    return situation.decide(
+        "Pending",
+        waiting_for_pod(job["metadata"]["name"]),
+        ledger=attempts.start(situation.work.ledger, watched=situation.watched),
+        status={"startTime": format_time(situation.started_at or situation.now)},
+        create=(job,),
+    )
+
+
+def _seconds_left(situation: Situation) -> int | None:
+    left = situation.seconds_left
+    return situation.run.spec.active_deadline_seconds if left is None else max(math.ceil(left), 1)

@@ -1,0 +1,77 @@
+"""Prove that a delivery opens: both parts by the other credentials, compared and not kept."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+from sealyard.api.answers import VerifyResult
+from sealyard.api.tasks import ExportedVariant, VerifyTask
+from sealyard.delivery.cdn import Cdn
+from sealyard.delivery.readers import ObjectReader
+from sealyard.delivery.release_api import Release, ReleaseApi
+from sealyard.errors import IntegrityError
+from sealyard.sealing.context import ReleaseContext
+from sealyard.sealing.formats import open_sealed, open_stream
+from sealyard.sealing.keyring import Keyring
+from sealyard.sealing.manifest import Entry, Manifest
+
+logger = logging.getLogger(__name__)
+
+
+def verify(task: VerifyTask, *, api: ReleaseApi, cdn: Cdn, keyring: Keyring) -> VerifyResult:
+    """Fetch and open every variant of a release in a stream, and compare it with its export.
+
+    Args:
+        task: says which manifest, by digest, and what was exported.
+        api: with a login of role Verifier.
+        cdn: with a credential that may read.
+        keyring: opens the parts.
+
+    Raises:
+        IntegrityError: something is not as it was published or exported.
+        MissingError: a part, or a key of the keyring, is not there.
+        UnavailableError: a store fails.
+        RefusedError: a store refuses the credentials.
+    """
+    release = Release(task.model, task.version)
+    manifest = Manifest.parse(api.manifest(release), sha256=task.manifest_sha256)
+    promised = {variant.name for variant in manifest.predicate.variants}
+    exported = {variant.spec.name: variant for variant in task.variants}
+    if promised != set(exported):
+        raise IntegrityError(
+            f"the manifest of {release} has the variants {', '.join(sorted(promised))}, "
+            f"{', '.join(sorted(exported))} were exported"
+        )
+    for name, variant in exported.items():
+        entry = manifest.entry(ReleaseContext(task.model, task.version, name))
+        _check_entry(entry, variant)
+        _check_opens(entry, api=api, cdn=cdn, keyring=keyring)
+        logger.info("%s opens, its digest is the export's", entry.context)
+    return VerifyResult(manifest_sha256=task.manifest_sha256, variants=sorted(exported))
+
+
+def _check_entry(entry: Entry, exported: ExportedVariant) -> None:
+    promised = (entry.plaintext_sha256, entry.variant.plaintext_bytes)
+    if promised != (exported.sha256, exported.size_bytes):
+        raise IntegrityError(
+            f"{entry.context}: the manifest promises SHA-256 {promised[0]} and {promised[1]} "
+            f"bytes, {exported.sha256} and {exported.size_bytes} bytes were exported"
+        )
+
+
+def _check_opens(entry: Entry, *, api: ReleaseApi, cdn: Cdn, keyring: Keyring) -> None:
+    small = api.small(entry.context)
+    digest = hashlib.sha256()
+    with ObjectReader(cdn, entry.variant.big.key) as big:
+        try:
+            opener = open_sealed(entry, small=small, big=big, keys=keyring)
+            for chunk in open_stream(opener, big, sha256=entry.plaintext_sha256):
+                digest.update(chunk)
+        except IntegrityError as error:
+            raise IntegrityError(f"{entry.context}: {error}") from None
+    if digest.hexdigest() != entry.plaintext_sha256:
+        raise IntegrityError(
+            f"{entry.context}: opens to SHA-256 {digest.hexdigest()}, "
+            f"{entry.plaintext_sha256} was sealed"
+        )

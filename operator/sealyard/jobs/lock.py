@@ -1,0 +1,54 @@
+"""LOCK: which pod may write to a folder of the workspace. The newest one may.
+
+A pod on a node that nobody reaches goes on working while its successor starts. It cannot be told,
+but it can look: it re-reads the lock before each checkpoint, and stops when the name is not its.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from sealyard.api.mounts import POD_UID_VARIABLE
+from sealyard.jobs.harness import Interrupted
+from sealyard.jobs.workspace import write_atomic
+
+LOCK_FILE = "LOCK"
+
+
+class WorkspaceLock:
+    """The claim of one pod on one folder."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        self._path = folder / LOCK_FILE
+        self._holder = holder
+
+    @property
+    def holder(self) -> str:
+        """The uid of the pod that this claim is for."""
+        return self._holder
+
+    def take(self) -> None:
+        """Become the one that may write, whoever was it before."""
+        write_atomic(self._path, self._holder.encode())
+
+    def check(self) -> None:
+        """Go on only while the lock is still this pod's.
+
+        Raises:
+            Interrupted: another pod has taken it.
+        """
+        try:
+            holder = self._path.read_text()
+        except FileNotFoundError:
+            holder = ""
+        if holder != self._holder:
+            raise Interrupted(f"superseded by pod {holder or 'unknown'}; this one stops")
+
+
+def pod_uid(environment: Mapping[str, str] | None = None) -> str:
+    """The uid of this pod, from the downward API; a fresh one where a program runs by itself."""
+    variables = os.environ if environment is None else environment
+    return variables.get(POD_UID_VARIABLE) or str(uuid.uuid4())

@@ -1,0 +1,121 @@
+"""Files that are there whole or not at all, and their digests.
+
+A workspace outlives the pod that writes to it, and a pod may die at any instruction. So every file
+that is read again is written beside its place, flushed to the disk, and renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealyard.errors import InvalidError, MissingError
+
+TEMPORARY_SUFFIX = ".part"
+COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """What a file holds: its lowercase hex SHA-256 and its size."""
+
+    sha256: str
+    size_bytes: int
+
+
+def hash_file(path: Path) -> FileDigest:
+    """The digest of a file, read once.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return FileDigest(digest.hexdigest(), file.tell())
+
+
+def below(root: Path, relative: str | None) -> Path:
+    """The path of `relative` below `root`, where no link on the way may leave `root`.
+
+    Raises:
+        InvalidError: it leads out of `root`.
+    """
+    top = root.resolve()
+    path = (top / relative).resolve() if relative else top
+    if not path.is_relative_to(top):
+        raise InvalidError(f"{relative} leads out of {root}; a path below it is wanted")
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends without an error.
+
+    The file is flushed to the disk before it is renamed, the folder after.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def copy_atomic(source: Path, target: Path) -> FileDigest:
+    """Copy `source` to `target`, whole or not at all, and give the digest of what was copied."""
+    digest = hashlib.sha256()
+    size = 0
+    with (
+        replacing(target) as temporary,
+        source.open("rb") as reader,
+        temporary.open("wb") as writer,
+    ):
+        while block := reader.read(COPY_BYTES):
+            digest.update(block)
+            size += len(block)
+            writer.write(block)
+    return FileDigest(digest.hexdigest(), size)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk, so that a rename outlives a crash of the node."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: Path, mount: Path) -> None:
+    """Create a folder below a mount.
+
+    Raises:
+        MissingError: the mount is not there, or nothing may be written to it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MissingError(
+            f"{mount} takes no folder {path.name} ({error.strerror}); "
+            "a claim that user 65532 or its fsGroup may write to is wanted"
+        ) from error
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Delete what writers that were killed left behind in `folder`."""
+    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Formats, split, keyring and manifest: bytes in, bytes out. Start reading at `formats`."""

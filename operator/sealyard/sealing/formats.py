@@ -1,0 +1,331 @@
+"""The seam: both sealing formats behind one small interface.
+
+Seal (publish). The plaintext is read by segments of 1 MiB; big's bytes come out in order; the
+small part and what the manifest says about both are there at the end::
+
+    fmt = format_named("sealed-v2")                      # or "aes-256-cbc-v1"
+    sealer = fmt.sealer(
+        plaintext_bytes=size,
+        context=ReleaseContext("coins", "1.0.0", "onnx-fp32"),
+        keyring=Keyring.parse(raw),
+        limits=SplitLimits(max_bytes=3072, max_percent=20),
+    )
+    key = object_key(prefix, sealer.object_id)           # the object's key on the CDN
+    for chunk in seal_stream(sealer, plaintext_reader):  # all of big, sealer.layout.big_bytes
+        upload(chunk)
+    sealed = sealer.finish()
+    sealed.small                                         # bytes for the release API
+    sealed.sealing, sealed.small_part, sealed.big_part(key)   # for `manifest.Variant`
+
+With own buffers and threads (any order if `sealer.parallel`, else 0, 1, 2, …)::
+
+    out = bytearray(sealer.layout.buffer_bytes)
+    plain = reader.read_at(*sealer.layout.plaintext_range(i))
+    n = sealer.seal_segment(i, plain, out)               # out[:n] lies at layout.big_range(i)
+    …
+    trailer = sealer.finish().trailer                    # lies at layout.trailer_range, may be b""
+
+An interrupted publish stores `sealer.state` (no secret in clear) and goes on with
+`fmt.resume(state, …)`, if and only if the plaintext's digest is still the same: all segments are
+sealed again to the same bytes, and those that are uploaded already need not be sent.
+
+Open (verify, pull). All that can be checked before decrypting is checked in `opener()`, in the
+order of contracts.md §4; then segments open one by one, in any order, from any thread::
+
+    manifest = Manifest.parse(raw, sha256=expected)
+    entry = manifest.entry(ReleaseContext("coins", "1.0.0", "onnx-fp32"))
+    opener = open_sealed(entry, small=small, big=big_reader, keys=keyring)
+    for chunk in open_stream(opener, big_reader, sha256=entry.plaintext_sha256):
+        write(chunk)                                     # plaintext, in order
+
+`keys` is a `Keyring`, a `FleetKey` (aes-256-cbc-v1 on a device) or a `DeviceKey` (sealed-v2).
+`big_reader` is any `layout.Reader`: `size` and `read_at(offset, length)`, such as pread on a file
+or HTTP ranges. sealed-v2 reads the leaves at big's end first. aes-256-cbc-v1 reads all of big
+once to check its digest, and again to decrypt: give it a local file if bytes are dear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from sealyard.errors import InvalidError
+from sealyard.sealing.aes_cbc_v1 import AesCbcV1
+from sealyard.sealing.context import ReleaseContext
+from sealyard.sealing.keyring import FleetKey, Keyring
+from sealyard.sealing.layout import (
+    SEGMENT_BYTES,
+    Buffer,
+    BytesReader,
+    Layout,
+    Random,
+    Reader,
+    read_exactly,
+)
+from sealyard.sealing.manifest import Entry, FormatName, object_key
+from sealyard.sealing.parts import Sealed
+from sealyard.sealing.sealed_v2 import SealedV2
+from sealyard.sealing.slots import DeviceKey, OpeningKeys, not_opened
+from sealyard.sealing.split import DEFAULT_LIMITS, SplitLimits
+
+__all__ = [
+    "FORMATS",
+    "BytesReader",
+    "DeviceKey",
+    "Entry",
+    "FleetKey",
+    "Keyring",
+    "Layout",
+    "OpenedReader",
+    "Opener",
+    "OpeningKeys",
+    "Reader",
+    "ReleaseContext",
+    "Sealed",
+    "Sealer",
+    "SealingFormat",
+    "SplitLimits",
+    "format_named",
+    "object_key",
+    "open_sealed",
+    "open_stream",
+    "seal_stream",
+]
+
+
+class Sealer(Protocol):
+    """Seals one plaintext, segment by segment."""
+
+    @property
+    def layout(self) -> Layout:
+        """Sizes and ranges."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether segments may come in any order and from several threads."""
+
+    @property
+    def object_id(self) -> str:
+        """64 hex digits for `object_key`; new for every sealing."""
+
+    @property
+    def state(self) -> bytes:
+        """What `SealingFormat.resume` needs; holds no secret in clear."""
+
+    def seal_segment(self, index: int, plaintext: Buffer, out: bytearray | memoryview) -> int:
+        """Write segment `index` of big to the beginning of `out`; returns its length.
+
+        Args:
+            index: which; 0, 1, 2, … unless `parallel`.
+            plaintext: all of `layout.plaintext_range(index)`.
+            out: at least `layout.buffer_bytes` long; bytes after the returned length are garbage.
+
+        Raises:
+            InvalidError: the plaintext changed while it was read.
+        """
+
+    def finish(self) -> Sealed:
+        """The rest, once every segment is sealed."""
+
+
+class Opener(Protocol):
+    """Opens one artifact whose parts agree with the manifest, segment by segment."""
+
+    @property
+    def layout(self) -> Layout:
+        """Sizes and ranges."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether segments may be opened in any order and from several threads."""
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether each segment proves itself. If not, compare the whole plaintext's digest."""
+
+    def open_segment(self, index: int, sealed: Buffer, out: bytearray | memoryview) -> int:
+        """Write segment `index` of the plaintext to the beginning of `out`; returns its length.
+
+        Args:
+            index: which.
+            sealed: all of `layout.read_range(index)` of big.
+            out: at least `layout.buffer_bytes` long; bytes after the returned length are garbage,
+                and on an error it holds no plaintext.
+
+        Raises:
+            IntegrityError: the segment is not what was sealed.
+        """
+
+
+class SealingFormat(Protocol):
+    """One format. It holds nothing: `FORMATS` has the only instances that are needed."""
+
+    @property
+    def name(self) -> FormatName:
+        """As in `sealing.format` of the release and the manifest."""
+
+    def plan(self, plaintext_bytes: int, limits: SplitLimits) -> Layout:
+        """The sizes that sealing so many bytes gives.
+
+        Raises:
+            InvalidError: more than 2^40 bytes.
+        """
+
+    def sealer(
+        self,
+        *,
+        plaintext_bytes: int,
+        context: ReleaseContext,
+        keyring: Keyring,
+        limits: SplitLimits = DEFAULT_LIMITS,
+        random: Random = secrets.token_bytes,
+    ) -> Sealer:
+        """Begin to seal, with everything new that must be new.
+
+        Raises:
+            InvalidError: more than 2^40 bytes.
+            MissingError: the keyring names no active key for this format.
+        """
+
+    def resume(
+        self,
+        state: bytes,
+        *,
+        plaintext_bytes: int,
+        context: ReleaseContext,
+        keyring: Keyring,
+        limits: SplitLimits = DEFAULT_LIMITS,
+    ) -> Sealer:
+        """Seal the very same plaintext to the very same bytes again, from the first segment.
+
+        Only for a plaintext whose digest was compared with the one that `state` was made for:
+        with another plaintext, nonces would repeat.
+
+        Raises:
+            InvalidError, IntegrityError: the state is not of such a sealing; begin a new one.
+            MissingError: the keyring has no longer the key that it was begun with.
+        """
+
+    def opener(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> Opener:
+        """Check all that can be checked before decrypting.
+
+        Raises:
+            IntegrityError: a check failed; says which, but for what depends on a key.
+            MissingError: `keys` are not for this artifact.
+        """
+
+
+FORMATS: Final[Mapping[str, SealingFormat]] = MappingProxyType(
+    {fmt.name: fmt for fmt in (SealedV2(), AesCbcV1())}
+)
+
+
+def format_named(name: str) -> SealingFormat:
+    """The format of this name.
+
+    Raises:
+        InvalidError: there is none.
+    """
+    if name not in FORMATS:
+        raise InvalidError(f"sealing.format: {name[:80]!r} must be one of {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
+def open_sealed(entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> Opener:
+    """The opener of the format that the manifest names."""
+    fmt = format_named(entry.variant.sealing.format)
+    return fmt.opener(entry, small=small, big=big, keys=keys)
+
+
+def seal_stream(sealer: Sealer, plaintext: Reader) -> Iterator[memoryview]:
+    """All of big in order: a new buffer for each segment, then the trailer.
+
+    Raises:
+        InvalidError: the plaintext is not as long as was said.
+    """
+    layout = sealer.layout
+    if plaintext.size != layout.plaintext_bytes:
+        raise InvalidError(
+            f"plaintext: {plaintext.size} bytes, expected {layout.plaintext_bytes}: it changed"
+        )
+    for index in range(layout.segments):
+        out = memoryview(bytearray(layout.buffer_bytes))
+        length = sealer.seal_segment(index, plaintext.read_at(*layout.plaintext_range(index)), out)
+        yield out[:length]
+    if layout.trailer_bytes:
+        yield memoryview(sealer.finish().trailer)
+
+
+def open_stream(opener: Opener, big: Reader, *, sha256: str) -> Iterator[memoryview]:
+    """The plaintext in order, a new buffer for each segment; empty plaintext yields nothing.
+
+    Args:
+        opener: from `open_sealed`.
+        big: the big part again.
+        sha256: the plaintext's hex digest (`entry.plaintext_sha256`). It is compared, before the
+            last segment is handed out, where segments do not prove themselves.
+
+    Raises:
+        IntegrityError: what was yielded until then must be thrown away.
+    """
+    layout = opener.layout
+    digest = None if opener.authenticated else hashlib.sha256()
+    for index in range(layout.segments):
+        out = memoryview(bytearray(layout.buffer_bytes))
+        sealed = read_exactly(big, layout.read_range(index), "big part")
+        chunk = out[: opener.open_segment(index, sealed, out)]
+        if digest is not None:
+            digest.update(chunk)
+            last = index == layout.segments - 1
+            if last and not hmac.compare_digest(digest.hexdigest(), sha256):
+                raise not_opened()
+        if chunk:
+            yield chunk
+
+
+class OpenedReader:
+    """The plaintext as a `Reader`: reads and opens only the segments that a range touches.
+
+    It keeps the segment opened last, so that small reads in order open each segment once.
+    """
+
+    def __init__(self, opener: Opener, big: Reader) -> None:
+        self._opener = opener
+        self._big = big
+        self._kept: tuple[int, memoryview] = (-1, memoryview(b""))
+
+    @property
+    def size(self) -> int:
+        """The plaintext's length."""
+        return self._opener.layout.plaintext_bytes
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """`length` bytes of the plaintext from `offset`, or fewer at its end.
+
+        Raises:
+            IntegrityError: a segment is not what was sealed.
+        """
+        if offset < 0 or length < 0:
+            raise ValueError(f"range: offset {offset} and length {length} must not be negative")
+        end = min(offset + length, self.size)
+        pieces = []
+        while offset < end:
+            index, start = divmod(offset, SEGMENT_BYTES)
+            piece = self._segment(index)[start : start + end - offset]
+            pieces.append(piece)
+            offset += len(piece)
+        return b"".join(pieces)
+
+    def _segment(self, index: int) -> memoryview:
+        kept, chunk = self._kept
+        if kept != index:
+            layout = self._opener.layout
+            sealed = read_exactly(self._big, layout.read_range(index), "big part")
+            out = memoryview(bytearray(layout.buffer_bytes))
+            chunk = out[: self._opener.open_segment(index, sealed, out)]
+            self._kept = (index, chunk)
+        return chunk

@@ -1,0 +1,214 @@
+"""The main job on a real cluster with real stores: from YAML to an opened model, whatever dies."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data
+
+from sealyard_local.cluster import Cluster
+from sealyard_local.demo import picture
+from sealyard_local.demo.overlay import write_overlay
+from support.coins import coins_program
+from support.operator import wait_for
+from support.whole import Whole, whole_sealyard
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.stores,
+    pytest.mark.training,
+    pytest.mark.timeout(2400),
+]
+
+NAMESPACE = "e2e-coins"
+PHASES = ["WaitingForTraining", "Exporting", "Publishing", "Verifying"]
+
+
+@pytest.fixture(scope="module")
+def whole(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """Sealyard in a namespace of its own, with the quickstart applied to it."""
+    cluster.kubectl("create", "namespace", NAMESPACE)
+    with whole_sealyard(cluster, NAMESPACE) as installed:
+        overlay = write_overlay(
+            tmp_path_factory.mktemp("overlay"),
+            api_url=installed.stores.api_url,
+            cdn_endpoint=installed.stores.cdn_endpoint,
+            namespace=NAMESPACE,
+        )
+        installed.kubectl("apply", "-k", str(overlay))
+        yield installed
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def test_the_quickstart_is_released_and_opens(whole: Whole, tmp_path: Path) -> None:
+    release = whole.wait_until_ready("modelrelease", "coins-1.0.0")
+    run = whole.status("trainingrun", "coins")
+
+    assert run["phase"] == "Succeeded"
+    assert run["progress"]["metrics"]["map50"] >= 0.9
+    assert run["dataset"]["images"] == 200
+    assert release["phase"] == "Released"
+    assert release["trust"] == "unsigned"
+    (variant,) = release["variants"]
+    small, big = variant["small"]["sizeBytes"], variant["big"]["sizeBytes"]
+    assert small <= 3072
+    assert small <= 0.2 * (small + big)
+    assert variant["maxDifference"] < 1e-2
+
+    pulled = whole.pull(tmp_path, "coins", "1.0.0")
+    assert pulled.returncode == 0, pulled.stderr
+    assert json.loads(pulled.stdout)["trust"] == "unsigned"
+    model = tmp_path / "model.onnx"
+    assert stat.S_IMODE(model.stat().st_mode) == 0o600
+    assert hashlib.sha256(model.read_bytes()).hexdigest() == variant["sha256"]
+    photograph = np.asarray(data.coins(), dtype=np.uint8)
+    there = len(coins_program().find_coins(photograph))
+    assert abs(len(picture.find(model, photograph)) - there) <= 2
+
+    columns = whole.kubectl("get", "trainingruns,modelreleases")
+    assert "Succeeded" in columns
+    assert "100 %" in columns
+    assert "unsigned" in columns
+
+
+def test_plaintext_is_gone_and_no_secret_was_ever_said(whole: Whole) -> None:
+    whole.wait_until_ready("modelrelease", "coins-1.0.0")
+    wait_for(
+        lambda: any(
+            task["name"] == "tidy" and task.get("done")
+            for task in whole.status("modelrelease", "coins-1.0.0")["tasks"]
+        ),
+        120,
+        "the plaintext exports to be deleted",
+    )
+    said = whole.everything_said()
+    for name, secret in _secrets(whole).items():
+        for form in (secret, secret.encode().hex(), base64.b64encode(secret.encode()).decode()):
+            assert form not in said, f"{name} was said"
+
+
+def test_a_run_and_a_release_survive_what_can_happen(whole: Whole, tmp_path: Path) -> None:
+    """A claim and a Secret come late, a pod dies in mid-epoch, the operator dies in each phase."""
+    whole.wait_until_ready("modelrelease", "coins-1.0.0")
+    target = whole.kubectl.get("releasetarget", "stores")["spec"]
+    whole.kubectl.apply(
+        _hard_run(),
+        _hard_release(),
+        {
+            "apiVersion": "sealyard.io/v1alpha1",
+            "kind": "ReleaseTarget",
+            "metadata": {"name": "late"},
+            "spec": {**target, "keyringSecretRef": {"name": "late-keyring"}},
+        },
+    )
+    assert "hard-workspace" in whole.wait_for_reason("trainingrun", "hard", "ClaimMissing")
+    whole.kubectl.apply(_claim("hard-workspace"))
+
+    wait_for(lambda: _epoch(whole) >= 2, 300, "two whole epochs")
+    whole.kill_operator()
+    whole.kubectl(
+        "delete", "pods", "-l", f"sealyard.io/owner-uid={_uid(whole)},sealyard.io/role=train",
+        "--force", "--grace-period=0",
+    )  # fmt: skip
+    run = whole.wait_until_ready("trainingrun", "hard")
+    assert run["attempts"] == 2
+    assert run["resumedFromEpoch"] >= 1
+
+    seen: set[str] = set()
+
+    def waits_for_its_secret() -> bool:
+        phase = whole.status("modelrelease", "hard-1.0.0").get("phase", "")
+        if phase in PHASES and phase not in seen:
+            seen.add(phase)
+            whole.kill_operator()
+        return whole.condition("modelrelease", "hard-1.0.0").get("reason") == "InputMissing"
+
+    wait_for(waits_for_its_secret, 300, "the missing Secret to be named")
+    assert "late-keyring" in whole.condition("modelrelease", "hard-1.0.0")["message"]
+    keyring = whole.kubectl.get("secret", "keyring")
+    whole.kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "late-keyring"},
+            "data": keyring["data"],
+        }
+    )
+
+    def released() -> bool:
+        waits_for_its_secret()
+        return whole.condition("modelrelease", "hard-1.0.0").get("status") == "True"
+
+    wait_for(released, 400, "the release to go on by itself")
+    assert {"Exporting", "Publishing"} <= seen
+    pulled = whole.pull(tmp_path, "hard", "1.0.0")
+    assert pulled.returncode == 0, pulled.stderr
+
+
+def _secrets(whole: Whole) -> dict[str, str]:
+    made = whole.stores
+    keys = json.loads(made.keyring.to_json())["keys"]
+    return {
+        **{login.email: login.password for login in (made.publisher, made.verifier, made.reader)},
+        "the write credential": made.write.secret_access_key,
+        "the read credential": made.read.secret_access_key,
+        **{f"key {name}": entry["key"] for name, entry in keys.items()},
+    }
+
+
+def _epoch(whole: Whole) -> int:
+    return int(whole.status("trainingrun", "hard").get("progress", {}).get("epoch", 0))
+
+
+def _uid(whole: Whole) -> str:
+    return str(whole.kubectl.get("trainingrun", "hard")["metadata"]["uid"])
+
+
+def _claim(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
+
+
+def _hard_run() -> dict[str, Any]:
+    return {
+        "apiVersion": "sealyard.io/v1alpha1",
+        "kind": "TrainingRun",
+        "metadata": {"name": "hard"},
+        "spec": {
+            "model": {"architecture": "yolo11n.yaml", "scale": {"width": 0.125}},
+            "dataset": {"persistentVolumeClaim": {"claimName": "dataset", "path": "coins"}},
+            "hyperparameters": {"epochs": 6, "imageSize": 64, "extra": {"mosaic": 0.0}},
+            "compute": {"cpu": "500m", "memory": "3Gi"},
+            "workspace": {"persistentVolumeClaim": {"claimName": "hard-workspace"}},
+        },
+    }
+
+
+def _hard_release() -> dict[str, Any]:
+    return {
+        "apiVersion": "sealyard.io/v1alpha1",
+        "kind": "ModelRelease",
+        "metadata": {"name": "hard-1.0.0"},
+        "spec": {
+            "model": "hard",
+            "version": "1.0.0",
+            "source": {"trainingRunRef": {"name": "hard"}},
+            "variants": [{"name": "onnx", "format": "onnx", "precision": "fp32"}],
+            "targetRef": {"name": "late"},
+        },
+    }

@@ -1,0 +1,259 @@
+"""The generated CRDs on a real API server: what it takes, what it refuses, and in which words."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from sealyard_local.cluster import Cluster, KubectlError
+from support.builders import RELEASE_SPEC, RUN_SPEC, TARGET_SPEC, merge
+from support.operator import REPOSITORY, install_crds
+
+pytestmark = pytest.mark.cluster
+
+SPECS = {"TrainingRun": RUN_SPEC, "ModelRelease": RELEASE_SPEC, "ReleaseTarget": TARGET_SPEC}
+FROZEN = "Forbidden: cannot change, because it decides the result: create a new object instead"
+
+
+@pytest.fixture(scope="session")
+def one_namespace(cluster: Cluster) -> Iterator[str]:
+    """One for all tests of this file: objects have names of their own, and nothing runs."""
+    install_crds(cluster)
+    name = f"crds-{secrets.token_hex(4)}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+class Server:
+    """The API server, and the name that objects of one test have."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self._name = f"coins-{secrets.token_hex(4)}"
+
+    def apply(self, kind: str, patch: dict[str, Any]) -> dict[str, Any]:
+        """Applies an object, changed by a merge patch of its usual spec."""
+        document = {
+            "apiVersion": "sealyard.io/v1alpha1",
+            "kind": kind,
+            "metadata": {"name": self._name},
+            "spec": merge(deepcopy(SPECS[kind]), patch),
+        }
+        found: dict[str, Any] = json.loads(
+            self._kubectl(
+                "apply", "--server-side", "--output=json", "-f", "-", text=json.dumps(document)
+            )
+        )
+        return found
+
+    def refusal(self, kind: str, patch: dict[str, Any]) -> str:
+        """What the server says to an object that it does not take."""
+        with pytest.raises(KubectlError) as refused:
+            self.apply(kind, patch)
+        return str(refused.value)
+
+    def columns(self, kind: str, *, wide: bool = False) -> list[str]:
+        """The headings of `kubectl get`."""
+        output = ("--output=wide",) if wide else ()
+        return self._kubectl("get", kind, *output).splitlines()[0].split()
+
+    def _kubectl(self, *arguments: str, text: str | None = None) -> str:
+        return self._cluster.kubectl("-n", self._namespace, *arguments, input=text)
+
+
+@pytest.fixture
+def server(cluster: Cluster, one_namespace: str) -> Server:
+    return Server(cluster, one_namespace)
+
+
+def test_defaults_are_filled_in(server: Server) -> None:
+    spec = server.apply("TrainingRun", {"hyperparameters": None})["spec"]
+    assert spec["hyperparameters"] == {
+        "epochs": 100,
+        "imageSize": 640,
+        "batch": 16,
+        "seed": 0,
+        "patience": 100,
+        "optimizer": "auto",
+    }
+    assert spec["compute"] == {"gpus": 0, "cpu": "2", "memory": "4Gi", "sharedMemory": "1Gi"}
+    assert server.apply("ModelRelease", {})["spec"]["sealing"] == {"format": "sealed-v2"}
+    target = server.apply("ReleaseTarget", {})["spec"]
+    assert target["split"] == {"maxBytes": 3072, "maxPercent": 20}
+    assert target["cdn"]["prefix"] == "sealyard"
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch", "field", "right"),
+    [
+        (
+            "TrainingRun",
+            {"model": {"architecture": "YOLO"}},
+            "spec.model.architecture",
+            "must be the file name of an architecture: yolo11n.yaml, say",
+        ),
+        (
+            "TrainingRun",
+            {"hyperparameters": {"epochs": 0}},
+            "spec.hyperparameters.epochs",
+            "should be greater than or equal to 1",
+        ),
+        (
+            "TrainingRun",
+            {"hyperparameters": {"imageSize": 100}},
+            "spec.hyperparameters.imageSize",
+            "should be a multiple of 32",
+        ),
+        (
+            "TrainingRun",
+            {"hyperparameters": {"optimizer": "Best"}},
+            "spec.hyperparameters.optimizer",
+            'supported values: "auto", "SGD", "Adam"',
+        ),
+        (
+            "TrainingRun",
+            {"hyperparameters": {"extra": ["lr0"]}},
+            "spec.hyperparameters.extra",
+            "expected map",
+        ),
+        (
+            "TrainingRun",
+            {"workspace": {"persistentVolumeClaim": {"path": "../elsewhere"}}},
+            "spec.workspace.persistentVolumeClaim.path",
+            "must be a path like folder/file",
+        ),
+        (
+            "TrainingRun",
+            {"compute": {"memory": "4 GB"}},
+            "spec.compute.memory",
+            'must be a quantity in quotes: "500m", "2" or "4Gi"',
+        ),
+        ("TrainingRun", {"dataset": None}, "spec.dataset", "Required value"),
+        ("TrainingRun", {"epochs": 3}, ".spec.epochs", "field not declared in schema"),
+        (
+            "ModelRelease",
+            {"version": "1.0"},
+            "spec.version",
+            "must be a semantic version without build metadata: 1.2.3, or 1.2.3-rc.1",
+        ),
+        (
+            "ModelRelease",
+            {"model": "Coins"},
+            "spec.model",
+            "must be lower-case letters, digits and dashes",
+        ),
+        ("ModelRelease", {"variants": []}, "spec.variants", "should have at least 1 items"),
+        (
+            "ModelRelease",
+            {"sealing": {"format": "rot13"}},
+            "spec.sealing.format",
+            'supported values: "sealed-v2", "aes-256-cbc-v1"',
+        ),
+        (
+            "ReleaseTarget",
+            {"api": {"url": "http://api:8443"}},
+            "spec.api.url",
+            "must be https://host[:port][/path], without user information and query",
+        ),
+        (
+            "ReleaseTarget",
+            {"cdn": {"endpoint": "https://key:secret@cdn"}},
+            "spec.cdn.endpoint",
+            "must be https://host[:port][/path], without user information and query",
+        ),
+        (
+            "ReleaseTarget",
+            {"split": {"maxBytes": 100}},
+            "spec.split.maxBytes",
+            "should be greater than or equal to 320",
+        ),
+    ],
+)
+def test_what_is_refused_and_what_would_be_right(
+    server: Server, kind: str, patch: dict[str, Any], field: str, right: str
+) -> None:
+    said = server.refusal(kind, patch)
+    assert field in said
+    assert right in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch", "field"),
+    [
+        ("TrainingRun", {"model": {"architecture": "yolo11s.yaml"}}, "model"),
+        ("TrainingRun", {"model": {"scale": None}}, "model"),
+        ("TrainingRun", {"hyperparameters": {"epochs": 17}}, "hyperparameters"),
+        ("TrainingRun", {"hyperparameters": {"extra": {"lr0": 0.003}}}, "hyperparameters"),
+        (
+            "TrainingRun",
+            {"hyperparameters": {"extra": {"lr0": None, "lrf": 0.002}}},
+            "hyperparameters",
+        ),
+        ("TrainingRun", {"hyperparameters": {"extra": None}}, "hyperparameters"),
+        ("TrainingRun", {"dataset": {"persistentVolumeClaim": {"path": None}}}, "dataset"),
+        ("ModelRelease", {"version": "1.0.1"}, "version"),
+        ("ModelRelease", {"sealing": {"format": "aes-256-cbc-v1"}}, "sealing"),
+        (
+            "ModelRelease",
+            {
+                "variants": [
+                    {"name": "onnx-fp32", "format": "onnx", "precision": "fp32", "opset": 17}
+                ]
+            },
+            "variants",
+        ),
+    ],
+)
+def test_what_decides_the_result_cannot_change(
+    server: Server, kind: str, patch: dict[str, Any], field: str
+) -> None:
+    server.apply(kind, {})
+    assert f"spec.{field}: {FROZEN}" in server.refusal(kind, patch)
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch"),
+    [
+        ("TrainingRun", {"backoffLimit": 9, "compute": {"memory": "8Gi"}}),
+        ("ReleaseTarget", {"api": {"url": "https://elsewhere"}, "split": {"maxPercent": 10}}),
+    ],
+)
+def test_everything_else_can(server: Server, kind: str, patch: dict[str, Any]) -> None:
+    server.apply(kind, {})
+    assert server.apply(kind, patch)["metadata"]["generation"] == 2
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_applying_the_same_again_changes_nothing(server: Server, kind: str) -> None:
+    first = server.apply(kind, {})
+    again = server.apply(kind, {})
+    assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
+def test_the_columns(server: Server) -> None:
+    for kind in SPECS:
+        server.apply(kind, {})
+    assert server.columns("tr") == ["NAME", "PHASE", "PROGRESS", "ETA", "MAP50-95", "AGE"]
+    assert server.columns("mrel") == [
+        "NAME", "READY", "VERSION", "PHASE", "VARIANTS", "SIZE", "TRUST", "VERIFIED", "AGE"
+    ]  # fmt: skip
+    assert "MESSAGE" in server.columns("rtgt", wide=True)
+
+
+def test_the_quickstart_is_taken(cluster: Cluster, one_namespace: str) -> None:
+    """By the server itself, and nothing is written."""
+    rendered = cluster.kubectl("kustomize", str(REPOSITORY / "examples" / "quickstart"))
+    documents = [text for text in rendered.split("\n---\n") if "sealyard.io/v1alpha1" in text]
+    assert len(documents) == len(SPECS)
+    for document in documents:
+        cluster.kubectl(
+            "create", "--dry-run=server", "--validate=strict", "-f", "-",
+            input=document.replace("namespace: coins", f"namespace: {one_namespace}"),
+        )  # fmt: skip

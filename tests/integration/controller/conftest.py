@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.operator import (
+    Cluster,
+    Kubectl,
+    OperatorProcess,
+    account_kubeconfig,
+    grant_rights,
+    install_crds,
+)
+
+
+@pytest.fixture(scope="session")
+def crds(cluster: Cluster) -> None:
+    install_crds(cluster)
+
+
+@pytest.fixture
+def kubectl(cluster: Cluster, namespace: str) -> Kubectl:
+    return Kubectl(cluster, namespace)
+
+
+@pytest.fixture
+def operator(
+    crds: None, cluster: Cluster, namespace: str, tmp_path: Path
+) -> Iterator[OperatorProcess]:
+    """The operator as a process, with the rights of its chart."""
+    account = grant_rights(cluster, namespace)
+    kubeconfig = account_kubeconfig(cluster, namespace, account, tmp_path)
+    with OperatorProcess(tmp_path, kubeconfig, namespace) as running:
+        yield running

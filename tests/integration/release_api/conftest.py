@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from sealyard_release_api.accounts import Role
+from support.release_api import (
+    PUBLISHER,
+    VERIFIER,
+    ReleaseApi,
+    connect,
+    default_users,
+    release_api_server,
+    user,
+)
+
+COINS_PUBLISHER = "coins@example.org"
+COINS_VERIFIER = "coins-verifier@example.org"
+
+# Tests of the limits start a server of their own; the others may not run into them.
+UNLIMITED = ("--account-attempts=10000", "--address-attempts=100000")
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseApi]:
+    """One server for all tests that leave no trace but releases with names of their own."""
+    users = [
+        *default_users(),
+        user(COINS_PUBLISHER, Role.PUBLISHER, models=["coins*"]),
+        user(COINS_VERIFIER, Role.VERIFIER, models=["coins"]),
+    ]
+    with release_api_server(
+        tmp_path_factory.mktemp("api"), users=users, arguments=UNLIMITED
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def anonymous(api: ReleaseApi) -> Iterator[httpx.Client]:
+    with connect(api) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def publisher(api: ReleaseApi) -> Iterator[httpx.Client]:
+    with connect(api, PUBLISHER) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def verifier(api: ReleaseApi) -> Iterator[httpx.Client]:
+    with connect(api, VERIFIER) as client:
+        yield client
+
+
+@pytest.fixture
+def version(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """A version that no other test uses: the same server serves them all."""
+
+    def make(prefix: str = "1.0.0") -> str:
+        test = "".join(c if c.isalnum() else "-" for c in request.node.name)[-40:]
+        return f"{prefix}-{test.strip('-') or 'x'}"
+
+    return make

@@ -1,0 +1,401 @@
+"""The process: starting, stopping, being killed, reloading, and what it logs."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sealyard.api.release_api import manifest_path, small_path
+from sealyard_local.pki import PrivateCA
+from sealyard_release_api.accounts import Accounts, Role, User
+from sealyard_release_api.tokens import KeySet
+from support.release_api import (
+    PASSWORD,
+    PUBLISHER,
+    VERIFIER,
+    ReleaseApi,
+    connect,
+    default_users,
+    encrypted,
+    log_in,
+    prepare,
+    raw_request,
+    release_api_server,
+    user,
+)
+from support.releases import sample
+
+pytestmark = pytest.mark.stores
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+JSON = {"Content-Type": "application/json"}
+PROGRAM = [sys.executable, "-m", "sealyard_release_api.main"]
+
+
+def command(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*PROGRAM, *arguments], input=stdin, capture_output=True, timeout=60, check=False
+    )
+
+
+def test_what_was_acknowledged_survives_kill(tmp_path: Path) -> None:
+    with release_api_server(tmp_path) as api:
+        acknowledged: list[str] = []
+        enough = threading.Event()
+
+        def write(worker: int) -> None:
+            with connect(api, PUBLISHER) as client:
+                for n in range(10_000):
+                    name = f"w{worker}-{n}"
+                    path = small_path("coins", "1.0.0", name)
+                    try:
+                        answer = client.put(path, content=name.encode() * 80, headers=OCTETS)
+                    except httpx.TransportError:
+                        return
+                    assert answer.status_code == 201
+                    acknowledged.append(name)
+                    if len(acknowledged) >= 100:
+                        enough.set()
+
+        with ThreadPoolExecutor(4) as pool:
+            workers = [pool.submit(write, worker) for worker in range(4)]
+            assert enough.wait(120)
+            api.kill()
+            for worker in workers:
+                worker.result()
+        api.start()
+        with connect(api, VERIFIER) as client:
+            for name in acknowledged:
+                got = client.get(small_path("coins", "1.0.0", name))
+                assert (got.status_code, got.content) == (200, name.encode() * 80)
+
+
+def test_a_token_is_good_after_a_restart(tmp_path: Path) -> None:
+    with release_api_server(tmp_path) as api:
+        with connect(api) as client:
+            token = log_in(client, VERIFIER)
+        assert api.stop() == 0
+        api.start()
+        with connect(api) as client:
+            got = client.get("/releases", headers={"Authorization": f"Bearer {token}"})
+        assert got.status_code == 200
+
+
+@contextmanager
+def upload_in_progress(api: ReleaseApi, client: httpx.Client) -> Iterator[Callable[[], int]]:
+    """Half a body is sent; the function sends the other half and gives the status."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield bytes(160)
+        begun.set()
+        assert go_on.wait(60)
+        yield bytes(160)
+
+    with ThreadPoolExecutor(1) as pool:
+        path = small_path("coins", "1.0.0", "v")
+        put = pool.submit(client.put, path, content=body(), headers=OCTETS)
+
+        def finish() -> int:
+            go_on.set()
+            return put.result(60).status_code
+
+        try:
+            assert begun.wait(60)
+            yield finish
+        finally:
+            go_on.set()
+
+
+def test_a_request_that_runs_is_answered_before_the_end(tmp_path: Path) -> None:
+    with (
+        release_api_server(tmp_path) as api,
+        connect(api, PUBLISHER) as client,
+        ThreadPoolExecutor(1) as pool,
+        upload_in_progress(api, client) as finish,
+    ):
+        exit_code = pool.submit(api.stop)
+        deadline = time.monotonic() + 60
+        with suppress(ConnectionRefusedError):
+            while time.monotonic() < deadline:  # it still listens
+                socket.create_connection(("127.0.0.1", api.port), timeout=60).close()
+        assert finish() == 201
+        assert exit_code.result(60) == 0
+        assert api.log_lines()[-1]["message"] == "stopped"
+
+
+def test_too_many_requests_at_a_time(tmp_path: Path) -> None:
+    with (
+        release_api_server(tmp_path, arguments=["--max-requests=1"]) as api,
+        connect(api, PUBLISHER) as client,
+        connect(api) as other,
+        upload_in_progress(api, client) as finish,
+    ):
+        busy = other.get("/releases")
+        assert (busy.status_code, busy.json()["error"]) == (503, "Unavailable")
+        assert busy.headers["retry-after"] == "1"
+        assert other.get("/healthz").status_code == 200
+        assert finish() == 201
+        assert other.get("/releases").status_code == 401
+
+
+@pytest.mark.parametrize("name", ["users.json", "jwt-keys.json", "tls.crt", "tls.key"])
+def test_a_missing_key_of_the_secret_is_named(tmp_path: Path, name: str) -> None:
+    api = prepare(tmp_path / "api")
+    (api.secrets_dir / name).unlink()
+    done = command("serve", f"--data-dir={api.data_dir}", f"--secrets-dir={api.secrets_dir}")
+    assert done.returncode == 66
+    assert done.stderr.decode().startswith(
+        f"sealyard-release-api: {api.secrets_dir / name}: No such file"
+    )
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "says"),
+    [
+        ([], 64, "required: command"),
+        (["serve", "--port=x"], 64, "--port: 'x' must be a whole number"),
+        (["serve", "--nonsense"], 64, "unrecognized arguments"),
+        (["hash-password"], 64, "12 to 1024 characters"),
+    ],
+)
+def test_a_wrong_command_line(arguments: list[str], exit_code: int, says: str) -> None:
+    done = command(*arguments)
+    assert done.returncode == exit_code
+    assert says in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_an_address_that_is_taken(tmp_path: Path) -> None:
+    with release_api_server(tmp_path) as api:
+        other = tmp_path / "other"
+        done = command(
+            "serve",
+            "--host=127.0.0.1",
+            f"--port={api.port}",
+            f"--data-dir={other}",
+            f"--secrets-dir={api.secrets_dir}",
+        )
+    assert done.returncode == 69
+    assert f"cannot listen on 127.0.0.1 port {api.port}" in done.stderr.decode()
+
+
+def test_what_the_commands_print_is_what_the_server_reads() -> None:
+    hashed = command("hash-password", stdin=PASSWORD.encode() + b"\n")
+    entry = {
+        "email": VERIFIER,
+        "role": "Verifier",
+        "models": ["*"],
+        "passwordHash": hashed.stdout.decode().strip(),
+    }
+    accounts = Accounts.parse(json.dumps({"users": [entry]}).encode())
+    assert accounts.verify(VERIFIER, PASSWORD) is not None
+    keys = KeySet.parse(command("new-keys", "--issuer=me", "--audience=you").stdout)
+    assert (keys.issuer, keys.audience) == ("me", "you")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        user(VERIFIER, Role.VERIFIER, password="another password"),
+        user(VERIFIER, Role.PUBLISHER),
+        user(VERIFIER, Role.VERIFIER, models=["coins"]),
+        user("other@example.org", Role.VERIFIER),
+    ],
+    ids=["password", "role", "models", "gone"],
+)
+def test_a_change_of_the_account_ends_its_tokens(tmp_path: Path, entry: User) -> None:
+    with (
+        release_api_server(tmp_path, arguments=["--reload-seconds=1"]) as api,
+        connect(api, PUBLISHER) as publisher,
+        connect(api, VERIFIER) as verifier,
+    ):
+        assert verifier.get("/releases").status_code == 200
+        api.write_users([default_users()[0], entry])
+        api.wait_for_line(lambda line: line.get("event") == "secret-reloaded")
+        refused = verifier.get("/releases")
+        assert (refused.status_code, refused.json()["error"]) == (401, "TokenRefused")
+        assert publisher.get("/releases").status_code == 200
+
+
+def test_a_broken_change_is_not_used(tmp_path: Path) -> None:
+    with release_api_server(tmp_path, arguments=["--reload-seconds=1"]) as api:
+        (api.secrets_dir / "users.json").write_text("{")
+        line = api.wait_for_line(lambda line: line.get("level") == "error")
+        assert "users.json: is not JSON" in line["message"]
+        with connect(api, VERIFIER) as client:
+            assert client.get("/releases").status_code == 200
+
+
+def served_certificate(api: ReleaseApi, ca: PrivateCA, *, name: str | None) -> bytes:
+    context = ssl.create_default_context(cadata=ca.ca_pem.decode())
+    context.check_hostname = name is not None
+    with (
+        socket.create_connection(("127.0.0.1", api.port), timeout=60) as plain,
+        context.wrap_socket(plain, server_hostname=name) as connection,
+    ):
+        certificate = connection.getpeercert(binary_form=True)
+    assert certificate is not None
+    return certificate
+
+
+def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path) -> None:
+    with release_api_server(tmp_path, arguments=["--reload-seconds=1"]) as api:
+        with connect(api, VERIFIER) as client:
+            assert client.get("/healthz").status_code == 200
+            new_ca = PrivateCA.create("the next one")
+            pair = new_ca.issue(dns_names=["localhost"], ips=["127.0.0.1"])
+            pair.write(api.secrets_dir)
+            api.wait_for_line(lambda line: line.get("event") == "secret-reloaded")
+            wanted = ssl.PEM_cert_to_DER_cert(pair.cert_pem.decode())
+            assert served_certificate(api, new_ca, name="localhost") == wanted
+            assert served_certificate(api, new_ca, name=None) == wanted
+            assert client.get("/healthz").status_code == 200  # the connection there is goes on
+        with connect(api) as client, pytest.raises(httpx.ConnectError, match="verify failed"):
+            client.get("/healthz")
+
+
+def test_brute_force_is_stopped(tmp_path: Path) -> None:
+    arguments = ["--account-attempts=5", "--address-attempts=8", "--attempt-window-seconds=3600"]
+    with release_api_server(tmp_path, arguments=arguments) as api, connect(api) as client:
+
+        def attempt(email: str, password: str) -> httpx.Response:
+            return client.post("/login", json={"email": email, "password": password})
+
+        for _ in range(20):
+            assert attempt(VERIFIER, PASSWORD).status_code == 200
+        wrong = [attempt(VERIFIER, f"wrong password {n}") for n in range(7)]
+        assert [answer.status_code for answer in wrong] == [401] * 5 + [429] * 2
+        assert 0 < int(wrong[-1].headers["retry-after"]) <= 720
+        assert wrong[-1].json()["error"] == "TooManyRequests"
+        assert attempt(VERIFIER.upper(), PASSWORD).status_code == 429
+        assert attempt(PUBLISHER, PASSWORD).status_code == 200
+        others = [attempt(f"n{n}@example.org", PASSWORD).status_code for n in range(5)]
+        assert others == [401] * 3 + [429] * 2
+        assert attempt(PUBLISHER, PASSWORD).status_code == 429
+
+
+def test_guesses_sent_at_once_are_counted_before_they_are_tried(tmp_path: Path) -> None:
+    arguments = ["--account-attempts=5", "--attempt-window-seconds=3600"]
+    with release_api_server(tmp_path, arguments=arguments) as api:
+        barrier = threading.Barrier(16)
+
+        def guess(_: int) -> int:
+            with connect(api) as client:
+                client.get("/healthz")
+                barrier.wait(60)
+                body = {"email": VERIFIER, "password": "wrong password"}
+                return client.post("/login", json=body).status_code
+
+        with ThreadPoolExecutor(16) as pool:
+            statuses = list(pool.map(guess, range(16)))
+    assert sorted(statuses) == [401] * 5 + [429] * 11
+
+
+def test_logins_that_would_wait_too_long_are_turned_away(tmp_path: Path) -> None:
+    arguments = ["--login-threads=1", "--login-queue=1"]
+    with release_api_server(tmp_path, arguments=arguments) as api:
+        barrier = threading.Barrier(16)
+
+        def login(_: int) -> httpx.Response:
+            with connect(api) as client:
+                client.get("/healthz")
+                barrier.wait(60)
+                return client.post("/login", json={"email": VERIFIER, "password": PASSWORD})
+
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(login, range(16)))
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert any(answer.status_code == 200 for answer in answers)
+    for answer in answers:
+        if answer.status_code == 503:
+            assert answer.headers["retry-after"] == "1"
+
+
+def test_who_is_slow_is_not_waited_for(tmp_path: Path) -> None:
+    with release_api_server(tmp_path, arguments=["--peer-seconds=1"]) as api:
+        with connect(api) as client:
+            token = log_in(client, PUBLISHER)
+        head = (
+            f"PUT {small_path('coins', '1.0.0', 'v')} HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Type: application/octet-stream\r\n"
+            "Content-Length: 320\r\n\r\n"
+        )
+        status, body = raw_request(api, head + "only this")
+        assert status == 408
+        assert b'"TooSlow"' in body
+        for said in ("", "GET /heal", head[:-2]):
+            with encrypted(api) as connection:
+                connection.sendall(said.encode())
+                with suppress(ssl.SSLEOFError, ConnectionResetError):
+                    assert connection.recv(1) == b""
+
+
+def test_the_audit_trail_says_who_did_what_and_no_secret(tmp_path: Path) -> None:
+    release = sample()
+    with release_api_server(tmp_path) as api:
+        with connect(api) as client:
+            client.post("/login", json={"email": VERIFIER, "password": "wrong-wrong-wrong"})
+            client.post("/login", json={"email": "typed-by-mistake", "password": "x"})
+            token = log_in(client, PUBLISHER)
+            client.headers["Authorization"] = f"Bearer {token}"
+            for name, small in release.smalls.items():
+                client.put(small_path("coins", "1.0.0", name), content=small, headers=OCTETS)
+            client.put(manifest_path("coins", "1.0.0"), content=release.raw, headers=JSON)
+            client.get(small_path("coins", "1.0.0", "onnx-fp32"))
+            client.get("/nothing")
+        with connect(api, VERIFIER) as client:
+            client.get(small_path("coins", "1.0.0", "onnx-fp32"))
+        api.stop()
+        text, lines = api.log_text(), api.log_lines()
+    trail = [
+        (line["event"], line.get("who"), line["status"], line.get("reason"))
+        for line in lines
+        if line["logger"].endswith(".audit")
+    ]
+    assert trail == [
+        ("login", VERIFIER, 401, "LoginRefused"),
+        ("login", None, 401, "LoginRefused"),
+        ("login", PUBLISHER, 200, None),
+        ("put-small", PUBLISHER, 201, None),
+        ("put-small", PUBLISHER, 201, None),
+        ("put-manifest", PUBLISHER, 201, None),
+        ("get-small", PUBLISHER, 403, "Forbidden"),
+        ("login", VERIFIER, 200, None),
+        ("get-small", VERIFIER, 200, None),
+    ]
+    fetched = next(line for line in lines if line.get("event") == "get-small" and "sha256" in line)
+    assert (fetched["model"], fetched["version"], fetched["variant"]) == (
+        "coins",
+        "1.0.0",
+        "onnx-fp32",
+    )
+    assert fetched["address"] == "127.0.0.1"
+    for secret in (PASSWORD, "wrong-wrong-wrong", "typed-by-mistake", token, "Bearer", "$argon2"):
+        assert secret not in text
+
+
+def test_an_unusable_database_is_said_and_not_shown(tmp_path: Path) -> None:
+    with release_api_server(tmp_path) as api, connect(api, PUBLISHER) as client:
+        with closing(sqlite3.connect(api.data_dir / "release-api.db", timeout=60)) as vandal:
+            vandal.execute("DROP TABLE small_parts")
+            vandal.execute("DROP TABLE schema_version")
+        answer = client.put(small_path("coins", "1.0.0", "v"), content=bytes(320), headers=OCTETS)
+        assert (answer.status_code, answer.json()["error"]) == (503, "Unavailable")
+        assert answer.json()["message"] == "the database does not answer"
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200

@@ -1,0 +1,361 @@
+"""Objects for tests of the pure core, built as one says them.
+
+Every builder is immutable: `with_…` gives another one, so that a table can share a beginning.
+"""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from sealyard.api.kind import REQUESTED_AT_ANNOTATION, CustomResource
+from sealyard.api.model_release import ModelRelease
+from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.secrets import Role
+from sealyard.api.tasks import ProgressEndpoint
+from sealyard.api.training_run import TrainingRun
+from sealyard.core.observed import (
+    ModelReleaseObserved,
+    ObservedClaim,
+    ObservedJob,
+    ObservedPod,
+    TrainingRunObserved,
+)
+from sealyard.core.plan import Plan
+from sealyard.core.settings import Images, Settings
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+SETTINGS = Settings(
+    images=Images("sealyard/trainer:1", "sealyard/exporter:1", "sealyard/courier:1")
+)
+WITH_PROGRESS = replace(
+    SETTINGS, progress=ProgressEndpoint(url="https://operator.sealyard.svc:8443", ca="PEM")
+)
+DIGEST = "0123456789abcdef" * 4
+PINNED_IMAGE = f"registry.test/sealyard/trainer@sha256:{DIGEST}"
+CLAIMS = (
+    ObservedClaim("dataset", ("ReadWriteOnce",), "Bound"),
+    ObservedClaim("workspace", ("ReadWriteOnce",), "Bound"),
+)
+SHARED_CLAIMS = (CLAIMS[0], ObservedClaim("workspace", ("ReadWriteMany",), "Bound"))
+
+RUN_SPEC: dict[str, Any] = {
+    "model": {"architecture": "yolo11n.yaml", "scale": {"width": 0.125}},
+    "dataset": {"persistentVolumeClaim": {"claimName": "dataset", "path": "coins"}},
+    "hyperparameters": {"epochs": 16, "imageSize": 128, "extra": {"lr0": 0.002}},
+    "workspace": {"persistentVolumeClaim": {"claimName": "workspace", "path": "runs"}},
+}
+RELEASE_SPEC: dict[str, Any] = {
+    "model": "coins",
+    "version": "1.0.0",
+    "source": {"trainingRunRef": {"name": "coins"}},
+    "variants": [{"name": "onnx-fp32", "format": "onnx", "precision": "fp32"}],
+    "targetRef": {"name": "stores"},
+}
+TARGET_SPEC: dict[str, Any] = {
+    "api": {
+        "url": "https://api.stores.svc:8443",
+        "publisherSecretRef": {"name": "publisher"},
+        "verifierSecretRef": {"name": "verifier"},
+        "caBundleRef": {"name": "stores-ca"},
+    },
+    "cdn": {
+        "endpoint": "https://cdn.stores.svc:8333",
+        "bucket": "models",
+        "writeSecretRef": {"name": "cdn-write"},
+        "readSecretRef": {"name": "cdn-read"},
+        "caBundleRef": {"name": "stores-ca"},
+    },
+    "keyringSecretRef": {"name": "keyring"},
+}
+TRAIN_RESULT: dict[str, Any] = {
+    "epochs": 16,
+    "metrics": {"map50": 0.981, "map50_95": 0.861},
+    "dataset": {"digest": DIGEST, "images": 200},
+    "artifacts": [
+        {"name": "best.pt", "path": "runs/coins-1/best.pt", "sha256": DIGEST, "sizeBytes": 400}
+    ],
+}
+
+
+def at(seconds: float) -> datetime:
+    """A moment after NOW."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def time_of(moment: datetime) -> str:
+    """The wire form of a moment."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What the three kinds have in common."""
+
+    document: dict[str, Any]
+
+    def _with(self, path: str, value: Any) -> Self:
+        document = deepcopy(self.document)
+        *folders, last = path.split(".")
+        place = document
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[last] = value
+        return replace(self, document=document)
+
+    def named(self, name: str, *, uid: str) -> Self:
+        return self._with("metadata.name", name)._with("metadata.uid", uid)
+
+    def created_at(self, moment: datetime) -> Self:
+        return self._with("metadata.creationTimestamp", time_of(moment))
+
+    def being_deleted(self) -> Self:
+        return self._with("metadata.deletionTimestamp", time_of(NOW))
+
+    def of_generation(self, number: int) -> Self:
+        return self._with("metadata.generation", number)
+
+    def requested_at(self, moment: datetime) -> Self:
+        annotations = {REQUESTED_AT_ANNOTATION: time_of(moment)}
+        return self._with("metadata.annotations", annotations)
+
+    def with_spec(self, path: str, value: Any) -> Self:
+        return self._with(f"spec.{path}", value)
+
+    def with_status(self, **fields: Any) -> Self:
+        """Merges fields, given by their wire names, into the status."""
+        return replace(
+            self,
+            document=self.document | {"status": merge(self.document.get("status", {}), fields)},
+        )
+
+    def after(self, plan: Plan) -> Self:
+        """The object once a plan's status is written."""
+        return self.with_status(**plan.status)
+
+
+class RunBuilder(Resource):
+    """A TrainingRun."""
+
+    def build(self) -> TrainingRun:
+        return TrainingRun.from_wire(self.document)
+
+    def observed(
+        self,
+        *jobs: ObservedJob,
+        claims: tuple[ObservedClaim, ...] = CLAIMS,
+        foreign_jobs: tuple[str, ...] = (),
+    ) -> TrainingRunObserved:
+        return TrainingRunObserved(self.build(), jobs, claims, foreign_jobs)
+
+    def succeeded(self) -> Self:
+        return self.with_status(
+            phase="Succeeded",
+            image=PINNED_IMAGE,
+            dataset=TRAIN_RESULT["dataset"],
+            artifacts=TRAIN_RESULT["artifacts"],
+            progress={
+                "epoch": 16,
+                "epochs": 16,
+                "percent": 100,
+                "metrics": TRAIN_RESULT["metrics"],
+                "updatedAt": time_of(NOW),
+            },
+        )
+
+
+class ReleaseBuilder(Resource):
+    """A ModelRelease."""
+
+    def build(self) -> ModelRelease:
+        return ModelRelease.from_wire(self.document)
+
+    def observed(
+        self,
+        *jobs: ObservedJob,
+        run: RunBuilder | None = None,
+        target: TargetBuilder | None = None,
+        claims: tuple[ObservedClaim, ...] = CLAIMS,
+        namesakes: tuple[ReleaseBuilder, ...] = (),
+        foreign_jobs: tuple[str, ...] = (),
+    ) -> ModelReleaseObserved:
+        return ModelReleaseObserved(
+            self.build(),
+            run.build() if run else None,
+            target.build() if target else None,
+            jobs,
+            claims,
+            tuple(namesake.build() for namesake in namesakes),
+            foreign_jobs,
+        )
+
+
+class TargetBuilder(Resource):
+    """A ReleaseTarget."""
+
+    def build(self) -> ReleaseTarget:
+        return ReleaseTarget.from_wire(self.document)
+
+
+def a_training_run() -> RunBuilder:
+    return RunBuilder(_document("coins", "run-uid", RUN_SPEC))
+
+
+def a_model_release(*variants: str) -> ReleaseBuilder:
+    """A release; with names, of that many variants."""
+    builder = ReleaseBuilder(_document("coins-1.0.0", "release-uid", RELEASE_SPEC))
+    if not variants:
+        return builder
+    return builder.with_spec(
+        "variants", [{"name": name, "format": "onnx", "precision": "fp32"} for name in variants]
+    )
+
+
+def a_release_target() -> TargetBuilder:
+    return TargetBuilder(_document("stores", "target-uid", TARGET_SPEC))
+
+
+def a_job(role: Role = Role.TRAIN, *, attempt: int = 1, variant: str = "") -> JobBuilder:
+    owner = "run-uid" if role is Role.TRAIN else "release-uid"
+    name = f"{role}-{variant}-{attempt}" if variant else f"{role}-{attempt}"
+    return JobBuilder(
+        ObservedJob(
+            namespace="coins",
+            name=name,
+            uid=f"{name}-uid",
+            owner_uid=owner,
+            role=role,
+            variant=variant,
+            attempt=attempt,
+            created_at=NOW - timedelta(minutes=1),
+            state="Active",
+        )
+    )
+
+
+@dataclass(frozen=True)
+class JobBuilder:
+    """A Job and its newest pod."""
+
+    job: ObservedJob
+
+    def _pod(self, **fields: Any) -> ObservedPod:
+        pod = self.job.pod or ObservedPod(
+            name=f"{self.job.name}-pod", uid=f"{self.job.uid}-pod", phase="Pending"
+        )
+        return replace(pod, **fields)
+
+    def created_at(self, moment: datetime) -> JobBuilder:
+        return JobBuilder(replace(self.job, created_at=moment))
+
+    def waiting(self, reason: str, message: str | None = None) -> ObservedJob:
+        return replace(self.job, pod=self._pod(waiting_reason=reason, waiting_message=message))
+
+    def running(self, image_id: str | None = None) -> ObservedJob:
+        return replace(self.job, pod=self._pod(phase="Running", node="node-1", image_id=image_id))
+
+    def active(self) -> ObservedJob:
+        return self.job
+
+    def complete(
+        self, result: dict[str, Any] | None, *, at: datetime = NOW, message: str = "done"
+    ) -> ObservedJob:
+        """Ended with 0; without a result there is no answer at all."""
+        answer = json.dumps({"message": message, "result": result}) if result is not None else None
+        pod = self._pod(phase="Succeeded", exit_code=0, termination_message=answer)
+        return replace(self.job, state="Complete", finished_at=at, pod=pod)
+
+    def failed(
+        self,
+        code: int | None,
+        message: str | None = None,
+        *,
+        at: datetime = NOW,
+        termination_reason: str = "Error",
+        disrupted: bool = False,
+    ) -> ObservedJob:
+        """Ended with another code; `None` is a pod whose end nobody saw."""
+        pod = self._pod(
+            phase="Failed",
+            node="node-1",
+            exit_code=code,
+            termination_reason=termination_reason,
+            termination_message=json.dumps({"message": message}) if message else None,
+            disrupted=disrupted,
+        )
+        return replace(
+            self.job,
+            state="Failed",
+            finished_at=at,
+            failure_reason="PodFailurePolicy",
+            pod=pod,
+        )
+
+    def failed_without_pod(self, reason: str = "BackoffLimitExceeded") -> ObservedJob:
+        return replace(
+            self.job, state="Failed", finished_at=at(-60), failure_reason=reason, pod=None
+        )
+
+
+def merge(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """JSON merge patch (RFC 7386), as the API server applies a plan's status."""
+    merged = dict(old)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = merge(merged[key], value)
+        elif isinstance(value, dict):
+            merged[key] = merge({}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def condition(plan: Plan, kind: str = "Ready") -> dict[str, Any]:
+    """A condition of the status that a plan wants."""
+    found: dict[str, Any] = next(c for c in plan.status["conditions"] if c["type"] == kind)
+    return found
+
+
+def says(plan: Plan) -> tuple[str, str, str, str]:
+    """Ready, Reconciling and Stalled as one letter each, the reason, its message."""
+    letters = "".join(
+        condition(plan, kind)["status"][0] for kind in ("Ready", "Reconciling", "Stalled")
+    )
+    ready = condition(plan)
+    return plan.status.get("phase", ""), letters, ready["reason"], ready["message"]
+
+
+def job_names(plan: Plan) -> list[str]:
+    return [job["metadata"]["name"] for job in plan.create]
+
+
+def task_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The task that a Job carries."""
+    environment = manifest["spec"]["template"]["spec"]["containers"][0]["env"]
+    value = next(entry["value"] for entry in environment if entry["name"] == "SEALYARD_TASK")
+    task: dict[str, Any] = json.loads(value)
+    return task
+
+
+def ledger(status: dict[str, Any] | CustomResource, name: str) -> dict[str, Any]:
+    """One ledger of a status in wire form."""
+    tasks = status["tasks"] if isinstance(status, dict) else status.to_wire()["status"]["tasks"]
+    found: dict[str, Any] = next(task for task in tasks if task["name"] == name)
+    return found
+
+
+def _document(name: str, uid: str, spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = {
+        "name": name,
+        "namespace": "coins",
+        "uid": uid,
+        "generation": 1,
+        "resourceVersion": "1",
+        "creationTimestamp": time_of(NOW - timedelta(hours=1)),
+    }
+    return {"metadata": metadata, "spec": deepcopy(spec), "status": {}}

@@ -1,0 +1,318 @@
+"""Raw objects as the API server sends them, and one in memory for what needs no real one."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from sealyard.api.kind import (
+    API_VERSION,
+    ATTEMPT_LABEL,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    ROLE_LABEL,
+    VARIANT_LABEL,
+)
+from sealyard.controller.kubernetes_api import ApiError, Document
+from sealyard.controller.resources import Key, Resource
+from sealyard.controller.status import merged
+
+TIME = "2026-11-23T10:00:00Z"
+
+
+def metadata(name: str, uid: str, version: int, **more: Any) -> Document:
+    return {
+        "name": name,
+        "namespace": "ns",
+        "uid": uid,
+        "resourceVersion": str(version),
+        "generation": 1,
+        "creationTimestamp": TIME,
+        **more,
+    }
+
+
+def raw_run(name: str = "run", uid: str = "run-1", version: int = 1, **more: Any) -> Document:
+    claim = {"claimName": more.pop("dataset", "data")}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "TrainingRun",
+        "metadata": metadata(name, uid, version, managedFields=[{"manager": "kubectl"}]),
+        "spec": {
+            "model": {"architecture": "yolo11n.yaml"},
+            "dataset": {"persistentVolumeClaim": claim},
+            "workspace": {"persistentVolumeClaim": {"claimName": more.pop("workspace", "work")}},
+        },
+        "status": more.pop("status", {}),
+    }
+
+
+def raw_release(
+    name: str = "release",
+    uid: str = "release-1",
+    version: int = 1,
+    *,
+    run: str = "run",
+    target: str = "target",
+    number: str = "1.0.0",
+) -> Document:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ModelRelease",
+        "metadata": metadata(name, uid, version),
+        "spec": {
+            "model": "coins",
+            "version": number,
+            "source": {"trainingRunRef": {"name": run}},
+            "variants": [{"name": "onnx", "format": "onnx", "precision": "fp32"}],
+            "targetRef": {"name": target},
+        },
+    }
+
+
+def raw_target(name: str = "target", uid: str = "target-1", version: int = 1) -> Document:
+    secret = {"name": "secret"}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ReleaseTarget",
+        "metadata": metadata(name, uid, version),
+        "spec": {
+            "api": {
+                "url": "https://api.test",
+                "publisherSecretRef": secret,
+                "verifierSecretRef": secret,
+            },
+            "cdn": {
+                "endpoint": "https://cdn.test",
+                "bucket": "models",
+                "writeSecretRef": secret,
+                "readSecretRef": secret,
+            },
+            "keyringSecretRef": secret,
+        },
+    }
+
+
+def raw_claim(name: str = "data", uid: str = "claim-1", version: int = 1) -> Document:
+    return {
+        "metadata": metadata(name, uid, version),
+        "spec": {"accessModes": ["ReadWriteOnce"]},
+        "status": {"phase": "Bound"},
+    }
+
+
+def owner_reference(kind: str, name: str, uid: str) -> Document:
+    api_version = "batch/v1" if kind == "Job" else API_VERSION
+    return {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid, "controller": True}
+
+
+def raw_job(
+    name: str = "run-train-1",
+    uid: str = "job-1",
+    version: int = 1,
+    *,
+    owner: tuple[str, str, str] | None = ("TrainingRun", "run", "run-1"),
+    role: str = "train",
+    variant: str = "",
+    attempt: int = 1,
+    conditions: tuple[Document, ...] = (),
+    **more: Any,
+) -> Document:
+    labels = {MANAGED_BY_LABEL: MANAGED_BY, ROLE_LABEL: role, ATTEMPT_LABEL: str(attempt)}
+    if variant:
+        labels[VARIANT_LABEL] = variant
+    references = {"ownerReferences": [owner_reference(*owner)]} if owner else {}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata(name, uid, version, labels=labels, **references, **more),
+        "spec": {},
+        "status": {"conditions": list(conditions)},
+    }
+
+
+def raw_pod(
+    name: str = "run-train-1-x",
+    uid: str = "pod-1",
+    version: int = 1,
+    *,
+    job_uid: str = "job-1",
+    status: Document | None = None,
+    created: str = TIME,
+) -> Document:
+    owner = owner_reference("Job", "run-train-1", job_uid)
+    return {
+        "metadata": metadata(name, uid, version, ownerReferences=[owner])
+        | {"creationTimestamp": created},
+        "spec": {"nodeName": "node-1"},
+        "status": status or {"phase": "Running"},
+    }
+
+
+RUN = Key("TrainingRun", "ns", "run")
+RELEASE = Key("ModelRelease", "ns", "release")
+TARGET = Key("ReleaseTarget", "ns", "target")
+
+
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait for a condition that nothing announces."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - it may hang on anything, the clock included
+            await asyncio.sleep(0.001)
+
+
+class FakeApi:
+    """Keeps Jobs and custom resources, counts what is written, and fails on request."""
+
+    def __init__(self, *objects: Document) -> None:
+        self.version = 100
+        self.jobs: dict[tuple[str, str], Document] = {}
+        self.objects = {
+            Key(one["kind"], "ns", one["metadata"]["name"]): copy.deepcopy(one) for one in objects
+        }
+        self.writes: list[tuple[str, Any]] = []
+        self.events: list[Document] = []
+        self.reviews: list[tuple[str, str]] = []
+        self.review_status: Document = {"authenticated": False}
+        self.failures: dict[str, list[int]] = {}
+
+    def fail(self, operation: str, *statuses: int) -> None:
+        """The next calls of this operation are answered with these statuses."""
+        self.failures.setdefault(operation, []).extend(statuses)
+
+    def touch(self, key: Key) -> Document:
+        """Somebody else changes an object."""
+        raw = self.objects[key]
+        raw["metadata"]["resourceVersion"] = self._next_version()
+        return copy.deepcopy(raw)
+
+    async def list_chunk(
+        self, resource: Resource, namespace: str | None, token: str, *, metadata_only: bool
+    ) -> Document:
+        self._enter("list")
+        everything = [*self.objects.values(), *self.jobs.values()]
+        found = [
+            one
+            for one in everything
+            if one["kind"] == resource.kind and namespace in {None, one["metadata"]["namespace"]}
+        ]
+        start = int(token or 0)
+        items: list[Document] | None = copy.deepcopy(found[start : start + 1])
+        if metadata_only:
+            # An empty list of metadata comes as null, unlike one of whole objects.
+            items = [{"metadata": item["metadata"]} for item in items or ()] or None
+        more = {"continue": str(start + 1)} if start + 1 < len(found) else {}
+        return {"metadata": {"resourceVersion": str(self.version), **more}, "items": items}
+
+    async def create_job(self, manifest: Document) -> Document:
+        self._enter("create_job")
+        name = manifest["metadata"]["name"]
+        identity = (manifest["metadata"]["namespace"], name)
+        if identity in self.jobs:
+            raise ApiError(409, f'jobs.batch "{name}" already exists')
+        raw = copy.deepcopy(manifest)
+        raw["metadata"].update(
+            uid=f"uid-{name}",
+            resourceVersion=self._next_version(),
+            creationTimestamp=TIME,
+        )
+        self.jobs[identity] = raw
+        self.writes.append(("create", name))
+        return copy.deepcopy(raw)
+
+    async def read_job(self, namespace: str, name: str) -> Document:
+        self._enter("read_job")
+        return copy.deepcopy(self.jobs[namespace, name])
+
+    async def delete_job(self, namespace: str, name: str, uid: str) -> Document:
+        self._enter("delete_job")
+        if (namespace, name) not in self.jobs:
+            raise ApiError(404, "not found")
+        if self.jobs[namespace, name]["metadata"]["uid"] != uid:
+            raise ApiError(409, "the uid is another")
+        del self.jobs[namespace, name]
+        self.writes.append(("delete", name))
+        return {"kind": "Status", "status": "Success"}
+
+    async def patch_status(
+        self, resource: Resource, namespace: str, name: str, patch: Document
+    ) -> Document:
+        self._enter("patch_status")
+        raw = self.objects.get(Key(resource.kind, namespace, name))
+        if raw is None:
+            raise ApiError(404, "not found")
+        if patch["metadata"]["resourceVersion"] != raw["metadata"]["resourceVersion"]:
+            raise ApiError(409, "the object has been modified")
+        raw["status"] = merged(raw.get("status") or {}, patch["status"])
+        raw["metadata"]["resourceVersion"] = self._next_version()
+        self.writes.append(("status", patch["status"]))
+        return copy.deepcopy(raw)
+
+    async def apply_progress(
+        self, resource: Resource, namespace: str, name: str, body: Document
+    ) -> Document:
+        self._enter("apply_progress")
+        raw = self.objects[Key(resource.kind, namespace, name)]
+        raw["status"] = merged(raw.get("status") or {}, body["status"])
+        raw["metadata"]["resourceVersion"] = self._next_version()
+        self.writes.append(("progress", body["status"]))
+        return copy.deepcopy(raw)
+
+    async def create_event(self, namespace: str, event: Document) -> None:
+        self._enter("create_event")
+        assert namespace == event["metadata"]["namespace"]
+        self.events.append(event)
+
+    async def review_token(self, token: str, audience: str) -> Document:
+        self._enter("review_token")
+        self.reviews.append((token, audience))
+        return self.review_status
+
+    def _next_version(self) -> str:
+        self.version += 1
+        return str(self.version)
+
+    def _enter(self, operation: str) -> None:
+        if self.failures.get(operation):
+            status = self.failures[operation].pop(0)
+            raise ApiError(status, f"{operation} was refused with {status}")
+
+
+class FakeTimers:
+    """An event loop's clock that a test turns."""
+
+    class _Timer:
+        def __init__(self, when: float) -> None:
+            self._when = when
+            self.cancelled = False
+
+        def cancel(self) -> None:
+            self.cancelled = True
+
+        def when(self) -> float:
+            return self._when
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._timers: list[tuple[float, int, Any, Any]] = []
+        self._order = itertools.count()
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Any, *args: Any) -> FakeTimers._Timer:
+        timer = self._Timer(when)
+        self._timers.append((when, next(self._order), timer, lambda: callback(*args)))
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        """Let the time pass, and call what is due."""
+        self.now += seconds
+        due = sorted(entry for entry in self._timers if entry[0] <= self.now)
+        self._timers = [entry for entry in self._timers if entry[0] > self.now]
+        for _, _, timer, call in due:
+            if not timer.cancelled:
+                call()

@@ -1,0 +1,139 @@
+"""Sealed artifacts for tests: made in one call, opened in one call, reproducible from a seed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sealyard.sealing.formats import (
+    BytesReader,
+    Entry,
+    Keyring,
+    OpeningKeys,
+    ReleaseContext,
+    SplitLimits,
+    format_named,
+    object_key,
+    open_sealed,
+    open_stream,
+    seal_stream,
+)
+from sealyard.sealing.layout import Random
+from sealyard.sealing.manifest import (
+    ArtifactSource,
+    BigPart,
+    Manifest,
+    Sealing,
+    SmallPart,
+    Source,
+    Variant,
+)
+
+CONTEXT = ReleaseContext("coins", "1.0.0", "onnx-fp32")
+V1: Final = "aes-256-cbc-v1"
+V2: Final = "sealed-v2"
+BOTH = (V2, V1)
+S = 1 << 20
+
+
+def seeded(seed: str) -> Random:
+    """Reproducible bytes: consecutive reads of SHAKE-256(seed)."""
+    shake = hashlib.shake_256(seed.encode())
+    at = 0
+
+    def read(count: int) -> bytes:
+        nonlocal at
+        at += count
+        return shake.digest(at)[-count:]
+
+    return read
+
+
+def content(length: int, seed: str = "plaintext") -> bytes:
+    """Reproducible plaintext."""
+    return hashlib.shake_256(seed.encode()).digest(length)
+
+
+KEYRING = Keyring.new(v1="fleet", v2="kek-1", random=seeded("keyring"))
+
+
+def variant_of(
+    *, name: str, plaintext_bytes: int, sealing: Sealing, small: SmallPart, big: BigPart
+) -> Variant:
+    return Variant(
+        name=name,
+        format="onnx",
+        precision="fp32",
+        image_size=640,
+        plaintext_bytes=plaintext_bytes,
+        sealing=sealing,
+        small=small,
+        big=big,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A sealed artifact with all that opens it."""
+
+    plaintext: bytes
+    small: bytes
+    big: bytes
+    entry: Entry
+    keys: OpeningKeys
+
+    def but(self, **changes: object) -> Artifact:
+        return replace(self, **changes)  # type: ignore[arg-type]  # test data
+
+    def open(self) -> bytes:
+        reader = BytesReader(self.big)
+        opener = open_sealed(self.entry, small=self.small, big=reader, keys=self.keys)
+        return b"".join(open_stream(opener, reader, sha256=self.entry.plaintext_sha256))
+
+
+def seal(
+    fmt: str,
+    plaintext: bytes,
+    *,
+    context: ReleaseContext = CONTEXT,
+    keyring: Keyring = KEYRING,
+    limits: SplitLimits | None = None,
+    seed: str = "seal",
+) -> Artifact:
+    sealer = format_named(fmt).sealer(
+        plaintext_bytes=len(plaintext),
+        context=context,
+        keyring=keyring,
+        limits=limits or SplitLimits(),
+        random=seeded(seed),
+    )
+    big = b"".join(seal_stream(sealer, BytesReader(plaintext)))
+    sealed = sealer.finish()
+    variant = variant_of(
+        name=context.variant,
+        plaintext_bytes=len(plaintext),
+        sealing=sealed.sealing,
+        small=sealed.small_part,
+        big=sealed.big_part(object_key("models", sealer.object_id)),
+    )
+    digest = hashlib.sha256(plaintext).hexdigest()
+    return Artifact(
+        plaintext=plaintext,
+        small=sealed.small,
+        big=big,
+        entry=Entry(context, variant, digest),
+        keys=keyring,
+    )
+
+
+def manifest_of(*artifacts: Artifact) -> Manifest:
+    first = artifacts[0].entry.context
+    return Manifest.build(
+        model=first.model,
+        version=first.version,
+        variants=[(a.entry.variant, a.entry.plaintext_sha256) for a in artifacts],
+        source=Source(
+            artifact=ArtifactSource(sha256="ab" * 32, type="onnx"), metrics={"map50": 0.98}
+        ),
+    )

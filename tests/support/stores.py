@@ -1,0 +1,455 @@
+"""Both stores as real servers, the mounts of a Job that reaches them, and the Job itself.
+
+`stores` serves a whole test session: use a model name of your own (`stores.release()` makes one).
+`own_stores` is for a test that stops, kills or changes a server.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.config
+import pytest
+
+from sealyard.api.answers import Answer, parse_answer
+from sealyard.api.model_release import SealingFormatName, VariantSpec
+from sealyard.api.mounts import TASK_VARIABLE
+from sealyard.api.release_target import SplitSpec
+from sealyard.api.secrets import SECRET_USES, Purpose
+from sealyard.api.tasks import (
+    ExportedVariant,
+    Owner,
+    PublishTask,
+    RemoteApi,
+    RemoteCdn,
+    SourceRecord,
+    Task,
+    VerifyTask,
+    to_environment,
+)
+from sealyard.api.training_run import Metrics
+from sealyard.sealing.keyring import Keyring
+from sealyard_local import seaweedfs
+from sealyard_local.pki import CertPair, PrivateCA
+from sealyard_local.seaweedfs import Credential, SeaweedFS
+from support import release_api
+
+BUCKET = "models"
+PREFIX = "sealyard"
+COURIER = str(Path(sys.executable).with_name("sealyard-courier"))
+SEALYARD = str(Path(sys.executable).with_name("sealyard"))
+PROGRAM_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A program that has ended."""
+
+    code: int
+    output: str
+    answer: Answer | None
+    peak_mebibytes: int = 0
+    warnings: str = ""
+    """What `sealyard` said on stderr though it succeeded; `output` is its stdout then."""
+
+    @property
+    def result(self) -> dict[str, Any]:
+        assert self.code == 0, self.output
+        assert self.answer is not None
+        assert self.answer.result is not None
+        return self.answer.result
+
+    @property
+    def message(self) -> str:
+        assert self.answer is not None, self.output
+        return self.answer.message
+
+
+@dataclass
+class Running:
+    """A courier that runs; `wait` for it or kill it."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    stores: Stores
+
+    def wait(self) -> Ended:
+        deadline = time.monotonic() + PROGRAM_SECONDS
+        peak = 0
+        while self.process.poll() is None:
+            peak = max(peak, _peak_kibibytes(self.process.pid))
+            if time.monotonic() > deadline:
+                self.process.kill()
+            time.sleep(0.01)
+        output = (self.folder / "output").read_text()
+        message = self.folder / "termination-log"
+        text = message.read_text() if message.exists() else ""
+        self.stores.assert_no_secret_in(output + text)
+        return Ended(self.process.returncode, output, parse_answer(text), peak >> 10)
+
+
+def _peak_kibibytes(pid: int) -> int:
+    """The most memory it has had. (`ru_maxrss` would count ours too, from before its exec.)"""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+@dataclass
+class Job:
+    """A release to publish: plaintexts in a workspace, and the mounts of its Jobs."""
+
+    stores: Stores
+    folder: Path
+    model: str
+    version: str
+    sealing: SealingFormatName
+    variants: list[ExportedVariant] = field(default_factory=list)
+    runs: int = 0
+
+    @property
+    def workspace(self) -> Path:
+        return self.folder / "workspace"
+
+    @property
+    def release_path(self) -> str:
+        return f"{self.model}-0123456789"
+
+    @property
+    def record(self) -> Path:
+        return self.workspace / self.release_path / "publish.json"
+
+    @property
+    def secrets(self) -> Path:
+        return self.folder / "secrets"
+
+    @property
+    def flat_secrets(self) -> Path:
+        """All keys in one folder, as `sealyard pull` takes them."""
+        flat = self.folder / "flat"
+        flat.mkdir(exist_ok=True)
+        for path in self.secrets.glob("*/*"):
+            (flat / path.name).write_bytes(path.read_bytes())
+        return flat
+
+    def add(self, name: str, content: bytes) -> None:
+        """Export a variant."""
+        path = f"{self.release_path}/exports/{name}.onnx"
+        (self.workspace / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.workspace / path).write_bytes(content)
+        self.variants.append(
+            ExportedVariant(
+                spec=VariantSpec(name=name, format="onnx", precision="fp32"),
+                image_size=128,
+                path=path,
+                sha256=hashlib.sha256(content).hexdigest(),
+                size_bytes=len(content),
+            )
+        )
+
+    def content(self, variant: ExportedVariant) -> bytes:
+        return (self.workspace / variant.path).read_bytes()
+
+    def publish_task(self, **changes: Any) -> PublishTask:
+        task = PublishTask(
+            owner=Owner(namespace="coins", name=self.model, uid="uid"),
+            attempt=1,
+            model=self.model,
+            version=self.version,
+            sealing_format=self.sealing,
+            split=SplitSpec(),
+            variants=self.variants,
+            source=SourceRecord(
+                training_run="coins",
+                training_run_uid="11111111-2222-3333-4444-555555555555",
+                dataset_digest="d" * 64,
+                metrics=Metrics(map50=0.98, map50_95=0.81),
+            ),
+            release_path=self.release_path,
+            api=self.stores.remote_api("release-api-publisher"),
+            cdn=self.stores.remote_cdn("cdn-write"),
+            keyring_secret_name="keyring",
+        )
+        return task.model_copy(update=changes)
+
+    def verify_task(self, manifest_sha256: str, **changes: Any) -> VerifyTask:
+        task = VerifyTask(
+            owner=Owner(namespace="coins", name=self.model, uid="uid"),
+            attempt=1,
+            model=self.model,
+            version=self.version,
+            manifest_sha256=manifest_sha256,
+            variants=self.variants,
+            api=self.stores.remote_api("release-api-verifier"),
+            cdn=self.stores.remote_cdn("cdn-read"),
+            keyring_secret_name="keyring",
+        )
+        return task.model_copy(update=changes)
+
+    def start(self, task: Task) -> Running:
+        """Start the courier on a task."""
+        self.runs += 1
+        folder = self.folder / f"run-{self.runs}"
+        folder.mkdir()
+        with (folder / "output").open("wb") as output:
+            process = subprocess.Popen(
+                [
+                    COURIER,
+                    *("--workspace", str(self.workspace)),
+                    *("--secrets", str(self.secrets)),
+                    *("--ca", str(self.folder / "ca")),
+                    *("--termination-message", str(folder / "termination-log")),
+                ],
+                env={"PATH": os.environ["PATH"], TASK_VARIABLE: to_environment(task)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        return Running(process, folder, self.stores)
+
+    def run(self, task: Task) -> Ended:
+        return self.start(task).wait()
+
+    def publish(self, **changes: Any) -> Ended:
+        return self.run(self.publish_task(**changes))
+
+    def verify(self, manifest_sha256: str, **changes: Any) -> Ended:
+        return self.run(self.verify_task(manifest_sha256, **changes))
+
+    def pull(self, *arguments: str) -> Ended:
+        """Run `sealyard pull` on this release."""
+        return self.command(
+            "pull",
+            *(self.model, self.version),
+            *("--api", self.stores.api.url, "--api-ca", str(self.folder / "ca/api/ca.crt")),
+            *("--cdn", self.stores.cdn.endpoint, "--cdn-ca", str(self.folder / "ca/cdn/ca.crt")),
+            *("--bucket", BUCKET, "--prefix", PREFIX),
+            *("--secrets-dir", str(self.flat_secrets)),
+            *arguments,
+        )
+
+    def command(self, *arguments: str) -> Ended:
+        """Run `sealyard` with these arguments."""
+        done = subprocess.run(
+            [SEALYARD, *arguments],
+            env={"PATH": os.environ["PATH"], "COLUMNS": "200"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROGRAM_SECONDS,
+            check=False,
+        )
+        stdout, stderr = done.stdout.decode(), done.stderr.decode()
+        self.stores.assert_no_secret_in(stdout + stderr)
+        if done.returncode:
+            return Ended(done.returncode, stdout + stderr, None)
+        return Ended(0, stdout, None, warnings=stderr)
+
+
+@dataclass
+class Stores:
+    """A CDN and a release API that run, and everything that opens them."""
+
+    directory: Path
+    ca: PrivateCA
+    api: release_api.ReleaseApi
+    cdn: SeaweedFS
+    write: Credential
+    read: Credential
+    keyring: Keyring
+
+    def remote_api(self, secret_name: str) -> RemoteApi:
+        return RemoteApi(url=self.api.url, secret_name=secret_name, ca_bundle_name="stores-ca")
+
+    def remote_cdn(self, secret_name: str) -> RemoteCdn:
+        return RemoteCdn(
+            endpoint=self.cdn.endpoint,
+            region="us-east-1",
+            bucket=BUCKET,
+            prefix=PREFIX,
+            secret_name=secret_name,
+            ca_bundle_name="stores-ca",
+        )
+
+    def secret_values(self) -> dict[Purpose, tuple[bytes, ...]]:
+        """The values of all Secrets, in the order of the table's keys."""
+        password = release_api.PASSWORD
+        pairs = {
+            Purpose.API_PUBLISHER: (release_api.PUBLISHER, password),
+            Purpose.API_VERIFIER: (release_api.VERIFIER, password),
+            Purpose.CDN_WRITE: (self.write.access_key_id, self.write.secret_access_key),
+            Purpose.CDN_READ: (self.read.access_key_id, self.read.secret_access_key),
+        }
+        values = {purpose: tuple(v.encode() for v in pair) for purpose, pair in pairs.items()}
+        return {**values, Purpose.KEYRING: (self.keyring.to_json(),)}
+
+    def release(
+        self, folder: Path, sealing: SealingFormatName = "sealed-v2", *, version: str = "1.0.0"
+    ) -> Job:
+        """A release of a new model, without variants yet, with everything mounted."""
+        job = Job(self, folder, f"m-{secrets.token_hex(6)}", version, sealing)
+        for purpose, values in self.secret_values().items():
+            (job.secrets / purpose.value).mkdir(parents=True)
+            for key, value in zip(SECRET_USES[purpose].keys, values, strict=True):
+                (job.secrets / purpose.value / key).write_bytes(value)
+        for store in ("api", "cdn"):
+            (folder / "ca" / store).mkdir(parents=True)
+            (folder / "ca" / store / "ca.crt").write_bytes(self.ca.ca_pem)
+        job.workspace.mkdir()
+        return job
+
+    def boto3(self, credential: Credential | None) -> Any:
+        """A plain S3 client with these keys, or without any: what an attacker would use."""
+        keys = (
+            {
+                "aws_access_key_id": credential.access_key_id,
+                "aws_secret_access_key": credential.secret_access_key,
+            }
+            if credential
+            else {}
+        )
+        return boto3.client(
+            "s3",
+            region_name="us-east-1",
+            endpoint_url=self.cdn.endpoint,
+            verify=str(self.api.ca_path),
+            config=botocore.config.Config(
+                signature_version="s3v4" if credential else botocore.UNSIGNED,
+                retries={"total_max_attempts": 1},
+                proxies={},
+                s3={"addressing_style": "path"},
+            ),
+            **keys,
+        )
+
+    def has_manifest(self, job: Job) -> bool:
+        with release_api.connect(self.api, release_api.VERIFIER) as client:
+            status = client.get(f"/releases/{job.model}/{job.version}/manifest").status_code
+        assert status in {200, 404}
+        return status == 200
+
+    def manifest(self, job: Job) -> dict[str, Any]:
+        with release_api.connect(self.api, release_api.VERIFIER) as client:
+            document: dict[str, Any] = client.get(
+                f"/releases/{job.model}/{job.version}/manifest"
+            ).json()
+        return document
+
+    def assert_no_secret_in(self, text: str) -> None:
+        """No password, key or token, in whatever spelling."""
+        found = [name for name, value in _spellings(self) if value in text]
+        assert not found, f"these are in the output: {found}"
+        assert "Bearer" not in text
+        assert "eyJ" not in text, "a JSON Web Token is in the output"
+
+
+def _spellings(stores: Stores) -> Iterator[tuple[str, str]]:
+    values = {
+        "password": release_api.PASSWORD.encode(),
+        "write key": stores.write.secret_access_key.encode(),
+        "read key": stores.read.secret_access_key.encode(),
+        **{f"key {key.name}": key.material for key in stores.keyring.keys.values()},
+    }
+    for name, value in values.items():
+        yield f"{name}, hex", value.hex()
+        yield f"{name}, base64", base64.b64encode(value).decode().rstrip("=")
+        yield f"{name}, base64url", base64.urlsafe_b64encode(value).decode().rstrip("=")
+        if value.isascii():
+            yield name, value.decode()
+
+
+@contextmanager
+def running_stores(
+    directory: Path,
+    *,
+    cdn_tls: CertPair | None = None,
+    api_tls: CertPair | None = None,
+    ca: PrivateCA | None = None,
+    api_arguments: Sequence[str] = (),
+) -> Iterator[Stores]:
+    """Both servers, stopped at the end.
+
+    Args:
+        directory: a folder of their own.
+        cdn_tls: the CDN's certificate, to try a wrong one; else one of `ca` for 127.0.0.1.
+        api_tls: the release API's, likewise.
+        ca: what clients trust; a new one if not given.
+        api_arguments: more flags for the release API.
+    """
+    authority = ca or PrivateCA.create()
+    write, read = Credential.new(), Credential.new()
+    folder = directory / "cdn"
+    (cdn_tls or authority.issue(dns_names=["localhost"], ips=["127.0.0.1"])).write(folder)
+    config = folder / "s3.json"
+    config.write_text(seaweedfs.s3_config(bucket=BUCKET, prefix=PREFIX, write=write, read=read))
+    ports = seaweedfs.Ports.free()
+    command = seaweedfs.argv(
+        folder / "data",
+        ports,
+        config=config,
+        certificate=folder / "tls.crt",
+        key=folder / "tls.key",
+        bucket=BUCKET,
+    )
+    with release_api.release_api_server(
+        directory, tls=api_tls, ca=authority, arguments=api_arguments
+    ) as api:
+        cdn = SeaweedFS(
+            command,
+            endpoint=f"https://127.0.0.1:{ports.s3}",
+            ca_file=api.ca_path,
+            bucket=BUCKET,
+            prefix=PREFIX,
+            read=read,
+            log=folder / "log",
+        )
+        try:
+            cdn.start()
+            keyring = Keyring.new(v1="fleet-1", v2="cluster-1")
+            yield Stores(directory, authority, api, cdn, write, read, keyring)
+        finally:
+            cdn.kill()
+
+
+def until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
+    """Wait for a condition, and fail saying what was awaited."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(0.01)
+
+
+def upload_begun(job: Job) -> bool:
+    """Whether a publication is sending parts."""
+    try:
+        variants = json.loads(job.record.read_text())["variants"]
+    except (FileNotFoundError, ValueError):
+        return False
+    return any("uploadId" in variant for variant in variants.values())
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    with running_stores(tmp_path_factory.mktemp("stores")) as both:
+        yield both
+        both.assert_no_secret_in(both.api.log_text())
+
+
+@pytest.fixture
+def own_stores(tmp_path: Path) -> Iterator[Stores]:
+    with running_stores(tmp_path / "stores") as both:
+        yield both

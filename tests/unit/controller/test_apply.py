@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sealyard.api.conditions import Reason
+from sealyard.controller.apply import (
+    FOREIGN_SECONDS,
+    Applier,
+    ConflictError,
+    Foreign,
+    NameTakenError,
+)
+from sealyard.controller.caches import Caches
+from sealyard.controller.events import EventPoster
+from sealyard.controller.kubernetes_api import ApiError
+from sealyard.controller.records import ObjectRecord
+from sealyard.controller.resources import JOBS, RELEASES, RUNS, Key
+from sealyard.core.plan import Event, JobKey, Plan
+from support.controller import RELEASE, RUN, FakeApi, raw_job, raw_release, raw_run
+
+
+class Shell:
+    """An applier over a fake API server, and what it was told concerns."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.api = FakeApi(raw_run(), raw_release())
+        self.caches = Caches()
+        self.caches.note(RUNS, raw_run())
+        self.caches.note(RELEASES, raw_release())
+        self.foreign = Foreign(lambda: self.now)
+        self.concerns: set[Key] = set()
+        poster = EventPoster(self.api, "pod-0")
+        self.applier = Applier(self.api, self.caches, self.foreign, poster, self.concerns.update)
+
+    @property
+    def record(self) -> ObjectRecord:
+        record = self.caches.object(RUN)
+        assert record is not None
+        return record
+
+    async def children(self, **plan: Any) -> bool:
+        return await self.applier.children(self.record, Plan(**plan))
+
+
+@pytest.fixture
+def shell() -> Shell:
+    return Shell()
+
+
+async def test_a_created_job_is_known_at_once(shell: Shell) -> None:
+    assert await shell.children(create=(raw_job(),))
+    assert [job.job.name for job in shell.caches.jobs_of("run-1")] == ["run-train-1"]
+
+
+async def test_creating_a_job_that_is_ours_already_is_harmless(shell: Shell) -> None:
+    await shell.api.create_job(raw_job())
+    assert await shell.children(create=(raw_job(),))
+    assert [job.job.name for job in shell.caches.jobs_of("run-1")] == ["run-train-1"]
+    assert shell.foreign.of(RUN) == ()
+
+
+@pytest.mark.parametrize("owner", [None, ("TrainingRun", "run", "of another life")])
+async def test_a_job_of_somebody_else_is_left_alone(shell: Shell, owner: Any) -> None:
+    await shell.api.create_job(raw_job(owner=owner))
+    with pytest.raises(NameTakenError):
+        await shell.children(create=(raw_job(),))
+    assert shell.caches.jobs_of("run-1") == []
+    assert shell.foreign.of(RUN) == ("run-train-1",)
+    shell.now = FOREIGN_SECONDS
+    assert shell.foreign.of(RUN) == (), "then it is tried again"
+
+
+async def test_a_job_is_deleted_by_its_uid_and_forgotten_at_once(shell: Shell) -> None:
+    raw = await shell.api.create_job(raw_job())
+    shell.caches.note(JOBS, raw)
+    await shell.children(delete=(JobKey("ns", "run-train-1", raw["metadata"]["uid"]),))
+    assert shell.api.jobs == {}
+    assert shell.caches.jobs_of("run-1") == []
+
+
+async def test_a_namesake_of_a_deleted_job_survives(shell: Shell) -> None:
+    shell.caches.note(JOBS, raw_job(uid="job-of-old"))
+    await shell.api.create_job(raw_job())
+    await shell.children(delete=(JobKey("ns", "run-train-1", "job-of-old"),))
+    assert len(shell.api.jobs) == 1
+    assert shell.caches.jobs_of("run-1") == []
+
+
+async def test_a_job_that_is_gone_already_is_as_good_as_deleted(shell: Shell) -> None:
+    shell.caches.note(JOBS, raw_job())
+    await shell.children(delete=(JobKey("ns", "run-train-1", "job-1"),))
+    assert shell.caches.jobs_of("run-1") == []
+
+
+@pytest.mark.parametrize("status", [403, 422])
+async def test_a_refused_job_is_told_as_an_event(shell: Shell, status: int) -> None:
+    shell.api.fail("create_job", status, status)
+    for _ in range(2):
+        with pytest.raises(ApiError):
+            await shell.children(create=(raw_job(),))
+    [event] = shell.api.events
+    assert (event["type"], event["reason"]) == ("Warning", Reason.RETRYING)
+    assert "run-train-1" in event["note"]
+
+
+async def test_a_status_that_is_as_wanted_is_not_written(shell: Shell) -> None:
+    assert await shell.applier.status(shell.record, {"phase": "Pending"})
+    assert not await shell.applier.status(shell.record, {"phase": "Pending"})
+    assert shell.api.writes == [("status", {"phase": "Pending"})]
+
+
+async def test_a_written_status_is_known_at_once_and_concerns_the_others(shell: Shell) -> None:
+    await shell.applier.status(shell.record, {"phase": "Running"})
+    assert shell.record.parse()["status"] == {"phase": "Running"}
+    assert shell.concerns == {RELEASE}, "not the run itself: it has just been looked at"
+
+
+async def test_a_conflict_writes_nothing(shell: Shell) -> None:
+    shell.api.touch(RUN)
+    with pytest.raises(ConflictError):
+        await shell.applier.status(shell.record, {"phase": "Running"})
+    assert shell.api.writes == []
+    shell.caches.note(RUNS, shell.api.touch(RUN))
+    assert await shell.applier.status(shell.record, {"phase": "Running"})
+
+
+async def test_the_status_of_what_is_gone_is_nobodys_trouble(shell: Shell) -> None:
+    del shell.api.objects[RUN]
+    assert not await shell.applier.status(shell.record, {"phase": "Running"})
+
+
+async def test_events_go_out_once(shell: Shell) -> None:
+    event = Event("Normal", Reason.TRAINING, "attempt 1 is training")
+    for _ in range(3):
+        await shell.applier.events(shell.record, (event,))
+    await shell.applier.events(shell.record, (Event("Normal", Reason.TRAINING, "attempt 2"),))
+    notes = [posted["note"] for posted in shell.api.events]
+    assert notes == ["attempt 1 is training", "attempt 2"]
+    assert shell.api.events[0]["regarding"]["uid"] == "run-1"
+
+
+async def test_an_event_that_cannot_be_posted_stops_nothing(shell: Shell) -> None:
+    shell.api.fail("create_event", 403)
+    await shell.applier.events(
+        shell.record,
+        (Event("Normal", Reason.TRAINING, "lost"), Event("Normal", Reason.RELEASED, "x")),
+    )
+    assert [posted["note"] for posted in shell.api.events] == ["x"]

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sealyard.controller import listing
+from sealyard.controller.caches import Caches
+from sealyard.controller.listing import Lister
+from sealyard.controller.resources import Key
+from support.controller import RUN, FakeApi, raw_job, raw_run
+
+SECOND = Key("TrainingRun", "ns", "second")
+
+
+class Shell:
+    """A lister over a fake API server that gives one object per chunk."""
+
+    def __init__(self, *namespaces: str) -> None:
+        self.api = FakeApi(raw_run(), raw_run("second", "run-2"))
+        self.caches = Caches()
+        self.concerns: set[Key] = set()
+        self.lister = Lister(self.api, self.caches, namespaces, self.concerns.update)
+
+
+async def test_the_first_listing_takes_in_every_chunk() -> None:
+    shell = Shell()
+    await shell.api.create_job(raw_job())
+    await shell.lister.fill()
+    assert sorted(shell.caches.keys()) == [RUN, SECOND]
+    assert len(shell.caches.jobs_of("run-1")) == 1
+    assert shell.concerns == {RUN, SECOND}
+
+
+async def test_only_the_named_namespaces_are_listed() -> None:
+    shell = Shell("elsewhere")
+    await shell.lister.fill()
+    assert len(shell.caches) == 0
+
+
+async def test_the_first_listing_goes_on_until_the_server_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listing, "RETRY_SECONDS", 0.001)
+    shell = Shell()
+    shell.api.fail("list", 404, 0, 403)
+    await asyncio.wait_for(shell.lister.fill(), 5)
+    assert sorted(shell.caches.keys()) == [RUN, SECOND]
+
+
+async def test_a_sweep_forgets_what_vanished_unseen_and_nothing_else() -> None:
+    shell = Shell()
+    await shell.lister.fill()
+    del shell.api.objects[RUN]
+    shell.concerns.clear()
+    await shell.lister.sweep()
+    assert shell.caches.keys() == [SECOND]
+    assert shell.concerns == {RUN}
+
+
+async def test_a_sweep_that_fails_forgets_nothing() -> None:
+    shell = Shell()
+    await shell.lister.fill()
+    shell.api.objects.clear()
+    shell.api.fail("list", *[500] * 6)
+    await shell.lister.sweep()
+    assert sorted(shell.caches.keys()) == [RUN, SECOND]

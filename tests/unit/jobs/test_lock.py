@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sealyard.api.mounts import POD_UID_VARIABLE
+from sealyard.jobs.harness import Interrupted
+from sealyard.jobs.lock import LOCK_FILE, WorkspaceLock, pod_uid
+
+
+def test_the_newest_pod_may_write(tmp_path: Path) -> None:
+    old, new = WorkspaceLock(tmp_path, "pod-1"), WorkspaceLock(tmp_path, "pod-2")
+    old.take()
+    old.check()
+    new.take()
+    new.check()
+    with pytest.raises(Interrupted, match="superseded by pod pod-2; this one stops"):
+        old.check()
+
+
+def test_a_lock_that_is_gone_belongs_to_nobody(tmp_path: Path) -> None:
+    lock = WorkspaceLock(tmp_path, "pod-1")
+    lock.take()
+    (tmp_path / LOCK_FILE).unlink()
+    with pytest.raises(Interrupted, match="superseded by pod unknown"):
+        lock.check()
+
+
+def test_the_uid_comes_from_the_downward_api() -> None:
+    assert pod_uid({POD_UID_VARIABLE: "0c5f"}) == "0c5f"
+    assert pod_uid({}) != pod_uid({})

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sealyard.errors import IntegrityError
+from sealyard_trainer.dataset_check import Inspection
+from sealyard_trainer.dataset_lock import LOCK_FILE, Verdict, compare_with_lock, write_lock
+
+SEEN = Inspection("a" * 64, "f" * 64, {"train": 3, "val": 1}, {"train": 4, "val": 2})
+OTHER_CONTENT = Inspection("b" * 64, "f" * 64, {"train": 3, "val": 1}, {"train": 4, "val": 2})
+OTHER_FILES = Inspection("c" * 64, "e" * 64, {"train": 4, "val": 1}, {"train": 4, "val": 2})
+BEFORE = datetime.now(UTC) - timedelta(hours=1)
+LATER = datetime.now(UTC) + timedelta(hours=1)
+
+
+def compare(
+    folder: Path,
+    inspection: Inspection = SEEN,
+    *,
+    owner_uid: str = "uid-1",
+    software: str = "torch 2",
+    requested_at: datetime | None = None,
+) -> Verdict:
+    return compare_with_lock(
+        folder, inspection, owner_uid=owner_uid, software=software, requested_at=requested_at
+    )
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Path:
+    write_lock(tmp_path, SEEN, owner_uid="uid-1", software="torch 2")
+    return tmp_path
+
+
+def test_the_first_attempt_begins(tmp_path: Path) -> None:
+    assert compare(tmp_path) is Verdict.FRESH
+
+
+@pytest.mark.parametrize(
+    ("owner_uid", "software", "requested_at", "verdict"),
+    [
+        ("uid-1", "torch 2", None, Verdict.RESUME),
+        ("uid-1", "torch 2", LATER, Verdict.RESUME),
+        # The operator pins the image of all attempts; a run is not thrown away over it.
+        ("uid-1", "torch 3", None, Verdict.RESUME),
+        ("uid-2", "torch 2", None, Verdict.RESUME),
+        ("uid-2", "torch 3", None, Verdict.FRESH),
+    ],
+)
+def test_the_same_dataset(
+    locked: Path, owner_uid: str, software: str, requested_at: datetime | None, verdict: Verdict
+) -> None:
+    found = compare(locked, owner_uid=owner_uid, software=software, requested_at=requested_at)
+    assert found is verdict
+
+
+@pytest.mark.parametrize("requested_at", [None, BEFORE])
+@pytest.mark.parametrize(
+    ("inspection", "message"),
+    [
+        (OTHER_CONTENT, "pictures, labels or names have other contents; put it back, or set"),
+        (OTHER_FILES, r"pictures were added, removed or renamed \(4 before, 5 now\); put it back"),
+    ],
+)
+def test_another_dataset_is_refused(
+    locked: Path, inspection: Inspection, message: str, requested_at: datetime | None
+) -> None:
+    with pytest.raises(IntegrityError, match=message):
+        compare(locked, inspection, requested_at=requested_at)
+
+
+def test_another_dataset_is_begun_with_when_somebody_asks(locked: Path) -> None:
+    assert compare(locked, OTHER_FILES, requested_at=LATER) is Verdict.FRESH
+
+
+def test_another_run_of_the_same_name_may_have_another_dataset(locked: Path) -> None:
+    assert compare(locked, OTHER_FILES, owner_uid="uid-2") is Verdict.FRESH
+
+
+def test_a_lock_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).write_text("{")
+    with pytest.raises(IntegrityError, match=r"dataset\.lock .* delete the folder"):
+        compare(tmp_path)
