@@ -9,7 +9,6 @@ or delete, and nobody can do anything without one.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import json
 import os
@@ -27,6 +26,8 @@ from typing import TYPE_CHECKING, Self
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from sealyard_local.processes import die_with_parent
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -202,7 +203,7 @@ class SeaweedFS:
                 stdout=log,
                 stderr=log,
                 # Whatever ends us, also SIGKILL, ends it.
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, prepared below
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
                 # Nothing of AWS in our own environment becomes a setting of the server.
                 env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             )
@@ -287,14 +288,6 @@ class SeaweedFS:
 
     def _tail(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
-
-
-_libc = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _identity(name: str, credential: Credential) -> dict[str, object]:

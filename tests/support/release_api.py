@@ -26,6 +26,7 @@ from typing import Any
 import httpx
 
 from sealyard_local.pki import CertPair, PrivateCA
+from sealyard_local.processes import die_with_parent
 from sealyard_release_api.accounts import Role, User, hash_password, users_document
 from sealyard_release_api.tokens import new_key_set
 
@@ -105,6 +106,7 @@ class ReleaseApi:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
                 env=environment,
             )
         line = self.wait_for_line(lambda line: line.get("message") == "listening")

@@ -1,7 +1,7 @@
 """Looks for coins with the released model, and draws what it finds.
 
 The model takes tiles, so the photograph is searched tile by tile, a quarter of a tile further each
-time, and of the boxes that say the same the surest is kept.
+time, and of the boxes that lie on each other one is kept.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 MIN_CONFIDENCE = 0.4
-MAX_OVERLAP = 0.3
-"""Intersection over union above which two boxes are one coin."""
+MAX_SHARED = 0.5
+"""Share of the smaller box above which two boxes are one coin; coins do not lie on each other."""
+EDGE = 4
+"""Pixels from the edge of a tile within which a box may end at half a coin."""
 SCALE = 3
 """The picture is drawn this much larger than the photograph, so that lines are thin."""
 
@@ -30,6 +32,19 @@ class Found:
     width: float
     height: float
     confidence: float
+
+    @property
+    def area(self) -> float:
+        """In square pixels."""
+        return self.width * self.height
+
+    def shared_with(self, other: Found) -> float:
+        """How much of the smaller of two boxes lies in the other, from 0 to 1."""
+        right = min(self.left + self.width, other.left + other.width)
+        bottom = min(self.top + self.height, other.top + other.height)
+        width = max(0.0, right - max(self.left, other.left))
+        height = max(0.0, bottom - max(self.top, other.top))
+        return width * height / min(self.area, other.area)
 
 
 def find(model: Path, photograph: NDArray[np.uint8]) -> list[Found]:
@@ -78,16 +93,16 @@ def _starts(length: int, size: int) -> list[int]:
 def _boxes(output: NDArray[np.float32], *, left: int, top: int, size: int) -> list[Found]:
     """Rows of (centre x, centre y, width, height, confidence per class), one column per anchor.
 
-    A box that touches the edge of its tile is half a coin: the next tile has all of it.
+    A box at the edge of its tile may be half a coin: the next tile has all of it.
     """
     found = []
     for x, y, width, height, *scores in output.T:
         confidence = float(max(scores))
         inside = (
-            x - width / 2 > 1
-            and y - height / 2 > 1
-            and x + width / 2 < size - 1
-            and y + height / 2 < size - 1
+            x - width / 2 > EDGE
+            and y - height / 2 > EDGE
+            and x + width / 2 < size - EDGE
+            and y + height / 2 < size - EDGE
         )
         if confidence >= MIN_CONFIDENCE and inside:
             found.append(
@@ -103,10 +118,9 @@ def _boxes(output: NDArray[np.float32], *, left: int, top: int, size: int) -> li
 
 
 def _merged(found: list[Found]) -> list[Found]:
-    kept = cv2.dnn.NMSBoxes(
-        [[coin.left, coin.top, coin.width, coin.height] for coin in found],
-        [coin.confidence for coin in found],
-        MIN_CONFIDENCE,
-        MAX_OVERLAP,
-    )
-    return [found[index] for index in np.asarray(kept, dtype=int).ravel()]
+    """One box per coin: the sure and large ones first, since a part of a coin is a smaller box."""
+    kept: list[Found] = []
+    for coin in sorted(found, key=lambda coin: coin.confidence * coin.area, reverse=True):
+        if all(coin.shared_with(other) < MAX_SHARED for other in kept):
+            kept.append(coin)
+    return kept

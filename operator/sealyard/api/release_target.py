@@ -38,9 +38,12 @@ class CdnSpec(Model):
     ]
     prefix: Annotated[
         str,
-        StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_/-]*[A-Za-z0-9_]$", max_length=128),
+        StringConstraints(
+            pattern=r"^[A-Za-z0-9][-A-Za-z0-9._]*(/[A-Za-z0-9][-A-Za-z0-9._]*)*$", max_length=128
+        ),
         says(
-            "must be a path of letters, digits, dashes and underscores, without slashes around it"
+            "must be a path without slashes around it, each part of letters, digits, '.', '_' and "
+            "'-', beginning with a letter or digit"
         ),
     ] = "sealyard"
     write_secret_ref: LocalObjectReference

@@ -15,7 +15,7 @@ VERSION_PATTERN = (
     r"(-(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
     r"(\.(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*)?$"
 )
-VERSION_MAX = 128
+VERSION_MAX = 64
 
 _NAME = re.compile(NAME_PATTERN.removeprefix("^").removesuffix("$"))
 _VERSION = re.compile(VERSION_PATTERN.removeprefix("^").removesuffix("$"))

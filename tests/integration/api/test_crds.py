@@ -168,6 +168,15 @@ def test_defaults_are_filled_in(server: Server) -> None:
             "spec.cdn.endpoint",
             "must be https://host[:port][/path], without user information and query",
         ),
+        *(
+            (
+                "ReleaseTarget",
+                {"cdn": {"prefix": prefix}},
+                "spec.cdn.prefix",
+                "must be a path without slashes around it",
+            )
+            for prefix in ("a//b", "_a", "/a", "a/")
+        ),
         (
             "ReleaseTarget",
             {"split": {"maxBytes": 100}},

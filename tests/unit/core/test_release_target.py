@@ -42,7 +42,6 @@ def test_a_target_is_configured() -> None:
                 "to 65535"
             ),
         ),
-        ("cdn.prefix", "a//b", "spec.cdn.prefix: a//b has an empty part: use single slashes"),
         ("cdn.bucket", "a..b", "spec.cdn.bucket: a..b is no bucket name: dots stand alone"),
     ],
 )

@@ -24,12 +24,16 @@ def test_a_wrong_name_is_refused_by_field(field: str, name: str) -> None:
     "version",
     [
         *("", "1", "1.2", "v1.2.3", "01.2.3", "1.2.3+build", "1.2.3-", "1.2.3-01", "1.2.3\n"),
-        "1.2.3-" + "a" * 128,
+        "1.2.3-" + "a" * 59,
     ],
 )
 def test_a_wrong_version_is_refused(version: str) -> None:
     with pytest.raises(InvalidError, match=r"^version: .*must be a semantic version"):
         ReleaseContext("coins", version, "onnx")
+
+
+def test_the_longest_version() -> None:
+    assert ReleaseContext("coins", "1.2.3-" + "a" * 58, "onnx").digest()
 
 
 def test_the_digest_tells_apart_what_concatenation_would_not() -> None:

@@ -14,7 +14,6 @@ def problems_of(target: ReleaseTarget) -> list[str]:
     return [
         *_address("spec.api.url", spec.api.url),
         *_address("spec.cdn.endpoint", spec.cdn.endpoint),
-        *_prefix(spec.cdn.prefix),
         *_bucket(spec.cdn.bucket),
     ]
 
@@ -28,11 +27,6 @@ def _address(field: str, url: str) -> Iterator[str]:
         return
     if not parts.hostname or not port_is_usable:
         yield f"{field}: {url} is no address: use https://host[:port], port 1 to 65535"
-
-
-def _prefix(prefix: str) -> Iterator[str]:
-    if "//" in prefix:
-        yield f"spec.cdn.prefix: {prefix} has an empty part: use single slashes"
 
 
 def _bucket(bucket: str) -> Iterator[str]:

@@ -339,11 +339,11 @@ def test_a_missing_target_is_named(release: ReleaseBuilder) -> None:
 
 
 def test_an_invalid_target_stalls_until_it_is_mended() -> None:
-    plan = look(a_model_release(), target=TARGET.with_spec("cdn.prefix", "a//b"))
+    plan = look(a_model_release(), target=TARGET.with_spec("cdn.bucket", "a..b"))
     assert says(plan)[1:] == (
         "FFT",
         "InvalidSpec",
-        "ReleaseTarget stores: spec.cdn.prefix: a//b has an empty part: use single slashes",
+        "ReleaseTarget stores: spec.cdn.bucket: a..b is no bucket name: dots stand alone",
     )
     assert len(look(a_model_release().after(plan)).create) == 1
 
