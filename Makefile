@@ -32,9 +32,11 @@ verify: $(VENV)/.ready ## Style, types, import rules, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m sealyard.api.generate --check
+	$(BIN)/python -m sealyard.sealing.manifest_schema | diff -u docs/manifest.schema.json -
 
-generate: $(VENV)/.ready ## Write what is generated: crds/, docs/reference.md, ultralytics' arguments
+generate: $(VENV)/.ready ## Write what is generated: crds/, docs/reference.md, the manifest's schema, ultralytics' arguments
 	$(BIN)/python -m sealyard.api.generate
+	$(BIN)/python -m sealyard.sealing.manifest_schema > docs/manifest.schema.json
 	$(BIN)/python images/trainer/generate_known_arguments.py
 	$(BIN)/ruff format .
 
