@@ -30,7 +30,7 @@ _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 @dataclass(frozen=True)
 class KeyringDocument:
-    """A keyring in what holds it: the Secret of `manifest`, or nothing where that is None."""
+    """A keyring, and the rest of the Secret that it stood in, if it stood in one."""
 
     keyring: Keyring
     manifest: Mapping[str, Any] | None = field(repr=False)
@@ -71,7 +71,7 @@ class KeyringDocument:
         data = _data(document, name)
         if KEY not in data:
             raise MissingError(f"{name}: the Secret has no key {KEY} in data or stringData")
-        content = _content(data[KEY])
+        content = _content(data.pop(KEY))
         if content is None:
             raise InvalidError(f"{name}: data.{KEY} must be base64")
         return cls(Keyring.parse(content), _manifest(document, data, name))
@@ -163,7 +163,7 @@ def _content(encoded: str) -> bytes | None:
         return None
 
 
-def _manifest(document: Mapping[str, Any], data: Mapping[str, str], name: str) -> dict[str, Any]:
+def _manifest(document: Mapping[str, Any], data: dict[str, str], name: str) -> dict[str, Any]:
     """The Secret without what only the server sets, and without its own past."""
     given = document.get("metadata")
     if not isinstance(given, dict) or not isinstance(given.get("name"), str):
@@ -181,4 +181,4 @@ def _manifest(document: Mapping[str, Any], data: Mapping[str, str], name: str) -
         manifest["type"] = document["type"]
     if isinstance(document.get("immutable"), bool):
         manifest["immutable"] = document["immutable"]
-    return {**manifest, "data": dict(data)}
+    return {**manifest, "data": data}
