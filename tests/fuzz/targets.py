@@ -215,6 +215,11 @@ def _secrets() -> Iterator[bytes]:
     yield ring
     yield json.dumps({"apiVersion": "v1", "kind": "Secret", **held}).encode()
     indented = ring.decode().replace("\n", "\n    ").encode()
+    # Every way in which YAML can promise what a scalar does not hold.
+    yield (
+        b"!!int 1: !!bool yes\n!!float .1: 1:2.3\n2001-01-01: &a !!timestamp 2001-01-01\n"
+        b'*a : !!binary aGk=\nb: "\\u00e9\\U0001f600"\n'
+    )
     yield (
         b"apiVersion: v1\nkind: Secret\nmetadata: {name: keyring}\nstringData:\n"
         b"  keyring.json: |\n    " + indented

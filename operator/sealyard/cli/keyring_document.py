@@ -26,6 +26,11 @@ KEY: Final = "keyring.json"
 _DOCUMENT_MAX_BYTES: Final = 4 << 20
 # It holds the whole Secret once more, as it was before.
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+# PyYAML lets through what Python says to a scalar that is not what its tag or look promises.
+_YAML_FAULTS: Final = (
+    *(yaml.YAMLError, ValueError, TypeError, AttributeError),
+    *(LookupError, ArithmeticError, RecursionError),
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def _documents(raw: bytes) -> list[Any] | None:
     try:
         documents = yaml.load_all(raw, Loader=_UniqueKeysLoader)
         return [document for document in documents if document is not None]
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+    except _YAML_FAULTS:
         return None
 
 

@@ -254,6 +254,14 @@ REFUSED: dict[str, tuple[bytes, int, str]] = {
     "not a keyring": (secret(data={"keyring.json": B64}), 64, "keyring: is not JSON"),
     "a key twice": (b'{"keys":{},"keys":{},"active":{}}', 64, "a key stands twice"),
     "a key twice in YAML": (b"data: {}\n" + yaml.safe_dump(SECRET).encode(), 64, "stands twice"),
+    "a scalar that is no bool": (b"a: !!bool x", 64, "is neither JSON nor YAML"),
+    "a scalar that is no time": (b"a: !!timestamp x", 64, "is neither JSON nor YAML"),
+    "a scalar that is no integer": (b"a: !!int ''", 64, "is neither JSON nor YAML"),
+    "a number beyond all": (b"a: " + b"1:" * 400 + b"1.5", 64, "is neither JSON nor YAML"),
+    "a character beyond all": (b'"\\Ufffd1099"', 64, "is neither JSON nor YAML"),
+    "a date that is none": (b"a: 2001-99-99", 64, "is neither JSON nor YAML"),
+    "a key that cannot be one": (b"? [1]\n: 2", 64, "is neither JSON nor YAML"),
+    "an object of Python": (b"a: !!python/object:os.system x", 64, "is neither JSON nor YAML"),
     "a broken keyring": (BARE.replace(b'"v2",', b'"v3",'), 64, "keyring: keys.k1.use: must be"),
 }
 
