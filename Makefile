@@ -7,11 +7,14 @@ BIN := $(VENV)/bin
 # Two workers: the embedded cluster and the stores want the rest of a small machine.
 WORKERS ?= 2
 PYTEST_ARGS ?=
+FUZZ_TARGETS ?= header manifest keyring secret open
+# For each of them.
+FUZZ_SECONDS ?= 300
 
 export PYTHONPATH := local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test verify generate lock cluster clean
+.PHONY: help demo demo-stop test fuzz verify generate lock cluster clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,15 +29,24 @@ test: setup ## All tests: units, real servers, the embedded cluster, the main jo
 	$(BIN)/pytest -n $(WORKERS) --ignore=tests/e2e $(PYTEST_ARGS)
 	$(if $(PYTEST_ARGS),,$(BIN)/pytest tests/e2e) # one after the other: they share one installation
 
+fuzz: $(VENV)/.ready ## Search longer for input that breaks a reader (FUZZ_SECONDS for each target)
+	@for target in $(FUZZ_TARGETS); do \
+	  echo "fuzz: $$target" && \
+	  PYTHONPATH=tests $(BIN)/python -m fuzz $$target .fuzz/$$target \
+	    -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
 verify: $(VENV)/.ready ## Style, types, import rules, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m sealyard.api.generate --check
+	$(BIN)/python -m sealyard.sealing.manifest_schema | diff -u docs/manifest.schema.json -
 
-generate: $(VENV)/.ready ## Write what is generated: crds/, docs/reference.md, ultralytics' arguments
+generate: $(VENV)/.ready ## Write what is generated: crds/, docs/reference.md, the manifest's schema, ultralytics' arguments
 	$(BIN)/python -m sealyard.api.generate
+	$(BIN)/python -m sealyard.sealing.manifest_schema > docs/manifest.schema.json
 	$(BIN)/python images/trainer/generate_known_arguments.py
 	$(BIN)/ruff format .
 
@@ -44,7 +56,7 @@ lock: $(VENV)/.ready ## Resolve requirements.lock anew from pyproject.toml
 	  --output-file requirements.lock
 
 clean: demo-stop ## Remove the environment and everything that was built here
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .demo .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 
 # The environment and the embedded Kubernetes are built side by side: one waits for the network,
 # the other for the processor.

@@ -14,6 +14,11 @@ from sealyard_trainer.faults import Fault, fail, refuse
 DATA_FILE = "data.yaml"
 MAX_BYTES = 1 << 20
 SPLITS = ("train", "val")
+# PyYAML lets through what Python says to a scalar that is not what its tag or look promises.
+_YAML_FAULTS = (
+    *(yaml.YAMLError, ValueError, TypeError, AttributeError),
+    *(LookupError, ArithmeticError, RecursionError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ def _load(root: Path) -> _Document:
         values = yaml.safe_load(text)
     except UnicodeDecodeError:
         fail(DATA_FILE, 0, "it is not UTF-8")
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except _YAML_FAULTS as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
         fail(DATA_FILE, mark.line + 1 if mark else 0, f"not YAML: {problem}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import sys
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -40,7 +39,7 @@ JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON document.")
 ]
 
-_FLEET_KEY_FILE_MAX = 1024
+_KEY_FILE_MAX = 1024
 
 
 def opening_keys(keyring: Path | None, fleet_key_file: Path | None) -> OpeningKeys:
@@ -53,9 +52,9 @@ def opening_keys(keyring: Path | None, fleet_key_file: Path | None) -> OpeningKe
     if (keyring is None) == (fleet_key_file is None):
         raise InvalidError("give exactly one of --keyring and --fleet-key-file")
     if keyring is not None:
-        return Keyring.parse(_read(keyring, KEYRING_MAX_BYTES))
+        return Keyring.parse(read_file(keyring, KEYRING_MAX_BYTES))
     assert fleet_key_file is not None  # noqa: S101 - for the type checker; said just above
-    return FleetKey(_fleet_key(fleet_key_file))
+    return FleetKey(key_in(fleet_key_file, "--fleet-key-file"))
 
 
 def progress_line(label: str) -> Progress:
@@ -75,26 +74,42 @@ def progress_line(label: str) -> Progress:
     return show
 
 
-def _fleet_key(path: Path) -> bytes:
-    raw = _read(path, _FLEET_KEY_FILE_MAX)
-    if len(raw) == KEY_BYTES:
-        return raw
-    text = raw.strip()
-    try:
-        return (
-            bytes.fromhex(text.decode())
-            if len(text) == 64
-            else base64.b64decode(text, validate=True)
-        )
-    except (UnicodeDecodeError, ValueError, binascii.Error):
-        raise InvalidError(
-            f"--fleet-key-file: {path} must hold {KEY_BYTES} bytes, or their hex or base64"
-        ) from None
+def key_in(path: Path, option: str) -> bytes:
+    """The key in a file: 32 bytes as they are, or in hex or base64.
+
+    Args:
+        path: the file; its content is in no message.
+        option: what named it.
+
+    Raises:
+        InvalidError: it holds no key.
+        MissingError: it cannot be read.
+    """
+    raw = read_file(path, _KEY_FILE_MAX)
+    key = raw if len(raw) == KEY_BYTES else _decoded(raw.strip())
+    if key is None or len(key) != KEY_BYTES:
+        # Raised here and not in a handler: the cause would carry what was read.
+        raise InvalidError(f"{option}: {path} must hold {KEY_BYTES} bytes, or their hex or base64")
+    return key
 
 
-def _read(path: Path, limit: int) -> bytes:
+def read_file(path: Path, limit: int) -> bytes:
+    """A file's first `limit` bytes, and one more where it is longer.
+
+    Raises:
+        MissingError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(limit + 1)
     except OSError as error:
         raise MissingError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _decoded(text: bytes) -> bytes | None:
+    try:
+        if len(text) == 2 * KEY_BYTES:
+            return bytes.fromhex(text.decode())
+        return base64.b64decode(text, validate=True)
+    except ValueError:  # of hex, of base64 and of UTF-8 alike
+        return None

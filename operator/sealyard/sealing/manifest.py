@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, NoReturn, Self
 
 import rfc8785
@@ -36,6 +37,14 @@ MetricName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]{0,62}$")]
 Metrics = Annotated[dict[MetricName, float], Field(max_length=64)]
 FormatName = Literal["sealed-v2", "aes-256-cbc-v1"]
 
+PROVING_FIELDS: Final[Mapping[FormatName, frozenset[str]]] = MappingProxyType(
+    {
+        "sealed-v2": frozenset({"small.coreSha256", "big.segments", "big.treeSha256"}),
+        "aes-256-cbc-v1": frozenset({"small.sha256", "big.sha256"}),
+    }
+)
+"""By which fields a variant of each format proves its parts; it has these and no other's."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(
@@ -55,7 +64,7 @@ class Sealing(_Part):
 
 
 class SmallPart(_Part):
-    """The part that the release API keeps. sealed-v2: `core_sha256`; aes-256-cbc-v1: `sha256`."""
+    """The part that the release API keeps. sealed-v2: `coreSha256`; aes-256-cbc-v1: `sha256`."""
 
     size_bytes: Annotated[int, Field(ge=1, le=3072)]
     core_sha256: Hex256 | None = None
@@ -63,7 +72,7 @@ class SmallPart(_Part):
 
 
 class BigPart(_Part):
-    """The part on the CDN. sealed-v2: `segments`, `tree_sha256`; aes-256-cbc-v1: `sha256`."""
+    """The part on the CDN. sealed-v2: `segments`, `treeSha256`; aes-256-cbc-v1: `sha256`."""
 
     key: Annotated[str, Field(pattern=r"^([A-Za-z0-9][-A-Za-z0-9._]*/)*objects/[0-9a-f]{64}$")]
     size_bytes: Annotated[int, Field(ge=1, le=MAX_PLAINTEXT_BYTES + (1 << 26))]
@@ -103,11 +112,7 @@ class Variant(_Part):
             "big.treeSha256": self.big.tree_sha256,
             "big.sha256": self.big.sha256,
         }
-        wanted = (
-            {"small.coreSha256", "big.segments", "big.treeSha256"}
-            if self.sealing.format == "sealed-v2"
-            else {"small.sha256", "big.sha256"}
-        )
+        wanted = PROVING_FIELDS[self.sealing.format]
         present = {name for name, value in fields.items() if value is not None}
         if present != wanted:
             raise ValueError(

@@ -6,15 +6,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from sealyard.errors import IntegrityError, MissingError, SealyardError
-from sealyard.sealing.context import ReleaseContext
-from sealyard.sealing.formats import DeviceKey, Entry, FleetKey, Keyring, OpeningKeys
-from sealyard.sealing.keyring import Key
-from sealyard.sealing.manifest import BigPart, Sealing, SmallPart
 from sealyard.sealing.slots import NOT_OPENED
-from support.sealing import Artifact, variant_of
+from support.vectors import artifact_of
 from vectors.generate import HERE, all_vectors, decode
 from vectors.stranger import RefusedError, open_vector
 
@@ -35,43 +30,6 @@ SAID = {
     "big-digest": (IntegrityError, "big part: it is not the one in the manifest"),
     "not-opened": (IntegrityError, f"^{NOT_OPENED}$"),
 }
-
-
-def keys_of(fields: dict[str, str]) -> OpeningKeys:
-    if "fleet-key" in fields:
-        return FleetKey(bytes.fromhex(fields["fleet-key"]))
-    if "keyring-key" in fields:
-        key = Key("kek", "v2", bytes.fromhex(fields["keyring-key"]))
-        return Keyring({"kek": key}, {"v2": "kek"})
-    private = bytes.fromhex(fields["device-encryption-private-key"])
-    return DeviceKey(
-        X25519PrivateKey.from_private_bytes(private), bytes.fromhex(fields["device-signing-key"])
-    )
-
-
-def artifact_of(raw: bytes) -> tuple[dict[str, str], Artifact]:
-    fields, small, big = decode(raw)
-    segments = fields.get("segments")
-    variant = variant_of(
-        name=fields["variant"],
-        plaintext_bytes=int(fields["plaintext-bytes"]),
-        sealing=Sealing.model_validate({"format": fields["format"]}),
-        small=SmallPart(
-            size_bytes=int(fields["small-size"]),
-            core_sha256=fields.get("core-sha256"),
-            sha256=fields.get("small-sha256"),
-        ),
-        big=BigPart(
-            key=f"objects/{'0' * 64}",
-            size_bytes=int(fields["big-size"]),
-            segments=None if segments is None else int(segments),
-            tree_sha256=fields.get("tree-sha256"),
-            sha256=fields.get("big-sha256"),
-        ),
-    )
-    context = ReleaseContext(fields["model"], fields["version"], fields["variant"])
-    entry = Entry(context, variant, fields["plaintext-sha256"])
-    return fields, Artifact(plaintext=b"", small=small, big=big, entry=entry, keys=keys_of(fields))
 
 
 def test_the_files_are_those_that_the_generator_writes() -> None:
