@@ -135,7 +135,9 @@ def _decode(content: bytes) -> str | None:
         with Image.open(io.BytesIO(content), formats=PICTURE_FORMATS) as image:
             image.load()
             width, height = image.size
-    except UnidentifiedImageError:
+    # Ultralytics, where it is loaded, has put its own in the place of `Image.open`: before that one
+    # gives up, it looks for a HEIF decoder, which we do not install.
+    except (UnidentifiedImageError, ModuleNotFoundError):
         return "not a picture, or one of another format than its name says it could be"
     except Exception as error:  # noqa: BLE001 - a decoder raises whatever broken bytes make it
         return f"the picture cannot be decoded: {str(error)[:120] or type(error).__name__}"

@@ -171,6 +171,17 @@ DATA = [
 ]
 
 
+@pytest.mark.training
+def test_not_a_picture_is_said_also_where_ultralytics_is_loaded(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ultralytics.utils.patches import image_open  # noqa: PLC0415 - it patches what it finds
+
+    monkeypatch.setattr("PIL.Image.open", image_open)
+    write("images/train/a.png", b"not a picture")(dataset)
+    assert "images/train/a.png: not a picture" in refused(dataset)
+
+
 @pytest.mark.parametrize(("break_it", "message"), [*PICTURES, *LABELS, *DATA])
 def test_a_fault_is_named(dataset: Path, break_it: Break, message: str) -> None:
     look(dataset)
