@@ -192,7 +192,8 @@ def _hard_run() -> dict[str, Any]:
         "spec": {
             "model": {"architecture": "yolo11n.yaml", "scale": {"width": 0.125}},
             "dataset": {"persistentVolumeClaim": {"claimName": "dataset", "path": "coins"}},
-            "hyperparameters": {"epochs": 6, "imageSize": 64, "extra": {"mosaic": 0.0}},
+            # Enough that a fast machine is still training once progress, told every 10 s, shows it.
+            "hyperparameters": {"epochs": 40, "imageSize": 64, "extra": {"mosaic": 0.0}},
             "compute": {"cpu": "500m", "memory": "3Gi"},
             "workspace": {"persistentVolumeClaim": {"claimName": "hard-workspace"}},
         },

@@ -20,9 +20,10 @@ from pydantic import ValidationError
 from sealyard.api.answers import PublishedVariant, PublishResult
 from sealyard.api.tasks import ExportedVariant, PublishTask, SourceRecord
 from sealyard.delivery.cdn import Cdn
-from sealyard.delivery.readers import FileReader, HashingReader, digest_of
+from sealyard.delivery.readers import FileReader, digest_of
 from sealyard.delivery.record import Record, Uploaded, VariantRecord, encoded
 from sealyard.delivery.release_api import NotPublishedError, Release, ReleaseApi
+from sealyard.delivery.threads import in_threads
 from sealyard.errors import IntegrityError, InvalidError, SealyardError
 from sealyard.jobs.workspace import below
 from sealyard.sealing.context import ReleaseContext
@@ -197,9 +198,9 @@ def _sealed_chunks(
     exported: ExportedVariant, sealer: Sealer, plaintext: FileReader
 ) -> Iterator[memoryview]:
     """Big's bytes; fails at their end, before a store has them whole, if the file was another."""
-    hashing = HashingReader(plaintext)
-    yield from seal_stream(sealer, hashing)
-    _check_plaintext(exported, hashing.hexdigest())
+    digest = hashlib.sha256()
+    yield from seal_stream(sealer, plaintext, in_order=in_threads, seen=digest.update)
+    _check_plaintext(exported, digest.hexdigest())
 
 
 def _uploaded(exported: ExportedVariant, sealer: Sealer, key: str) -> Uploaded:

@@ -18,6 +18,7 @@ from typing import IO, BinaryIO, Final, TypeAlias
 from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.readers import FileReader, ObjectReader
 from sealyard.delivery.release_api import Release, ReleaseApi
+from sealyard.delivery.threads import in_threads
 from sealyard.delivery.trust import Trust, TrustedManifest, TrustName
 from sealyard.errors import IntegrityError, InvalidError, MissingError
 from sealyard.jobs.workspace import replacing
@@ -189,7 +190,7 @@ def open_to(
     opener = open_sealed(entry, small=small, big=big, keys=keys)
     total, done = entry.variant.plaintext_bytes, 0
     with _written(output) as write:
-        for chunk in open_stream(opener, big, sha256=entry.plaintext_sha256):
+        for chunk in open_stream(opener, big, sha256=entry.plaintext_sha256, in_order=in_threads):
             write(chunk)
             done += len(chunk)
             progress(done, total)

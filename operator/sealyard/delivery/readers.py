@@ -71,33 +71,6 @@ def digest_of(reader: Reader) -> str:
     return digest.hexdigest()
 
 
-class HashingReader:
-    """Reads another reader from its beginning to its end, and knows the digest afterwards."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._digest = hashlib.sha256()
-        self._position = 0
-
-    @property
-    def size(self) -> int:
-        """All bytes that there are."""
-        return self._reader.size
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """The next bytes; ranges must follow one another."""
-        if offset != self._position:
-            raise ValueError(f"offset {offset}, expected {self._position}")
-        data = bytes(self._reader.read_at(offset, length))
-        self._position += len(data)
-        self._digest.update(data)
-        return data
-
-    def hexdigest(self) -> str:
-        """The hex SHA-256 of what was read until now."""
-        return self._digest.hexdigest()
-
-
 class ObjectReader:
     """An object on the CDN, by ranged requests of one block each, one ahead of the reader.
 

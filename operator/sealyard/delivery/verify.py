@@ -10,6 +10,7 @@ from sealyard.api.tasks import ExportedVariant, VerifyTask
 from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.readers import ObjectReader
 from sealyard.delivery.release_api import Release, ReleaseApi
+from sealyard.delivery.threads import in_threads
 from sealyard.errors import IntegrityError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import open_sealed, open_stream
@@ -66,7 +67,9 @@ def _check_opens(entry: Entry, *, api: ReleaseApi, cdn: Cdn, keyring: Keyring) -
     with ObjectReader(cdn, entry.variant.big.key) as big:
         try:
             opener = open_sealed(entry, small=small, big=big, keys=keyring)
-            for chunk in open_stream(opener, big, sha256=entry.plaintext_sha256):
+            for chunk in open_stream(
+                opener, big, sha256=entry.plaintext_sha256, in_order=in_threads
+            ):
                 digest.update(chunk)
         except IntegrityError as error:
             raise IntegrityError(f"{entry.context}: {error}") from None

@@ -49,9 +49,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from sealyard.errors import InvalidError
 from sealyard.sealing.aes_cbc_v1 import AesCbcV1
@@ -72,12 +72,15 @@ from sealyard.sealing.sealed_v2 import SealedV2
 from sealyard.sealing.slots import DeviceKey, OpeningKeys, not_opened
 from sealyard.sealing.split import DEFAULT_LIMITS, SplitLimits
 
+T = TypeVar("T")
+
 __all__ = [
     "FORMATS",
     "BytesReader",
     "DeviceKey",
     "Entry",
     "FleetKey",
+    "InOrder",
     "Keyring",
     "Layout",
     "OpenedReader",
@@ -91,6 +94,7 @@ __all__ = [
     "SplitLimits",
     "format_named",
     "object_key",
+    "one_by_one",
     "open_sealed",
     "open_stream",
     "seal_stream",
@@ -241,8 +245,35 @@ def open_sealed(entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) 
     return fmt.opener(entry, small=small, big=big, keys=keys)
 
 
-def seal_stream(sealer: Sealer, plaintext: Reader) -> Iterator[memoryview]:
+class InOrder(Protocol):
+    """Does a piece of work for 0, 1, … `count` - 1 and gives the results in this order.
+
+    The seam for threads: the ciphers and digests here release the interpreter's lock.
+    """
+
+    def __call__(self, work: Callable[[int], T], count: int, /) -> Iterator[T]:
+        """The results; the first error ends them."""
+
+
+def one_by_one(work: Callable[[int], T], count: int, /) -> Iterator[T]:
+    """`InOrder` without threads."""
+    return map(work, range(count))
+
+
+def seal_stream(
+    sealer: Sealer,
+    plaintext: Reader,
+    *,
+    in_order: InOrder = one_by_one,
+    seen: Callable[[Buffer], object] = lambda _plain: None,
+) -> Iterator[memoryview]:
     """All of big in order: a new buffer for each segment, then the trailer.
+
+    Args:
+        sealer: fresh, or resumed.
+        plaintext: what is sealed.
+        in_order: how segments are worked on, if the sealer is `parallel`.
+        seen: told the plaintext in order, each piece before the segment that it became is given.
 
     Raises:
         InvalidError: the plaintext is not as long as was said.
@@ -252,20 +283,29 @@ def seal_stream(sealer: Sealer, plaintext: Reader) -> Iterator[memoryview]:
         raise InvalidError(
             f"plaintext: {plaintext.size} bytes, expected {layout.plaintext_bytes}: it changed"
         )
-    for index in range(layout.segments):
+
+    def seal(index: int) -> tuple[Buffer, memoryview]:
         out = memoryview(bytearray(layout.buffer_bytes))
-        length = sealer.seal_segment(index, plaintext.read_at(*layout.plaintext_range(index)), out)
-        yield out[:length]
+        plain = plaintext.read_at(*layout.plaintext_range(index))
+        return plain, out[: sealer.seal_segment(index, plain, out)]
+
+    run = in_order if sealer.parallel else one_by_one
+    for plain, sealed in run(seal, layout.segments):
+        seen(plain)
+        yield sealed
     if layout.trailer_bytes:
         yield memoryview(sealer.finish().trailer)
 
 
-def open_stream(opener: Opener, big: Reader, *, sha256: str) -> Iterator[memoryview]:
+def open_stream(
+    opener: Opener, big: Reader, *, sha256: str, in_order: InOrder = one_by_one
+) -> Iterator[memoryview]:
     """The plaintext in order, a new buffer for each segment; empty plaintext yields nothing.
 
     Args:
         opener: from `open_sealed`.
         big: the big part again.
+        in_order: how segments are worked on, if the opener is `parallel`.
         sha256: the plaintext's hex digest (`entry.plaintext_sha256`). It is compared, before the
             last segment is handed out, where segments do not prove themselves.
 
@@ -274,10 +314,14 @@ def open_stream(opener: Opener, big: Reader, *, sha256: str) -> Iterator[memoryv
     """
     layout = opener.layout
     digest = None if opener.authenticated else hashlib.sha256()
-    for index in range(layout.segments):
+
+    def open_one(index: int) -> memoryview:
         out = memoryview(bytearray(layout.buffer_bytes))
         sealed = read_exactly(big, layout.read_range(index), "big part")
-        chunk = out[: opener.open_segment(index, sealed, out)]
+        return out[: opener.open_segment(index, sealed, out)]
+
+    run = in_order if opener.parallel else one_by_one
+    for index, chunk in enumerate(run(open_one, layout.segments)):
         if digest is not None:
             digest.update(chunk)
             last = index == layout.segments - 1

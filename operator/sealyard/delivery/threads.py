@@ -1,0 +1,35 @@
+"""Several segments at once, in order and in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+AHEAD: Final = 4
+"""Segments that are worked on, or done and not yet taken. Each holds about 2 MiB."""
+
+
+def in_threads(work: Callable[[int], T], count: int, /) -> Iterator[T]:
+    """`sealing.formats.InOrder` on every core that the process may use, at most `AHEAD`.
+
+    The first error ends it, when its turn comes; so does leaving the loop early. Either way no
+    thread is left when it has ended.
+    """
+    workers = max(1, min(AHEAD, len(os.sched_getaffinity(0)), count))
+    pending: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="segment") as pool:
+        try:
+            for index in range(count):
+                if len(pending) == AHEAD:
+                    yield pending.popleft().result()
+                pending.append(pool.submit(work, index))
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
