@@ -11,13 +11,14 @@ import typer
 from sealyard.cli.keyring import keyring_app
 from sealyard.cli.opening import inspect, open_command
 from sealyard.cli.pull import pull
+from sealyard.cli.sealing import seal
 from sealyard.errors import InvalidError, SealyardError
 
 _USAGE = 2
 
 app = typer.Typer(
     name="sealyard",
-    help="Bring sealed models back, open them, and make the keys that seal them.",
+    help="Seal models, bring them back, open them, and make the keys that seal them.",
     no_args_is_help=True,
     add_completion=False,
     # A traceback with local variables would show keys.
@@ -42,6 +43,7 @@ def _options(
 
 
 app.command("pull")(pull)
+app.command("seal")(seal)
 app.command("open")(open_command)
 app.command("inspect")(inspect)
 app.add_typer(keyring_app, name="keyring")

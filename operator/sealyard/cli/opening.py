@@ -16,7 +16,8 @@ from sealyard.cli.options import (
     progress_line,
 )
 from sealyard.cli.report import show_pulled
-from sealyard.delivery.pull import kept_manifest, open_kept
+from sealyard.delivery.kept import kept_manifest
+from sealyard.delivery.pull import open_kept
 
 SealedArgument = Annotated[
     Path, typer.Argument(help="A folder that `sealyard pull --sealed-dir` has filled.")

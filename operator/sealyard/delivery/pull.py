@@ -13,15 +13,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, Final, TypeAlias
+from typing import IO, Final, TypeAlias
 
 from sealyard.delivery.cdn import Cdn
+from sealyard.delivery.kept import (
+    MANIFEST_FILE,
+    explained,
+    kept_manifest,
+    kept_parts,
+    private_file,
+)
 from sealyard.delivery.readers import FileReader, ObjectReader
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.threads import in_threads
 from sealyard.delivery.trust import Trust, TrustedManifest, TrustName
-from sealyard.errors import IntegrityError, InvalidError, MissingError
-from sealyard.jobs.workspace import replacing
+from sealyard.errors import IntegrityError, InvalidError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import open_sealed, open_stream
 from sealyard.sealing.layout import Reader
@@ -31,7 +37,6 @@ from sealyard.sealing.slots import OpeningKeys
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how many bytes of how many are opened."""
 
-MANIFEST_FILE: Final = "manifest.json"
 _COPIED_AT_ONCE: Final = 4 << 20
 
 
@@ -163,18 +168,11 @@ def open_kept(
     manifest, raw_sha256 = kept_manifest(sealed)
     predicate = manifest.predicate
     entry = chosen(manifest, Release(predicate.model, predicate.version), variant)
-    small_path, big_path = _kept_parts(sealed, entry)
+    small_path, big_path = kept_parts(sealed, entry.variant.name)
     with FileReader.open(small_path) as small, FileReader.open(big_path) as big:
         header = small.read_at(0, min(small.size, entry.variant.small.size_bytes + 1))
         open_to(output, entry, small=header, big=big, keys=keys, progress=progress)
     return Pulled(entry, raw_sha256, "unsigned", output, sealed)
-
-
-def kept_manifest(sealed: Path) -> tuple[Manifest, str]:
-    """The manifest in a folder of kept parts, and its hex digest."""
-    with FileReader.open(sealed / MANIFEST_FILE) as reader:
-        manifest = Manifest.parse(reader.read_at(0, reader.size))
-    return manifest, manifest.digest()
 
 
 def open_to(
@@ -198,26 +196,21 @@ def open_to(
 
 def _keep(folder: Path, entry: Entry, small: bytes, trusted: TrustedManifest, big: Reader) -> Path:
     """Store the manifest and both sealed parts; returns where the big one is."""
-    small_path, big_path = _kept_parts(folder, entry)
-    with _explained(folder):
+    small_path, big_path = kept_parts(folder, entry.variant.name)
+    with explained(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, content in ((folder / MANIFEST_FILE, trusted.raw), (small_path, small)):
-            with _private(path) as file:
+            with private_file(path) as file:
                 file.write(content)
-        with _private(big_path) as file:
+        with private_file(big_path) as file:
             _copy(big, file)
     return big_path
-
-
-def _kept_parts(folder: Path, entry: Entry) -> tuple[Path, Path]:
-    name = entry.variant.name
-    return folder / f"{name}.small", folder / f"{name}.big"
 
 
 def _spooled(reader: Reader, folder: Path | None) -> FileReader:
     """A copy in a file without a name, on the disk that the output goes to."""
     where = folder or Path(tempfile.gettempdir())
-    with _explained(where), tempfile.TemporaryFile(dir=where) as file:
+    with explained(where), tempfile.TemporaryFile(dir=where) as file:
         _copy(reader, file)
         return FileReader(os.dup(file.fileno()))
 
@@ -233,22 +226,5 @@ def _written(path: Path | None) -> Iterator[Callable[[memoryview], object]]:
     if path is None:
         yield lambda _chunk: None
         return
-    with _explained(path), _private(path) as file:
+    with explained(path), private_file(path) as file:
         yield file.write
-
-
-@contextmanager
-def _private(path: Path) -> Iterator[BinaryIO]:
-    """A file of mode 0600 that takes its place when the block ends without an error."""
-    with replacing(path) as temporary:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-            yield file
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise MissingError(f"{path}: cannot be written ({error.strerror})") from None

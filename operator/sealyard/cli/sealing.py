@@ -1,0 +1,66 @@
+"""`sealyard seal`: a file into both sealed parts and their manifest, in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from sealyard.cli.options import JsonOption, progress_line, read_file
+from sealyard.cli.report import show_sealed
+from sealyard.delivery.seal import Precision, Subject, seal_file
+from sealyard.errors import InvalidError
+from sealyard.sealing.context import ReleaseContext
+from sealyard.sealing.formats import FORMATS, format_named
+from sealyard.sealing.keyring import KEYRING_MAX_BYTES, Keyring
+
+_PRECISIONS = ("fp32", "fp16", "int8")
+_IMAGE_SIZE_MAX = 65536
+
+
+def seal(
+    file: Annotated[Path, typer.Argument(help="The ONNX model to seal.")],
+    model: Annotated[str, typer.Argument(help="Its name.")],
+    version: Annotated[str, typer.Argument(help="Its version.")],
+    *,
+    keyring: Annotated[
+        Path, typer.Option("--keyring", help="The file keyring.json; its active key seals.")
+    ],
+    sealed_dir: Annotated[
+        Path, typer.Option("--sealed-dir", help="The folder for the parts and the manifest.")
+    ],
+    image_size: Annotated[
+        int, typer.Option("--image-size", help="Side of the pictures it takes, in pixels.")
+    ],
+    variant: Annotated[str, typer.Option("--variant", help="Name of the variant.")] = "onnx-fp32",
+    precision: Annotated[
+        str, typer.Option("--precision", help=f"One of {', '.join(_PRECISIONS)}.")
+    ] = "fp32",
+    sealing_format: Annotated[
+        str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")
+    ] = "sealed-v2",
+    as_json: JsonOption = False,
+) -> None:
+    """Seal a model without any network: both parts and a manifest, in a folder.
+
+    `sealyard open` opens them again. The manifest names the file as its own source.
+    """
+    if precision not in _PRECISIONS:
+        raise InvalidError(f"--precision: {precision!r} must be one of {', '.join(_PRECISIONS)}")
+    if not 1 <= image_size <= _IMAGE_SIZE_MAX:
+        raise InvalidError(f"--image-size: {image_size} must be from 1 to {_IMAGE_SIZE_MAX}")
+    manifest = seal_file(
+        file,
+        sealed_dir,
+        Subject(
+            context=ReleaseContext(model, version, variant),
+            format="onnx",
+            precision=cast("Precision", precision),
+            image_size=image_size,
+        ),
+        keyring=Keyring.parse(read_file(keyring, KEYRING_MAX_BYTES)),
+        sealing_format=format_named(sealing_format).name,
+        progress=progress_line(f"{model} {version}"),
+    )
+    show_sealed(manifest, sealed_dir, as_json=as_json)

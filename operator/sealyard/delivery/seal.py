@@ -1,0 +1,108 @@
+"""Seal a file into a folder of kept parts, without any network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from sealyard.delivery.kept import MANIFEST_FILE, explained, kept_parts, private_file
+from sealyard.delivery.readers import FileReader
+from sealyard.delivery.threads import in_threads
+from sealyard.sealing.context import ReleaseContext
+from sealyard.sealing.formats import format_named, object_key, seal_stream
+from sealyard.sealing.keyring import Keyring
+from sealyard.sealing.manifest import ArtifactSource, FormatName, Manifest, Source, Variant
+from sealyard.sealing.split import DEFAULT_LIMITS, SplitLimits
+
+ModelFormat: TypeAlias = Literal["onnx", "tensorrt", "tensorrt-rtx"]
+Precision: TypeAlias = Literal["fp32", "fp16", "int8"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is sealed, as the manifest will say it.
+
+    Attributes:
+        context: model, version and variant; sealed-v2 binds them.
+        format: of the file.
+        precision: of the model in it.
+        image_size: that the model takes, in pixels.
+    """
+
+    context: ReleaseContext
+    format: ModelFormat
+    precision: Precision
+    image_size: int
+
+
+def seal_file(
+    plaintext: Path,
+    folder: Path,
+    subject: Subject,
+    *,
+    keyring: Keyring,
+    sealing_format: FormatName,
+    prefix: str = "sealyard",
+    limits: SplitLimits = DEFAULT_LIMITS,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Manifest:
+    """Seal one file; the folder then has both parts and a manifest with this one variant.
+
+    The manifest comes last, so a folder that has it has the parts that it names.
+
+    Args:
+        plaintext: the file.
+        folder: made if it is not there.
+        subject: what the manifest says of the file.
+        keyring: has the active key for the format.
+        sealing_format: how it is sealed.
+        prefix: of the key that the big part gets on a CDN.
+        limits: of the small part.
+        progress: told how many bytes of how many are sealed.
+
+    Raises:
+        InvalidError: the file changed while it was read, or the subject cannot stand in a manifest.
+        MissingError: the file, the folder, or an active key is not there.
+    """
+    context = subject.context
+    small_path, big_path = kept_parts(folder, context.variant)
+    digest, done = hashlib.sha256(), 0
+    with FileReader.open(plaintext) as reader, explained(folder):
+        sealer = format_named(sealing_format).sealer(
+            plaintext_bytes=reader.size, context=context, keyring=keyring, limits=limits
+        )
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with private_file(big_path) as big:
+            for chunk in seal_stream(sealer, reader, in_order=in_threads, seen=digest.update):
+                big.write(chunk)
+                done += len(chunk)
+                progress(done, sealer.layout.big_bytes)
+        sealed = sealer.finish()
+        variant = Variant(
+            name=context.variant,
+            format=subject.format,
+            precision=subject.precision,
+            image_size=subject.image_size,
+            plaintext_bytes=reader.size,
+            sealing=sealed.sealing,
+            small=sealed.small_part,
+            big=sealed.big_part(object_key(prefix, sealer.object_id)),
+        )
+        # Only an ONNX file is a model by itself; an engine is known by its run, which nobody named.
+        source = Source(artifact=ArtifactSource(sha256=digest.hexdigest(), type="onnx"))
+        manifest = Manifest.build(
+            model=context.model,
+            version=context.version,
+            variants=[(variant, digest.hexdigest())],
+            source=source,
+        )
+        for path, content in (
+            (small_path, sealed.small),
+            (folder / MANIFEST_FILE, manifest.encode()),
+        ):
+            with private_file(path) as file:
+                file.write(content)
+    return manifest

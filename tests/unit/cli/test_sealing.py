@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sealyard.cli.main import main
+from sealyard.sealing.keyring import Keyring
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """`sealyard` in a folder with a keyring and a file to seal."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    @property
+    def plain(self) -> Path:
+        return self.folder / "m.onnx"
+
+    @property
+    def sealed(self) -> Path:
+        return self.folder / "sealed"
+
+    @property
+    def opened(self) -> Path:
+        return self.folder / "opened.onnx"
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error."""
+        self.monkeypatch.setattr("sys.argv", ["sealyard", *arguments])
+        code = main()
+        said = self.capsys.readouterr()
+        return code, said.out, said.err
+
+    def keys(self) -> tuple[str, str]:
+        return ("--keyring", str(self.folder / "keyring.json"))
+
+    def seal(self, *arguments: str) -> tuple[int, str, str]:
+        places = (*self.keys(), "--sealed-dir", str(self.sealed))
+        return self(
+            "seal", str(self.plain), "coins", "1.0.0", "--image-size", "64", *places, *arguments
+        )
+
+
+@pytest.fixture
+def sealyard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    (tmp_path / "keyring.json").write_bytes(Keyring.new(v1="fleet", v2="k1").to_json())
+    (tmp_path / "m.onnx").write_bytes(b"model")
+    return CommandLine(tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("sealing", ["sealed-v2", "aes-256-cbc-v1"])
+@pytest.mark.parametrize("size", [0, 1, MIB, 5 * MIB + 7])
+def test_what_is_sealed_opens(sealyard: CommandLine, sealing: str, size: int) -> None:
+    sealyard.plain.write_bytes(os.urandom(size))
+    code, output, _ = sealyard.seal("--format", sealing, "--json")
+    assert code == 0
+    said: dict[str, Any] = json.loads(output)
+    assert (said["sizeBytes"], said["sealingFormat"]) == (size, sealing)
+    assert said["smallBytes"] <= min(3072, (said["smallBytes"] + said["bigBytes"]) // 5)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in sealyard.sealed.iterdir()} == {0o600}
+
+    opened = sealyard("open", str(sealyard.sealed), *sealyard.keys(), "-o", str(sealyard.opened))
+    assert opened[0] == 0
+    assert sealyard.opened.read_bytes() == sealyard.plain.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--precision", "fp8"), "--precision: 'fp8' must be one of fp32, fp16, int8"),
+        (("--format", "rot13"), "sealing.format: 'rot13' must be one of"),
+        (("--variant", "A"), "variant: 'A' must be 1 to 63"),
+        (("--image-size", "0"), "--image-size: 0 must be from 1 to 65536"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_left(
+    sealyard: CommandLine, arguments: tuple[str, str], said: str
+) -> None:
+    code, output, error = sealyard.seal(*arguments)
+    assert (code, output) == (64, "")
+    assert said in error
+    assert error.count("\n") == 1
+    assert not sealyard.sealed.exists()
+
+
+def test_a_file_that_is_not_there(sealyard: CommandLine) -> None:
+    sealyard.plain.unlink()
+    code, _, error = sealyard.seal()
+    assert code == 66
+    assert "m.onnx: cannot be read" in error
