@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 300
 export PYTHONPATH := local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test fuzz verify generate lock cluster clean
+.PHONY: help bench demo demo-stop test fuzz verify generate lock cluster clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,9 +40,13 @@ verify: $(VENV)/.ready ## Style, types, import rules, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/python -m sealyard.api.generate --check
 	$(BIN)/python -m sealyard.sealing.manifest_schema | diff -u docs/manifest.schema.json -
+
+bench: $(VENV)/.ready ## How fast, against other programs; fails where a ratio is not reached
+	@PYTHONPATH=. $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 generate: $(VENV)/.ready ## Write what is generated: crds/, docs/reference.md, the manifest's schema, ultralytics' arguments
 	$(BIN)/python -m sealyard.api.generate
