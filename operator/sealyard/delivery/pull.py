@@ -29,8 +29,8 @@ from sealyard.delivery.threads import in_threads
 from sealyard.delivery.trust import Trust, TrustedManifest, TrustName
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard.sealing.context import ReleaseContext
-from sealyard.sealing.formats import open_sealed, open_stream
-from sealyard.sealing.layout import Reader
+from sealyard.sealing.formats import OpenedReader, open_sealed, open_stream
+from sealyard.sealing.layout import SEGMENT_BYTES, Range, Reader
 from sealyard.sealing.manifest import Entry, Manifest, object_key
 from sealyard.sealing.slots import OpeningKeys
 
@@ -173,6 +173,35 @@ def open_kept(
         header = small.read_at(0, min(small.size, entry.variant.small.size_bytes + 1))
         open_to(output, entry, small=header, big=big, keys=keys, progress=progress)
     return Pulled(entry, raw_sha256, "unsigned", output, sealed)
+
+
+def open_kept_range(
+    sealed: Path, variant: str | None, wanted: Range, *, keys: OpeningKeys
+) -> Iterator[bytes]:
+    """The bytes of a range of the plaintext, in pieces; only segments that it touches are opened.
+
+    Raises:
+        InvalidError: the range does not lie in the plaintext.
+        MissingError, IntegrityError: as `open_kept`; what was given until then proved itself.
+    """
+    manifest, _ = kept_manifest(sealed)
+    entry = chosen(manifest, Release(manifest.predicate.model, manifest.predicate.version), variant)
+    size, end = entry.variant.plaintext_bytes, wanted.offset + wanted.length
+    if wanted.offset < 0 or wanted.length < 0 or end > size:
+        raise InvalidError(
+            f"range: {wanted.offset}:{wanted.length} must lie in the {size} bytes of the plaintext"
+        )
+    with _kept_reader(sealed, entry, keys) as reader:
+        for offset in range(wanted.offset, end, SEGMENT_BYTES):
+            yield reader.read_at(offset, min(SEGMENT_BYTES, end - offset))
+
+
+@contextmanager
+def _kept_reader(sealed: Path, entry: Entry, keys: OpeningKeys) -> Iterator[OpenedReader]:
+    small_path, big_path = kept_parts(sealed, entry.variant.name)
+    with FileReader.open(small_path) as small, FileReader.open(big_path) as big:
+        header = small.read_at(0, min(small.size, entry.variant.small.size_bytes + 1))
+        yield OpenedReader(open_sealed(entry, small=header, big=big, keys=keys), big)
 
 
 def open_to(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from sealyard.cli.main import main
 from sealyard.sealing.keyring import Keyring
 
 MIB = 1 << 20
+SEALYARD = Path(sys.executable).with_name("sealyard")
 
 
 @dataclass(frozen=True)
@@ -101,3 +104,52 @@ def test_a_file_that_is_not_there(sealyard: CommandLine) -> None:
     code, _, error = sealyard.seal()
     assert code == 66
     assert "m.onnx: cannot be read" in error
+
+
+@pytest.mark.parametrize("sealing", ["sealed-v2", "aes-256-cbc-v1"])
+def test_a_range_is_opened_alone(sealyard: CommandLine, sealing: str) -> None:
+    content = os.urandom(3 * MIB + 11)
+    sealyard.plain.write_bytes(content)
+    assert sealyard.seal("--format", sealing)[0] == 0
+    for offset, length in ((0, 1), (MIB - 1, 2), (7, 2 * MIB), (3 * MIB, 11), (5, 0)):
+        arguments = [str(SEALYARD), "open", str(sealyard.sealed), *sealyard.keys()]
+        done = subprocess.run(
+            [*arguments, "--range", f"{offset}:{length}"],
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        assert done.stdout == content[offset : offset + length]
+
+
+def test_a_range_opens_what_lies_beside_a_damaged_segment(sealyard: CommandLine) -> None:
+    sealyard.plain.write_bytes(bytes(3 * MIB))
+    assert sealyard.seal()[0] == 0
+    big = sealyard.sealed / "onnx-fp32.big"
+    damaged = bytearray(big.read_bytes())
+    damaged[MIB + 100] ^= 1
+    big.write_bytes(damaged)
+    opening = ("open", str(sealyard.sealed), *sealyard.keys(), "--range")
+    code, _, error = sealyard(*opening, f"{MIB}:1")
+    assert (code, error) == (
+        65,
+        "sealyard: big part: segment 1 is not the one that was signed\n",
+    )
+    assert sealyard(*opening, f"{2 * MIB}:{MIB}")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "give exactly one of --output and --range"),
+        (("--range", "1-2"), "--range: '1-2' must be OFFSET:LENGTH, in bytes"),
+        (("--range", "4:2"), "range: 4:2 must lie in the 5 bytes of the plaintext"),
+    ],
+)
+def test_a_wrong_range_is_refused(
+    sealyard: CommandLine, arguments: tuple[str, ...], said: str
+) -> None:
+    assert sealyard.seal()[0] == 0
+    code, output, error = sealyard("open", str(sealyard.sealed), *sealyard.keys(), *arguments)
+    assert (code, output) == (64, "")
+    assert said in error
