@@ -22,6 +22,7 @@ from sealyard.core.observed import (
     ObservedClaim,
     ObservedJob,
     ObservedPod,
+    ReleaseTargetObserved,
     TrainingRunObserved,
 )
 from sealyard.core.plan import Plan
@@ -199,6 +200,11 @@ class TargetBuilder(Resource):
     def build(self) -> ReleaseTarget:
         return ReleaseTarget.from_wire(self.document)
 
+    def observed(
+        self, *jobs: ObservedJob, foreign_jobs: tuple[str, ...] = ()
+    ) -> ReleaseTargetObserved:
+        return ReleaseTargetObserved(self.build(), jobs, foreign_jobs)
+
 
 def a_training_run() -> RunBuilder:
     return RunBuilder(_document("coins", "run-uid", RUN_SPEC))
@@ -219,7 +225,7 @@ def a_release_target() -> TargetBuilder:
 
 
 def a_job(role: Role = Role.TRAIN, *, attempt: int = 1, variant: str = "") -> JobBuilder:
-    owner = "run-uid" if role is Role.TRAIN else "release-uid"
+    owner = {Role.TRAIN: "run-uid", Role.REWRAP: "target-uid"}.get(role, "release-uid")
     name = f"{role}-{variant}-{attempt}" if variant else f"{role}-{attempt}"
     return JobBuilder(
         ObservedJob(

@@ -7,10 +7,11 @@ from pathlib import Path
 from sealyard.api.answers import Answer
 from sealyard.api.mounts import CA_KEY
 from sealyard.api.secrets import Purpose
-from sealyard.api.tasks import PublishTask, RemoteApi, RemoteCdn, VerifyTask
+from sealyard.api.tasks import PublishTask, RemoteApi, RemoteCdn, RewrapTask, VerifyTask
 from sealyard.delivery.cdn import Cdn, CdnPlace
 from sealyard.delivery.publish import Publisher
 from sealyard.delivery.release_api import ReleaseApi
+from sealyard.delivery.rewrap import rewrap_releases
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.delivery.verify import verify
@@ -52,6 +53,23 @@ def run_verify(task: VerifyTask, mounts: Mounts) -> Answer:
     ):
         result = verify(task, api=api, cdn=cdn, keyring=keyring.keyring())
     message = f"verified {task.model} {task.version}: {_counted(len(result.variants))} open"
+    return Answer(message=message, result=result.to_wire())
+
+
+def run_rewrap(task: RewrapTask, mounts: Mounts) -> Answer:
+    """Move all small parts to the active key, or go on with a rewrap that was interrupted."""
+    files = SecretFiles.mounted(Purpose.KEYRING, mounts.secrets, task.keyring_secret_name)
+    keyring = files.keyring()
+    with (
+        _api(task.verifier, Purpose.API_VERIFIER, mounts) as reader,
+        _api(task.publisher, Purpose.API_PUBLISHER, mounts) as writer,
+    ):
+        result = rewrap_releases(reader=reader, writer=writer, keyring=keyring)
+    message = (
+        f"releases: {result.releases}; small parts moved to key {keyring.active_v2.name!r}: "
+        f"{result.rewrapped}, there already: {result.unchanged}, of aes-256-cbc-v1: "
+        f"{result.skipped}"
+    )
     return Answer(message=message, result=result.to_wire())
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sealyard.api.tasks import PublishTask, TidyTask, VerifyTask
+from sealyard.api.tasks import PublishTask, RewrapTask, TidyTask, VerifyTask
 from sealyard.jobs.harness import Handler, run_program
-from sealyard_courier.deliver import run_publish, run_verify
+from sealyard_courier.deliver import run_publish, run_rewrap, run_verify
 from sealyard_courier.tidy import run_tidy
 
 
@@ -16,5 +16,6 @@ def main() -> int:
             Handler("publish", PublishTask, run_publish),
             Handler("verify", VerifyTask, run_verify),
             Handler("tidy", TidyTask, run_tidy),
+            Handler("rewrap", RewrapTask, run_rewrap),
         ],
     )

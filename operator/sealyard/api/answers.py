@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from sealyard.api.model import Model, Name, RelativePath, Sha256
+from sealyard.api.release_target import RewrapCounts
 from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
 
 MAX_ANSWER_BYTES = 4096
@@ -65,6 +66,10 @@ class TidyResult(Model):
 
     files: Annotated[int, Field(ge=0)]
     bytes: Annotated[int, Field(ge=0)]
+
+
+class RewrapResult(RewrapCounts):
+    """What a finished rewrap has seen and done."""
 
 
 class Answer(Model):

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     EXPORTING = "Exporting"
     PUBLISHING = "Publishing"
     VERIFYING = "Verifying"
+    REWRAPPING = "Rewrapping"
     POD_NOT_STARTED = "PodNotStarted"
     RETRYING = "Retrying"
 
@@ -48,6 +49,7 @@ class Reason(StrEnum):
     SUCCEEDED = "Succeeded"
     RELEASED = "Released"
     CONFIGURED = "Configured"
+    REWRAPPED = "Rewrapped"
 
     # Nothing stalls for it, but somebody should know
     TIDY_FAILED = "TidyFailed"
@@ -73,6 +75,7 @@ MEANINGS = {
     Reason.EXPORTING: "Variants are exported and compared with the checkpoint.",
     Reason.PUBLISHING: "The artifacts are sealed, split and uploaded.",
     Reason.VERIFYING: "The verifier's login fetches both parts and opens them.",
+    Reason.REWRAPPING: "The small parts of all releases are moved to the active key.",
     Reason.POD_NOT_STARTED: "A pod cannot be scheduled, or its image cannot be pulled.",
     Reason.RETRYING: "An attempt failed, was interrupted or lost; the next one is due.",
     Reason.CLAIM_MISSING: "A PersistentVolumeClaim does not exist. Create it.",
@@ -84,6 +87,7 @@ MEANINGS = {
     Reason.SUCCEEDED: "Trained. Final.",
     Reason.RELEASED: "Published, and proven to open. Final.",
     Reason.CONFIGURED: "Addresses and Secrets are named.",
+    Reason.REWRAPPED: "Configured, and the last rewrap that was asked for is done.",
     Reason.TIDY_FAILED: "Plaintext exports were not deleted (an event; the release stands).",
     Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
     Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",

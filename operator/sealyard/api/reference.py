@@ -60,7 +60,7 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
     frozen = {
         rule["fieldPath"].removeprefix(".")
         for rule in schema.get("x-kubernetes-validations", [])
-        if "oldSelf" in rule["rule"]
+        if _freezes(rule)
     }
     for name, field in schema.get("properties", {}).items():
         notes = [field.get("description", "")]
@@ -77,8 +77,13 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
 
 def _messages(field: dict[str, Any]) -> Iterator[str]:
     for rule in field.get("x-kubernetes-validations", []):
-        if "oldSelf" not in rule["rule"]:
+        if not _freezes(rule):
             yield rule["message"]
+
+
+def _freezes(rule: dict[str, Any]) -> bool:
+    """Whether a rule is that of `kind.immutable`, which names the sub-object that it is about."""
+    return "oldSelf" in rule["rule"] and "fieldPath" in rule
 
 
 def _sentence(message: str) -> str:

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
+from sealyard.api.attempts import Attempts
 from sealyard.api.conditions import Condition
 from sealyard.api.kind import CustomResource, PrinterColumn, ready_message
-from sealyard.api.model import HttpsUrl, LocalObjectReference, Model, says
+from sealyard.api.model import HttpsUrl, LocalObjectReference, Model, Timestamp, says
 
 
 class ApiSpec(Model):
@@ -71,6 +72,41 @@ class ReleaseTargetSpec(Model):
     cdn: CdnSpec
     split: SplitSpec = Field(default_factory=SplitSpec)
     keyring_secret_ref: LocalObjectReference
+    rewrap_generation: Annotated[int, Field(ge=0, le=2_147_483_647)] = Field(
+        default=0,
+        description="Raise it to have the small parts of all releases moved to the active key of "
+        "the keyring, once for each new value.",
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "self >= oldSelf",
+                    "message": "may only grow: each new value asks for one more rewrap",
+                }
+            ]
+        },
+    )
+
+
+class RewrapCounts(Model):
+    """What a rewrap has seen and done."""
+
+    releases: Annotated[int, Field(ge=0)]
+    rewrapped: Annotated[int, Field(ge=0)] = Field(description="Small parts that were written.")
+    unchanged: Annotated[int, Field(ge=0)] = Field(
+        description="Small parts that were as they should be."
+    )
+    skipped: Annotated[int, Field(ge=0)] = Field(
+        description="Variants of aes-256-cbc-v1, whose key changes only by a new release."
+    )
+
+
+class RewrapStatus(RewrapCounts):
+    """The last rewrap that was done."""
+
+    generation: Annotated[int, Field(ge=1)] = Field(
+        description="The spec.rewrapGeneration that asked for it."
+    )
+    completed_at: Timestamp
 
 
 class ReleaseTargetStatus(Model):
@@ -80,6 +116,11 @@ class ReleaseTargetStatus(Model):
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    rewrap: RewrapStatus | None = None
+    tasks: Annotated[list[Attempts], Field(max_length=4)] | None = Field(
+        default=None,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
 
 
@@ -94,6 +135,7 @@ class ReleaseTarget(CustomResource):
         PrinterColumn("API", ".spec.api.url"),
         PrinterColumn("Bucket", ".spec.cdn.bucket"),
         PrinterColumn("CDN", ".spec.cdn.endpoint", wide=True),
+        PrinterColumn("Rewrapped", ".status.rewrap.generation", type="integer", wide=True),
         PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
         ready_message(),
     )

@@ -31,6 +31,7 @@ class Role(StrEnum):
     PUBLISH = "publish"
     VERIFY = "verify"
     TIDY = "tidy"
+    REWRAP = "rewrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,12 @@ class SecretUse:
 
 SECRET_USES: dict[Purpose, SecretUse] = {
     Purpose.API_PUBLISHER: SecretUse(
-        ("api-publisher-email", "api-publisher-password"), frozenset({Role.PUBLISH})
+        ("api-publisher-email", "api-publisher-password"),
+        frozenset({Role.PUBLISH, Role.REWRAP}),
     ),
     Purpose.API_VERIFIER: SecretUse(
-        ("api-verifier-email", "api-verifier-password"), frozenset({Role.VERIFY})
+        ("api-verifier-email", "api-verifier-password"),
+        frozenset({Role.VERIFY, Role.REWRAP}),
     ),
     Purpose.CDN_WRITE: SecretUse(
         ("cdn-write-access-key-id", "cdn-write-secret-access-key"), frozenset({Role.PUBLISH})
@@ -54,5 +57,7 @@ SECRET_USES: dict[Purpose, SecretUse] = {
     Purpose.CDN_READ: SecretUse(
         ("cdn-read-access-key-id", "cdn-read-secret-access-key"), frozenset({Role.VERIFY})
     ),
-    Purpose.KEYRING: SecretUse(("keyring.json",), frozenset({Role.PUBLISH, Role.VERIFY})),
+    Purpose.KEYRING: SecretUse(
+        ("keyring.json",), frozenset({Role.PUBLISH, Role.VERIFY, Role.REWRAP})
+    ),
 }

@@ -150,6 +150,18 @@ class TidyTask(Task):
     release_path: RelativePath
 
 
+class RewrapTask(Task):
+    """Move every sealed-v2 small part of a release API to the keyring's active key.
+
+    It names no CDN, because nothing changes there.
+    """
+
+    kind: Literal["rewrap"] = "rewrap"
+    verifier: RemoteApi = Field(description="The release API with the login that reads.")
+    publisher: RemoteApi = Field(description="The same with the login that writes.")
+    keyring_secret_name: str
+
+
 def to_environment(task: Task) -> str:
     """The task as the value of an environment variable.
 

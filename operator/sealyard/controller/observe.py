@@ -49,7 +49,11 @@ def observe(
         )
     if record.key.kind == RELEASES.kind:
         return _observe_release(caches, record, document, foreign_jobs)
-    return ReleaseTargetObserved(target=ReleaseTarget.from_wire(document))
+    return ReleaseTargetObserved(
+        target=ReleaseTarget.from_wire(document),
+        jobs=_jobs(caches, record),
+        foreign_jobs=foreign_jobs,
+    )
 
 
 def _observe_release(

@@ -43,7 +43,8 @@ class ObservedJob:
     owner_uid: str
     role: Role
     variant: str
-    """Empty for roles that are not per variant."""
+    """Which of several pieces of work of one role: the name of a variant, or the generation of a
+    rewrap; empty for roles that have one."""
     attempt: int
     created_at: datetime
     state: Literal["Active", "Complete", "Failed"]
@@ -97,3 +98,5 @@ class ReleaseTargetObserved:
     """What a ReleaseTarget's decisions depend on."""
 
     target: ReleaseTarget
+    jobs: tuple[ObservedJob, ...] = ()
+    foreign_jobs: tuple[str, ...] = ()

@@ -36,8 +36,8 @@ class Settings:
     progress: ProgressEndpoint | None = None
     pods: PodSettings = field(default_factory=PodSettings)
     release_backoff_limit: int = 3
-    """How many ends of an export, publish, verify or tidy Job may count before it is given up."""
+    """How many ends of a Job of a release or target may count before the work is given up."""
     release_ttl_seconds_after_finished: int = 3600
-    """How long a finished Job of a release stays."""
+    """How long a finished Job of a release or target stays."""
     failed_release_retention_seconds: int = 86_400
     """How long the plaintext exports of a Failed release stay, so that reopening it is cheap."""

@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeVar
+from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
@@ -17,14 +18,19 @@ from sealyard.api.release_api import (
     LOGIN_PATH,
     MANIFEST_CONTENT_TYPE,
     MANIFEST_MAX_BYTES,
+    PAGE_MAX,
+    RELEASES_PATH,
     SMALL_CONTENT_TYPE,
     SMALL_MAX_BYTES,
     ErrorBody,
     LoginRequest,
     LoginResponse,
     Reason,
+    ReleaseEntry,
+    ReleasePage,
     Stored,
     WireModel,
+    etag,
     manifest_path,
     small_path,
 )
@@ -44,6 +50,7 @@ from sealyard.errors import (
 from sealyard.sealing.context import ReleaseContext
 
 _ANSWER_BYTES: Final = 16 * 1024
+_PAGE_BYTES: Final = 512 * 1024
 _SECONDS: Final = 30.0
 
 WireT = TypeVar("WireT", bound=WireModel)
@@ -51,6 +58,10 @@ WireT = TypeVar("WireT", bound=WireModel)
 
 class NotPublishedError(MissingError):
     """The release API has no such manifest or small part."""
+
+
+class ReplacedError(UnavailableError):
+    """Somebody else has replaced what was to be replaced: read it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,26 @@ class ReleaseApi:
         """What it is called in messages: what it is, host and port."""
         return self._http.name
 
+    def releases(self, *, page: int = PAGE_MAX) -> Iterator[ReleaseEntry]:
+        """Every release whose model the login has, in the server's order; others are left out.
+
+        Args:
+            page: how many are asked for at a time, at most `PAGE_MAX`.
+        """
+        seen: set[str] = set()
+        after: dict[str, str] = {}
+        while True:
+            path = f"{RELEASES_PATH}?{urlencode({'limit': page, **after})}"
+            reply = self._get(path, "the list of releases", _PAGE_BYTES)
+            found = self._parse(ReleasePage, reply)
+            yield from found.releases
+            if found.next is None:
+                return
+            if found.next in seen:
+                raise UnavailableError(f"{self.name} never comes to the end of its releases")
+            seen.add(found.next)
+            after = {"after": found.next}
+
     def manifest(self, release: Release) -> bytes:
         """The manifest as it is kept; the caller says which digest it must have, and parses it.
 
@@ -115,7 +146,7 @@ class ReleaseApi:
         """
         what = f"the manifest of {release}"
         path = manifest_path(release.model, release.version)
-        return self._get(path, what, MANIFEST_MAX_BYTES)
+        return self._get(path, what, MANIFEST_MAX_BYTES).body
 
     def put_manifest(self, release: Release, manifest: bytes) -> None:
         """Publish the release; the same bytes again are harmless.
@@ -134,7 +165,7 @@ class ReleaseApi:
             NotPublishedError: there is none.
         """
         path = small_path(context.model, context.version, context.variant)
-        return self._get(path, f"the small part of {context}", SMALL_MAX_BYTES)
+        return self._get(path, f"the small part of {context}", SMALL_MAX_BYTES).body
 
     def put_small(self, context: ReleaseContext, small: bytes) -> None:
         """Store a variant's small part; replaces one of a release that has no manifest yet.
@@ -145,6 +176,20 @@ class ReleaseApi:
         """
         path = small_path(context.model, context.version, context.variant)
         self._put(path, f"the small part of {context}", small, SMALL_CONTENT_TYPE)
+
+    def replace_small(self, context: ReleaseContext, small: bytes, *, known: bytes) -> None:
+        """Store another small part in the place of one that is known, whatever else is published.
+
+        Raises:
+            ReplacedError: it is not there any more.
+            InvalidError: the manifest promises another core.
+            IntegrityError: the API keeps other bytes than were sent.
+        """
+        path = small_path(context.model, context.version, context.variant)
+        # The tag is by contract made of the bytes: nothing that a server says can stand for others.
+        tag = etag(hashlib.sha256(known).hexdigest())
+        what = f"the small part of {context}"
+        self._put(path, what, small, SMALL_CONTENT_TYPE, {"If-Match": tag})
 
     def close(self) -> None:
         """Close all connections and forget the token."""
@@ -162,19 +207,26 @@ class ReleaseApi:
     ) -> None:
         self.close()
 
-    def _get(self, path: str, what: str, limit: int) -> bytes:
+    def _get(self, path: str, what: str, limit: int) -> Reply:
         reply = self._authorised("GET", path, what, bounds=Bounds(limit, self._seconds))
         if reply.status != 200:
             self._fail(reply, what)
-        return reply.body
+        return reply
 
-    def _put(self, path: str, what: str, body: bytes, content_type: str) -> None:
+    def _put(
+        self,
+        path: str,
+        what: str,
+        body: bytes,
+        content_type: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         reply = self._authorised(
             "PUT",
             path,
             what,
             bounds=Bounds(_ANSWER_BYTES, self._seconds),
-            headers={"Content-Type": content_type},
+            headers={**(headers or {}), "Content-Type": content_type},
             body=body,
         )
         if reply.status not in {200, 201}:
@@ -291,6 +343,7 @@ _REFUSALS: Final[Mapping[str, tuple[type[SealyardError], str]]] = {
     Reason.NOT_FOUND: (NotPublishedError, "there is none; was it published there?"),
     Reason.SMALL_PART_FIXED: (InvalidError, _TAKEN),
     Reason.MANIFEST_EXISTS: (InvalidError, _TAKEN),
+    Reason.PRECONDITION_FAILED: (ReplacedError, "somebody else replaced it meanwhile"),
     Reason.SMALL_PART_MISSING: (IntegrityError, "it has not every small part of the manifest"),
     Reason.SMALL_PART_DIFFERS: (IntegrityError, "it has other small parts than the manifest says"),
 }

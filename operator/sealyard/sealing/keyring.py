@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import json
 import re
 import secrets
@@ -27,7 +26,7 @@ from sealyard.errors import IntegrityError, InvalidError, MissingError
 from sealyard.sealing.context import NAME_PATTERN
 from sealyard.sealing.header import Header
 from sealyard.sealing.layout import Random
-from sealyard.sealing.slots import KEY_BYTES, key_id, unwrap_for_keyring, wrap_for_keyring
+from sealyard.sealing.slots import KEY_BYTES, key_id, unwrap_for_keyring
 
 KEYRING_MAX_BYTES: Final = 64 * 1024
 KEYS_MAX: Final = 64
@@ -271,29 +270,6 @@ class FleetKey:
     def fleet_keys(self) -> tuple[bytes, ...]:
         """The key."""
         return (self.material,)
-
-
-def rewrap(header: Header, keyring: Keyring, *, random: Random = secrets.token_bytes) -> Header:
-    """Give the active key a slot of its own, beside the one that opens the header now.
-
-    The same header comes back if the active key opens its slot already, so that a half-done rewrap
-    goes on where it stopped; a damaged slot of the active key is replaced. So the old key's slot
-    may be zeroed in what comes back (`Header.without_slot`). The core, and with it the manifest and
-    the CDN, does not change.
-
-    Raises:
-        MissingError: no slot is for a key of this keyring.
-        IntegrityError: no such slot unwraps.
-        InvalidError: both slots are in use; `Header.without_slot` frees one.
-    """
-    data_key = keyring.data_key(header)
-    active = keyring.active_v2
-    held = header.slot_of(active.id)
-    if held is not None:
-        with contextlib.suppress(IntegrityError):
-            unwrap_for_keyring(header.core, held, active.material)
-            return header
-    return header.with_slot(wrap_for_keyring(header.core, data_key, active.material, random))
 
 
 def _validated(raw: bytes) -> tuple[_Stored | None, str]:

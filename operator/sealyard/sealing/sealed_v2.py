@@ -151,7 +151,7 @@ class OpenerV2:
         header = Header.parse(small)
         self._core = core = header.core
         self.layout: Final = _layout(core)
-        _check_core(core, entry)
+        check_core(core, entry)
         self._leaves = _checked_leaves(core, self.layout, entry, big)
         self._cipher = AESGCM(core.payload_key(keys.data_key(header)))
 
@@ -183,7 +183,12 @@ class OpenerV2:
         return length
 
 
-def _check_core(core: Core, entry: Entry) -> None:
+def check_core(core: Core, entry: Entry) -> None:
+    """Check a core against the manifest.
+
+    Raises:
+        IntegrityError: it is not the one that was published; says what differs.
+    """
     variant = entry.variant
     if not hmac.compare_digest(core.digest().hex(), variant.small.core_sha256 or ""):
         raise IntegrityError("small part: its core is not the one in the manifest")

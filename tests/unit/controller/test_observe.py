@@ -87,3 +87,17 @@ def test_a_target(caches: Caches) -> None:
     observed = look(caches, TARGET)
     assert isinstance(observed, ReleaseTargetObserved)
     assert observed.target.metadata.name == "target"
+    assert (observed.jobs, observed.foreign_jobs) == ((), ())
+
+
+def test_a_target_with_a_rewrap(caches: Caches) -> None:
+    owner = ("ReleaseTarget", "target", "target-1")
+    concerns = caches.note(
+        JOBS, raw_job("rewrap", "job-2", owner=owner, role="rewrap", variant="3")
+    )
+    assert concerns == {TARGET}
+    assert caches.note(PODS, raw_pod("rewrap-x", "pod-2", job_uid="job-2")) == {TARGET}
+    observed = look(caches, TARGET, ("taken",))
+    assert [(job.name, job.variant) for job in observed.jobs] == [("rewrap", "3")]
+    assert observed.jobs[0].pod.name == "rewrap-x"
+    assert observed.foreign_jobs == ("taken",)

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from sealyard.core.observed import ReleaseTargetObserved
 from sealyard.core.plan import Plan
 from sealyard.core.release_target import reconcile
 from support.builders import NOW, SETTINGS, TargetBuilder, a_release_target, says
 
 
 def plan_of(target: TargetBuilder) -> Plan:
-    return reconcile(ReleaseTargetObserved(target.build()), SETTINGS, NOW)
+    return reconcile(target.observed(), SETTINGS, NOW)
 
 
 def test_a_target_is_configured() -> None:

@@ -22,6 +22,9 @@ from support.world import (
 Happening = Callable[[World], None]
 
 
+ROLES = (Role.TRAIN, Role.EXPORT, Role.PUBLISH, Role.VERIFY, Role.TIDY)
+
+
 def nothing(_: World) -> None:
     """The life goes on."""
 
@@ -67,13 +70,7 @@ def test_an_undisturbed_life_is_five_jobs_and_few_writes() -> None:
     world = World()
     world.live_out()
     the_release_is_out_once(world)
-    assert [job.role for job in world.created] == [
-        Role.TRAIN,
-        Role.EXPORT,
-        Role.PUBLISH,
-        Role.VERIFY,
-        Role.TIDY,
-    ]
+    assert [job.role for job in world.created] == list(ROLES)
     reasons = [event.reason for event in world.events]
     assert reasons == [
         "WaitingForTraining",
@@ -100,7 +97,7 @@ def test_whatever_happens_at_any_step(happening: Happening, step: int) -> None:
     world = World(settings=WITH_PROGRESS)
     world.live_out([nothing] * step + [happening])
     the_release_is_out_once(world)
-    for role in Role:
+    for role in ROLES:
         assert 1 <= world.count(role) <= 2
 
 
@@ -121,7 +118,7 @@ def test_a_second_look_changes_nothing(step: int) -> None:
     the_release_is_out_once(world)
 
 
-@pytest.mark.parametrize("role", [Role.TRAIN, Role.EXPORT, Role.PUBLISH, Role.VERIFY, Role.TIDY])
+@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(
     "ends",
     [
@@ -227,7 +224,7 @@ def test_any_life_comes_to_an_end(
     world = World({Role.TRAIN: train, Role.PUBLISH: publish, Role.VERIFY: verify})
     world.live_out(happenings)
     assert world.phases[1] in {"Released", "Failed", "WaitingForTraining"}
-    for role in Role:
+    for role in ROLES:
         assert world.count(role) <= 3 + len(happenings) + SETTINGS.release_backoff_limit
 
 

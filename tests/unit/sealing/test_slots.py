@@ -7,8 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from sealyard.errors import IntegrityError, InvalidError, MissingError
 from sealyard.sealing.formats import DeviceKey, FleetKey, ReleaseContext
-from sealyard.sealing.header import Header, Slot
-from sealyard.sealing.keyring import rewrap
+from sealyard.sealing.header import Header
 from sealyard.sealing.slots import NOT_OPENED, wrap_for_device
 from support.sealing import KEYRING, V1, V2, Artifact, content, seal, seeded
 
@@ -81,55 +80,6 @@ def test_slots_may_stand_in_either_place() -> None:
 def test_a_device_key_that_is_none_is_refused(key: bytes) -> None:
     with pytest.raises(InvalidError, match=r"^encryptionKey of device .*must be a 32-byte X25519"):
         wrap_for_device(HEADER.core, DATA_KEY, key, DEVICE.signing_key)
-
-
-def test_rewrap_leaves_the_core_and_both_keys_open_it_in_between() -> None:
-    old = KEYRING
-    both = old.add("kek-2", "v2", random=seeded("kek-2")).activate("kek-2")
-    between = rewrap(HEADER, both, random=seeded("salt"))
-    assert between.core == HEADER.core
-    assert between.slots[0] == HEADER.slots[0]
-    new = both.retire("kek-1")
-    for keyring in (old, both, new):
-        assert ARTIFACT.but(small=between.encode(), keys=keyring).open() == ARTIFACT.plaintext
-    assert rewrap(between, both) == between
-
-    after = between.without_slot(old.active_v2.id)
-    assert ARTIFACT.but(small=after.encode(), keys=new).open() == ARTIFACT.plaintext
-    with pytest.raises(MissingError, match="none of its v2 keys opens this small part"):
-        old.data_key(after)
-    assert rewrap(after, both) == after
-
-
-def test_a_third_key_waits_until_a_slot_is_free() -> None:
-    second = KEYRING.add("kek-2", "v2").activate("kek-2")
-    third = second.add("kek-3", "v2").activate("kek-3")
-    full = rewrap(HEADER, second)
-    with pytest.raises(InvalidError, match="both slots are in use"):
-        rewrap(full, third)
-    freed = full.without_slot(KEYRING.active_v2.id)
-    assert third.retire("kek-1").retire("kek-2").data_key(rewrap(freed, third)) == DATA_KEY
-
-
-def damaged(slot: Slot | None) -> Slot:
-    assert slot is not None
-    return Slot(slot.recipient, bytes(80))
-
-
-def test_a_damaged_slot_neither_locks_out_the_other_nor_passes_for_rewrapped() -> None:
-    keyring = KEYRING.add("kek-2", "v2").activate("kek-2")
-    first, second = rewrap(HEADER, keyring).slots
-    for slots in ((damaged(first), second), (first, damaged(second))):
-        assert keyring.data_key(replace(HEADER, slots=slots)) == DATA_KEY
-    mended = rewrap(replace(HEADER, slots=(first, damaged(second))), keyring)
-    assert keyring.retire("kek-1").data_key(mended.without_slot(KEYRING.active_v2.id)) == DATA_KEY
-    with pytest.raises(IntegrityError, match=f"^{NOT_OPENED}$"):
-        keyring.data_key(replace(HEADER, slots=(damaged(first), damaged(second))))
-
-
-def test_every_wrap_has_a_salt_of_its_own() -> None:
-    keyring = KEYRING.add("kek-2", "v2").activate("kek-2")
-    assert rewrap(HEADER, keyring).slots[1] != rewrap(HEADER, keyring).slots[1]
 
 
 def test_keys_of_the_wrong_kind_say_what_they_open() -> None:

@@ -5,8 +5,16 @@ common. A Job is created and never changed, so a builder must give the same mani
 input.
 """
 
-from sealyard.core.jobs.courier import pin, publish_job, tidy_job, verify_job
+from sealyard.core.jobs.courier import pin, publish_job, rewrap_job, tidy_job, verify_job
 from sealyard.core.jobs.export import export_job
 from sealyard.core.jobs.train import train_job
 
-__all__ = ["export_job", "pin", "publish_job", "tidy_job", "train_job", "verify_job"]
+__all__ = [
+    "export_job",
+    "pin",
+    "publish_job",
+    "rewrap_job",
+    "tidy_job",
+    "train_job",
+    "verify_job",
+]

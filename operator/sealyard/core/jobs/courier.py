@@ -1,10 +1,11 @@
-"""The Jobs that carry: publish, verify, tidy. One image, from the operator's settings only."""
+"""The Jobs that carry: publish, verify, tidy, rewrap. One image, from the settings only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+from sealyard.api.kind import CustomResource
 from sealyard.api.model_release import Lineage, ModelRelease, PinnedTarget
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Purpose, Role
@@ -14,6 +15,7 @@ from sealyard.api.tasks import (
     PublishTask,
     RemoteApi,
     RemoteCdn,
+    RewrapTask,
     SourceRecord,
     Task,
     TidyTask,
@@ -65,7 +67,7 @@ def publish_job(
         pod.secret(Role.PUBLISH, Purpose.API_PUBLISHER, spec.api.publisher_secret_ref.name),
         pod.secret(Role.PUBLISH, Purpose.CDN_WRITE, spec.cdn.write_secret_ref.name),
         pod.secret(Role.PUBLISH, Purpose.KEYRING, spec.keyring_secret_ref.name),
-        *_ca_bundles(target),
+        *_ca_bundles(target, "api", "cdn"),
     ]
     return _job(release, settings, Role.PUBLISH, task, mounts)
 
@@ -97,7 +99,7 @@ def verify_job(
         pod.secret(Role.VERIFY, Purpose.API_VERIFIER, spec.api.verifier_secret_ref.name),
         pod.secret(Role.VERIFY, Purpose.CDN_READ, spec.cdn.read_secret_ref.name),
         pod.secret(Role.VERIFY, Purpose.KEYRING, spec.keyring_secret_ref.name),
-        *_ca_bundles(target),
+        *_ca_bundles(target, "api", "cdn"),
     ]
     return _job(release, settings, Role.VERIFY, task, mounts)
 
@@ -114,6 +116,29 @@ def tidy_job(
     return _job(release, settings, Role.TIDY, task, [pod.workspace(workspace.claim_name)])
 
 
+def rewrap_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> dict[str, Any]:
+    """The Job that moves small parts to the active key. It has no way to the CDN."""
+    spec = target.spec
+    secrets = {
+        Purpose.API_VERIFIER: spec.api.verifier_secret_ref.name,
+        Purpose.API_PUBLISHER: spec.api.publisher_secret_ref.name,
+        Purpose.KEYRING: spec.keyring_secret_ref.name,
+    }
+    task = RewrapTask(
+        owner=_owner(target),
+        attempt=attempt,
+        verifier=_api(target, pin(target), secrets[Purpose.API_VERIFIER]),
+        publisher=_api(target, pin(target), secrets[Purpose.API_PUBLISHER]),
+        keyring_secret_name=secrets[Purpose.KEYRING],
+    )
+    mounts = [
+        *(pod.secret(Role.REWRAP, purpose, name) for purpose, name in secrets.items()),
+        *_ca_bundles(target, "api"),
+    ]
+    variant = str(spec.rewrap_generation)
+    return _job(target, settings, Role.REWRAP, task, mounts, variant=variant)
+
+
 def pin(target: ReleaseTarget) -> PinnedTarget:
     """Where this target puts things now."""
     return PinnedTarget(
@@ -126,12 +151,19 @@ def pin(target: ReleaseTarget) -> PinnedTarget:
 
 
 def _job(
-    release: ModelRelease, settings: Settings, role: Role, task: Task, mounts: list[pod.Mount]
+    owner: CustomResource,
+    settings: Settings,
+    role: Role,
+    task: Task,
+    mounts: list[pod.Mount],
+    *,
+    variant: str = "",
 ) -> dict[str, Any]:
     return pod.build(
         pod.JobParts(
-            owner=release,
+            owner=owner,
             role=role,
+            variant=variant,
             attempt=task.attempt,
             image=settings.images.courier,
             entry_point=ENTRY_POINT,
@@ -145,8 +177,8 @@ def _job(
     )
 
 
-def _owner(release: ModelRelease) -> Owner:
-    metadata = release.metadata
+def _owner(resource: CustomResource) -> Owner:
+    metadata = resource.metadata
     return Owner(namespace=metadata.namespace, name=metadata.name, uid=metadata.uid)
 
 
@@ -171,6 +203,7 @@ def _cdn(target: ReleaseTarget, pinned: PinnedTarget, secret_name: str) -> Remot
     )
 
 
-def _ca_bundles(target: ReleaseTarget) -> list[pod.Mount]:
+def _ca_bundles(target: ReleaseTarget, *remotes: Literal["api", "cdn"]) -> list[pod.Mount]:
     bundles = {"api": target.spec.api.ca_bundle_ref, "cdn": target.spec.cdn.ca_bundle_ref}
-    return [pod.ca_bundle(remote, ref.name) for remote, ref in bundles.items() if ref]
+    named = ((remote, bundles[remote]) for remote in remotes)
+    return [pod.ca_bundle(remote, ref.name) for remote, ref in named if ref]

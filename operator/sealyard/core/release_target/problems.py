@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from sealyard.api.conditions import Reason
 from sealyard.api.release_target import ReleaseTarget
+from sealyard.core.conditions import stalled
+from sealyard.core.plan import Plan
+from sealyard.core.release_target.situation import Situation
+
+
+def invalid(situation: Situation) -> Plan | None:
+    """Starts nothing that no Job could do."""
+    problems = problems_of(situation.target)
+    return situation.decide(stalled(Reason.INVALID_SPEC, "; ".join(problems))) if problems else None
 
 
 def problems_of(target: ReleaseTarget) -> list[str]:

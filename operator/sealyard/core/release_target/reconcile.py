@@ -1,30 +1,37 @@
-"""A ReleaseTarget has no Job of its own yet: it is configured, or it says what is wrong."""
+"""The policies of a ReleaseTarget, in order: the first that applies says what to do."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
-from sealyard.api.conditions import Reason
-from sealyard.core.conditions import ready, stalled
 from sealyard.core.observed import ReleaseTargetObserved
-from sealyard.core.outcome import outcome
 from sealyard.core.plan import Plan
-from sealyard.core.release_target.problems import problems_of
+from sealyard.core.release_target.configured import configured
+from sealyard.core.release_target.problems import invalid
+from sealyard.core.release_target.rewrapping import rewrapping
+from sealyard.core.release_target.situation import Situation
 from sealyard.core.settings import Settings
 
 
-def reconcile(observed: ReleaseTargetObserved, settings: Settings, now: datetime) -> Plan:  # noqa: ARG001 - every kind is reconciled by the same call
+def deleted(situation: Situation) -> Plan | None:
+    """Starts nothing in an object that is going away."""
+    return Plan() if situation.target.metadata.deletion_timestamp else None
+
+
+POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
+    deleted,
+    invalid,
+    rewrapping,
+    configured,
+)
+
+
+def reconcile(observed: ReleaseTargetObserved, settings: Settings, now: datetime) -> Plan:
     """Everything that follows from one look at a ReleaseTarget."""
-    target = observed.target
-    if target.metadata.deletion_timestamp:
-        return Plan()
-    problems = problems_of(target)
-    state = (
-        stalled(Reason.INVALID_SPEC, "; ".join(problems))
-        if problems
-        else ready(
-            Reason.CONFIGURED,
-            "addresses and Secrets are named; the first release proves that the logins work",
-        )
-    )
-    return outcome(target, target.status.conditions, state, now=now, status={})
+    situation = Situation.of(observed, settings, now)
+    for policy in POLICIES:
+        plan = policy(situation)
+        if plan is not None:
+            return plan
+    return Plan()

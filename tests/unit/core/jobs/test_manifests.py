@@ -8,11 +8,19 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from sealyard.api.kind import MANAGED_BY, MANAGED_BY_LABEL
+from sealyard.api.kind import MANAGED_BY, MANAGED_BY_LABEL, CustomResource
 from sealyard.api.model_release import Lineage
 from sealyard.api.secrets import SECRET_USES, Purpose, Role
 from sealyard.api.tasks import ExportedVariant
-from sealyard.core.jobs import export_job, pin, publish_job, tidy_job, train_job, verify_job
+from sealyard.core.jobs import (
+    export_job,
+    pin,
+    publish_job,
+    rewrap_job,
+    tidy_job,
+    train_job,
+    verify_job,
+)
 from sealyard.core.jobs.pod import secret
 from sealyard.core.settings import PodSettings
 from support.builders import (
@@ -28,7 +36,7 @@ from support.builders import (
 SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
 RUN = a_training_run().succeeded().requested_at(NOW).with_spec("compute.gpus", 1).build()
 RELEASE = a_model_release().build()
-TARGET = a_release_target().build()
+TARGET = a_release_target().with_spec("rewrapGeneration", 3).build()
 WORKSPACE = RUN.spec.workspace.persistent_volume_claim
 LINEAGE = Lineage(training_run="coins", training_run_uid="run-uid", dataset_digest=DIGEST)
 EXPORTS = [
@@ -71,7 +79,9 @@ JOBS: dict[Role, dict[str, Any]] = {
         attempt=1,
     ),
     Role.TIDY: tidy_job(RELEASE, SETTINGS, workspace=WORKSPACE, attempt=1),
+    Role.REWRAP: rewrap_job(TARGET, SETTINGS, attempt=1),
 }
+OWNERS: dict[Role, CustomResource] = {Role.TRAIN: RUN, Role.REWRAP: TARGET}
 MANIFESTS = pytest.mark.parametrize("manifest", JOBS.values(), ids=JOBS.keys())
 
 
@@ -171,7 +181,7 @@ def test_the_operator_retries_and_not_the_job(manifest: dict[str, Any]) -> None:
 def test_labels_say_what_it_is(role: Role) -> None:
     manifest = JOBS[role]
     labels = manifest["metadata"]["labels"]
-    owner = RUN if role is Role.TRAIN else RELEASE
+    owner = OWNERS.get(role, RELEASE)
     wanted = {
         MANAGED_BY_LABEL: MANAGED_BY,
         "sealyard.io/owner-uid": owner.metadata.uid,
@@ -180,8 +190,8 @@ def test_labels_say_what_it_is(role: Role) -> None:
         "sealyard.io/attempt": "2" if role is Role.TRAIN else "1",
         "sealyard.io/task-version": "1",
     }
-    if role is Role.EXPORT:
-        wanted["sealyard.io/variant"] = "onnx-fp32"
+    if variant := {Role.EXPORT: "onnx-fp32", Role.REWRAP: "3"}.get(role):
+        wanted["sealyard.io/variant"] = variant
     assert labels == wanted
     assert manifest["spec"]["template"]["metadata"]["labels"] == wanted
     assert all(len(value) <= 63 for value in labels.values())
@@ -219,6 +229,13 @@ MOUNTED: dict[Role, set[str]] = {
         "scratch",
     },
     Role.TIDY: {"workspace", "scratch"},
+    Role.REWRAP: {
+        "secret-api-verifier",
+        "secret-api-publisher",
+        "secret-keyring",
+        "ca-api",
+        "scratch",
+    },
 }
 WRITABLE = {"workspace", "shared-memory", "scratch"}
 
@@ -266,6 +283,7 @@ def test_a_builder_cannot_mount_what_its_role_may_not(role: Role, purpose: Purpo
         (Role.PUBLISH, "sealyard-courier", "sealyard/courier:1"),
         (Role.VERIFY, "sealyard-courier", "sealyard/courier:1"),
         (Role.TIDY, "sealyard-courier", "sealyard/courier:1"),
+        (Role.REWRAP, "sealyard-courier", "sealyard/courier:1"),
     ],
 )
 def test_the_program_of_each_role(role: Role, program: str, image: str) -> None:
@@ -349,6 +367,28 @@ def test_publish_and_verify_use_different_credentials() -> None:
     assert (verify["api"]["secretName"], verify["cdn"]["secretName"]) == ("verifier", "cdn-read")
     assert publish["api"]["url"] == verify["api"]["url"]
     assert publish["releasePath"].startswith("runs/coins-1.0.0-")
+
+
+def test_the_task_of_a_rewrap_has_both_logins_and_no_way_to_the_cdn() -> None:
+    url = "https://api.stores.svc:8443"
+    assert task_of(JOBS[Role.REWRAP]) == {
+        "taskVersion": 1,
+        "owner": {"namespace": "coins", "name": "stores", "uid": "target-uid"},
+        "attempt": 1,
+        "kind": "rewrap",
+        "verifier": {"url": url, "secretName": "verifier", "caBundleName": "stores-ca"},
+        "publisher": {"url": url, "secretName": "publisher", "caBundleName": "stores-ca"},
+        "keyringSecretName": "keyring",
+    }
+    assert JOBS[Role.REWRAP]["spec"]["ttlSecondsAfterFinished"] == 3600
+    assert "cdn" not in str(JOBS[Role.REWRAP]["spec"]["template"]["spec"])
+    assert len({job["metadata"]["name"] for job in _rewraps()}) == 4
+
+
+def _rewraps() -> list[dict[str, Any]]:
+    """Two attempts each for two generations."""
+    targets = [a_release_target().with_spec("rewrapGeneration", n).build() for n in (1, 2)]
+    return [rewrap_job(t, SETTINGS, attempt=attempt) for t in targets for attempt in (1, 2)]
 
 
 def test_a_dollar_in_a_task_is_not_expanded() -> None:

@@ -1,0 +1,123 @@
+"""What the policies of a ReleaseTarget look at: the target, with its rewrap's ends accounted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sealyard.api.answers import RewrapResult
+from sealyard.api.attempts import Attempts
+from sealyard.api.kind import REQUESTED_AT_ANNOTATION
+from sealyard.api.release_target import ReleaseTarget, RewrapStatus
+from sealyard.api.secrets import Role
+from sealyard.core import attempts
+from sealyard.core.attempts import Work
+from sealyard.core.conditions import State
+from sealyard.core.observed import ObservedJob, ReleaseTargetObserved
+from sealyard.core.outcome import outcome
+from sealyard.core.plan import Plan
+from sealyard.core.settings import Settings
+from sealyard.core.times import format_time
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One look at a target, ready to be judged."""
+
+    target: ReleaseTarget
+    settings: Settings
+    now: datetime
+    foreign_jobs: tuple[str, ...]
+    work: Work[RewrapResult]
+    """The rewrap of the generation that is asked for."""
+    former: ObservedJob | None
+    """A Job that still rewraps for an earlier generation."""
+    completed: RewrapStatus | None
+    """The last rewrap that was done."""
+
+    @classmethod
+    def of(cls, observed: ReleaseTargetObserved, settings: Settings, now: datetime) -> Situation:
+        """Accounts what the target's Jobs say."""
+        target = observed.target
+        generation = target.spec.rewrap_generation
+        rewraps = [job for job in observed.jobs if job.role == Role.REWRAP]
+        # A generation is a piece of work of its own: no Job of another one counts for it.
+        name = f"{Role.REWRAP}-{generation}"
+        ledgers = {ledger.name: ledger for ledger in target.status.tasks or []}
+        work = attempts.settle(
+            ledgers.get(name, Attempts(name=name)),
+            [job for job in rewraps if job.variant == str(generation)],
+            RewrapResult.from_wire,
+            now=now,
+        )
+        former = (job for job in rewraps if job.variant != str(generation))
+        return cls(
+            target,
+            settings,
+            now,
+            observed.foreign_jobs,
+            work,
+            next((job for job in former if job.state == "Active"), None),
+            _completed(generation, work, now) or target.status.rewrap,
+        )
+
+    @property
+    def is_rewrapped(self) -> bool:
+        """Whether every rewrap that was asked for is done."""
+        done = self.completed.generation if self.completed else 0
+        return done >= self.target.spec.rewrap_generation
+
+    @property
+    def watched(self) -> str:
+        """What a waiting attempt may be waiting for, as far as it can be seen."""
+        metadata = self.target.metadata
+        return attempts.watched(
+            str(metadata.generation), metadata.annotations.get(REQUESTED_AT_ANNOTATION)
+        )
+
+    def decide(
+        self,
+        state: State,
+        *,
+        ledger: Attempts | None = None,
+        create: tuple[dict[str, Any], ...] = (),
+        requeue_after: float | None = None,
+        quiet: bool = False,
+    ) -> Plan:
+        """The Plan of a policy, with what every status of a target holds.
+
+        Args:
+            state: the wanted conditions.
+            ledger: the rewrap's, where this pass changes it.
+            create: Jobs to create.
+            requeue_after: seconds until the next look.
+            quiet: nothing new is said, so no event.
+        """
+        kept = ledger or self.work.ledger
+        status: dict[str, Any] = {}
+        if kept.started:
+            status["tasks"] = [kept.to_wire()]
+        if self.completed:
+            status["rewrap"] = self.completed.to_wire()
+        return outcome(
+            self.target,
+            self.target.status.conditions,
+            state,
+            now=self.now,
+            status=status,
+            create=create,
+            requeue_after=requeue_after,
+            quiet=quiet,
+        )
+
+
+def _completed(generation: int, work: Work[RewrapResult], now: datetime) -> RewrapStatus | None:
+    if work.result is None:
+        return None
+    last = work.ledger.last_end
+    return RewrapStatus(
+        **work.result.model_dump(),
+        generation=generation,
+        completed_at=last.time if last else format_time(now),
+    )
