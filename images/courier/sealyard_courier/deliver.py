@@ -58,15 +58,14 @@ def run_verify(task: VerifyTask, mounts: Mounts) -> Answer:
 
 def run_rewrap(task: RewrapTask, mounts: Mounts) -> Answer:
     """Move all small parts to the active key, or go on with a rewrap that was interrupted."""
-    files = SecretFiles.mounted(Purpose.KEYRING, mounts.secrets, task.keyring_secret_name)
-    keyring = files.keyring()
+    keyring = SecretFiles.mounted(Purpose.KEYRING, mounts.secrets, task.keyring_secret_name)
     with (
         _api(task.verifier, Purpose.API_VERIFIER, mounts) as reader,
         _api(task.publisher, Purpose.API_PUBLISHER, mounts) as writer,
     ):
-        result = rewrap_releases(reader=reader, writer=writer, keyring=keyring)
+        result = rewrap_releases(reader=reader, writer=writer, keyring=keyring.keyring())
     message = (
-        f"releases: {result.releases}; small parts moved to key {keyring.active_v2.name!r}: "
+        f"releases: {result.releases}; small parts moved to key {result.key!r}: "
         f"{result.rewrapped}, there already: {result.unchanged}, of aes-256-cbc-v1: "
         f"{result.skipped}"
     )

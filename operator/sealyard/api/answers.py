@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from sealyard.api.model import Model, Name, RelativePath, Sha256
-from sealyard.api.release_target import RewrapCounts
+from sealyard.api.release_target import RewrapSummary
 from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
 
 MAX_ANSWER_BYTES = 4096
@@ -68,7 +68,7 @@ class TidyResult(Model):
     bytes: Annotated[int, Field(ge=0)]
 
 
-class RewrapResult(RewrapCounts):
+class RewrapResult(RewrapSummary):
     """What a finished rewrap has seen and done."""
 
 

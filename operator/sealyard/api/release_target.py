@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from sealyard.api.attempts import Attempts
 from sealyard.api.conditions import Condition
 from sealyard.api.kind import CustomResource, PrinterColumn, ready_message
-from sealyard.api.model import HttpsUrl, LocalObjectReference, Model, Timestamp, says
+from sealyard.api.model import HttpsUrl, LocalObjectReference, Model, Name, Timestamp, says
 
 
 class ApiSpec(Model):
@@ -87,9 +87,10 @@ class ReleaseTargetSpec(Model):
     )
 
 
-class RewrapCounts(Model):
+class RewrapSummary(Model):
     """What a rewrap has seen and done."""
 
+    key: Name = Field(description="The name of the active key that it found in the keyring.")
     releases: Annotated[int, Field(ge=0)]
     rewrapped: Annotated[int, Field(ge=0)] = Field(description="Small parts that were written.")
     unchanged: Annotated[int, Field(ge=0)] = Field(
@@ -100,7 +101,7 @@ class RewrapCounts(Model):
     )
 
 
-class RewrapStatus(RewrapCounts):
+class RewrapStatus(RewrapSummary):
     """The last rewrap that was done."""
 
     generation: Annotated[int, Field(ge=1)] = Field(

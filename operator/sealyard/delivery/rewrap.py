@@ -77,6 +77,7 @@ def rewrap_releases(
     if tally.troubles:
         raise _failure(tally, active)
     return RewrapResult(
+        key=active,
         releases=len(releases),
         rewrapped=tally.rewrapped,
         unchanged=tally.unchanged,

@@ -88,6 +88,7 @@ def test_defaults_are_filled_in(server: Server) -> None:
     target = server.apply("ReleaseTarget", {})["spec"]
     assert target["split"] == {"maxBytes": 3072, "maxPercent": 20}
     assert target["cdn"]["prefix"] == "sealyard"
+    assert target["rewrapGeneration"] == 0
 
 
 @pytest.mark.parametrize(
@@ -183,6 +184,12 @@ def test_defaults_are_filled_in(server: Server) -> None:
             "spec.split.maxBytes",
             "should be greater than or equal to 320",
         ),
+        (
+            "ReleaseTarget",
+            {"rewrapGeneration": -1},
+            "spec.rewrapGeneration",
+            "should be greater than or equal to 0",
+        ),
     ],
 )
 def test_what_is_refused_and_what_would_be_right(
@@ -237,6 +244,16 @@ def test_what_decides_the_result_cannot_change(
 def test_everything_else_can(server: Server, kind: str, patch: dict[str, Any]) -> None:
     server.apply(kind, {})
     assert server.apply(kind, patch)["metadata"]["generation"] == 2
+
+
+@pytest.mark.parametrize("lower", [1, 0, None])
+def test_a_generation_may_only_grow(server: Server, lower: int | None) -> None:
+    server.apply("ReleaseTarget", {})
+    server.apply("ReleaseTarget", {"rewrapGeneration": 2})
+    said = server.refusal("ReleaseTarget", {"rewrapGeneration": lower})
+    assert "spec.rewrapGeneration: Invalid value" in said
+    assert "may only grow: each new value asks for one more rewrap" in said
+    assert server.apply("ReleaseTarget", {"rewrapGeneration": 5})["metadata"]["generation"] == 3
 
 
 @pytest.mark.parametrize("kind", SPECS)

@@ -133,7 +133,14 @@ def test_a_rotation_by_the_operator(
     operator.start()
     status = target.wait_for("Rewrapped", 1)
     assert len(target.jobs()) == 1
-    counts = {"releases": 5, "rewrapped": 5, "unchanged": 0, "skipped": 0, "generation": 1}
+    counts = {
+        "key": "cluster-2",
+        "releases": 5,
+        "rewrapped": 5,
+        "unchanged": 0,
+        "skipped": 0,
+        "generation": 1,
+    }
     assert {k: v for k, v in status["rewrap"].items() if k != "completedAt"} == counts
     assert [(task["name"], task["done"]) for task in status["tasks"]] == [("rewrap-1", True)]
     assert {rotation.small(model)[224:] == EMPTY_SLOT for model in models} == {False}

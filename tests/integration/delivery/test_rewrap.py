@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,11 @@ def rotation(own_stores: Stores, tmp_path: Path) -> Rotation:
     return Rotation(own_stores, tmp_path)
 
 
-def counts(releases: int, *, rewrapped: int, unchanged: int, skipped: int = 0) -> dict[str, int]:
+def counts(
+    releases: int, *, rewrapped: int, unchanged: int, skipped: int = 0, key: str = "cluster-2"
+) -> dict[str, Any]:
     return {
+        "key": key,
         "releases": releases,
         "rewrapped": rewrapped,
         "unchanged": unchanged,
@@ -51,7 +55,7 @@ def test_a_whole_rotation_with_the_cdn_switched_off(rotation: Rotation) -> None:
 
     # Nothing is to be done yet, and nothing is written.
     done = rotation.run(rotation.first)
-    assert done.result == counts(2, rewrapped=0, unchanged=2, skipped=1)
+    assert done.result == counts(2, rewrapped=0, unchanged=2, skipped=1, key="cluster-1")
     assert rotation.smalls() == before
     assert rotation.requests(change="replace") == []
 

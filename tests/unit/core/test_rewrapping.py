@@ -26,9 +26,15 @@ from support.builders import (
     says,
 )
 
-RESULT: dict[str, Any] = {"releases": 3, "rewrapped": 4, "unchanged": 1, "skipped": 2}
+RESULT: dict[str, Any] = {
+    "key": "kek-2",
+    "releases": 3,
+    "rewrapped": 4,
+    "unchanged": 1,
+    "skipped": 2,
+}
 DONE = (
-    "rewrap 1 is done: of the small parts of 3 releases 4 were moved to the active key and 1 were "
+    "rewrap 1 is done: of the small parts of 3 releases 4 were moved to key 'kek-2' and 1 were "
     "there already; 2 of aes-256-cbc-v1 have no such key"
 )
 
@@ -168,6 +174,8 @@ def test_one_at_a_time_a_job_of_an_earlier_generation_comes_to_its_end_first() -
         "Rewrapping",
         f"waiting for Job {name()}, which rewraps for generation 1",
     )
+    stuck = look(target, job().waiting("ImagePullBackOff", "no such image"))
+    assert (stuck.create, says(stuck)[2]) == ((), "PodNotStarted")
     assert job_names(look(target.after(plan), job().complete(RESULT))) == [name(2)]
     assert job_names(look(target.after(plan), job().failed(65, "damaged"))) == [name(2)]
 

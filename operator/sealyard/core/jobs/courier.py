@@ -135,8 +135,9 @@ def rewrap_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> di
         *(pod.secret(Role.REWRAP, purpose, name) for purpose, name in secrets.items()),
         *_ca_bundles(target, "api"),
     ]
-    variant = str(spec.rewrap_generation)
-    return _job(target, settings, Role.REWRAP, task, mounts, variant=variant)
+    # What tells the Jobs of one rewrap from those of the next, as a variant does elsewhere.
+    generation = str(spec.rewrap_generation)
+    return _job(target, settings, Role.REWRAP, task, mounts, variant=generation)
 
 
 def pin(target: ReleaseTarget) -> PinnedTarget:

@@ -23,6 +23,6 @@ def _state(situation: Situation) -> State:
     return ready(
         Reason.REWRAPPED,
         f"rewrap {done.generation} is done: of the small parts of {done.releases} releases "
-        f"{done.rewrapped} were moved to the active key and {done.unchanged} were there already; "
+        f"{done.rewrapped} were moved to key {done.key!r} and {done.unchanged} were there already; "
         f"{done.skipped} of aes-256-cbc-v1 have no such key",
     )

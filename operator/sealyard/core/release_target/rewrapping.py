@@ -32,12 +32,11 @@ def rewrapping(situation: Situation) -> Plan | None:
 
 def _after(situation: Situation, former: ObservedJob) -> Plan:
     """One at a time: with an older keyring, a Job would zero the slot of a newer key."""
-    return situation.decide(
-        under_way(
-            Reason.REWRAPPING,
-            f"waiting for Job {former.name}, which rewraps for generation {former.variant}",
-        )
+    state = live.trouble(former, now=situation.now) or under_way(
+        Reason.REWRAPPING,
+        f"waiting for Job {former.name}, which rewraps for generation {former.variant}",
     )
+    return situation.decide(state, requeue_after=live.look_again(former, situation.now))
 
 
 def _running(situation: Situation, job: ObservedJob) -> Plan:
