@@ -30,8 +30,8 @@ def run(task, mounts):
         case "paths": return Answer(message=f"{mounts.workspace} {mounts.dataset}")
         case "cores": return Answer(message=str(resource.getrlimit(resource.RLIMIT_CORE)))
         case "wait":
-            print("waiting", flush=True)
             try:
+                print("waiting", flush=True)
                 time.sleep(60)
             finally:
                 print("cleaned up", flush=True)
