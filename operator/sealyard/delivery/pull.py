@@ -168,10 +168,8 @@ def open_kept(
     manifest, raw_sha256 = kept_manifest(sealed)
     predicate = manifest.predicate
     entry = chosen(manifest, Release(predicate.model, predicate.version), variant)
-    small_path, big_path = kept_parts(sealed, entry.variant.name)
-    with FileReader.open(small_path) as small, FileReader.open(big_path) as big:
-        header = small.read_at(0, min(small.size, entry.variant.small.size_bytes + 1))
-        open_to(output, entry, small=header, big=big, keys=keys, progress=progress)
+    with _kept_pair(sealed, entry) as (small, big):
+        open_to(output, entry, small=small, big=big, keys=keys, progress=progress)
     return Pulled(entry, raw_sha256, "unsigned", output, sealed)
 
 
@@ -191,17 +189,18 @@ def open_kept_range(
         raise InvalidError(
             f"range: {wanted.offset}:{wanted.length} must lie in the {size} bytes of the plaintext"
         )
-    with _kept_reader(sealed, entry, keys) as reader:
+    with _kept_pair(sealed, entry) as (small, big):
+        reader = OpenedReader(open_sealed(entry, small=small, big=big, keys=keys), big)
         for offset in range(wanted.offset, end, SEGMENT_BYTES):
             yield reader.read_at(offset, min(SEGMENT_BYTES, end - offset))
 
 
 @contextmanager
-def _kept_reader(sealed: Path, entry: Entry, keys: OpeningKeys) -> Iterator[OpenedReader]:
+def _kept_pair(sealed: Path, entry: Entry) -> Iterator[tuple[bytes, Reader]]:
+    """The small part, at most a byte longer than it may be, and a reader of the big one."""
     small_path, big_path = kept_parts(sealed, entry.variant.name)
     with FileReader.open(small_path) as small, FileReader.open(big_path) as big:
-        header = small.read_at(0, min(small.size, entry.variant.small.size_bytes + 1))
-        yield OpenedReader(open_sealed(entry, small=header, big=big, keys=keys), big)
+        yield small.read_at(0, min(small.size, entry.variant.small.size_bytes + 1)), big
 
 
 def open_to(
