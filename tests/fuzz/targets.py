@@ -21,10 +21,10 @@ from sealyard.cli.keyring_document import KEY, KeyringDocument
 from sealyard.errors import SealyardError
 from sealyard.sealing.formats import Entry, Keyring, OpeningKeys
 from sealyard.sealing.header import CORE_BYTES, Core, Header
-from sealyard.sealing.keyring import rewrap
 from sealyard.sealing.layout import MAX_PLAINTEXT_BYTES
 from sealyard.sealing.manifest import Manifest
 from sealyard.sealing.manifest_schema import schema
+from sealyard.sealing.rewrap import rewrap
 from sealyard.sealing.sealed_v2 import LEAF_BYTES, tree_digest
 from support.sealing import KEYRING, V2, Artifact, manifest_of, seeded
 from support.vectors import artifact_of

@@ -112,8 +112,10 @@ class Run:
         """The pod of an attempt, once the status names its Job."""
 
         def look() -> dict[str, Any] | None:
-            reference = self.status.get("jobRef")
-            if not reference or self.status.get("attempts") != attempt:
+            # One look: between two of them the status may go on to the next attempt.
+            status = self.status
+            reference = status.get("jobRef")
+            if not reference or status.get("attempts") != attempt:
                 return None
             selector = f"--selector=batch.kubernetes.io/controller-uid={reference['uid']}"
             return next(iter(self.kubectl.get("pods", "", selector)["items"]), None)
