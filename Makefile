@@ -69,7 +69,7 @@ setup:
 	@$(MAKE) --no-print-directory --quiet -j2 $(VENV)/.ready cluster
 
 cluster: ## Build the embedded Kubernetes into the user's cache, once
-	@PYTHONPATH=local:operator $(PYTHON) -m sealyard_local.build
+	@PYTHONPATH=local:operator $(PYTHON) -m sealyard_local.cluster build
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

