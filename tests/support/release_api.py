@@ -8,30 +8,20 @@ Other tests use it too (delivery, jobs): keep its face stable.
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import socket
 import ssl
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import httpx
 
+from sealyard_local import release_api
 from sealyard_local.pki import CertPair, PrivateCA
-from sealyard_local.processes import die_with_parent
-from sealyard_release_api.accounts import Role, User, hash_password, users_document
-from sealyard_release_api.tokens import new_key_set
+from sealyard_release_api.accounts import Role, User, hash_password
 
-START_SECONDS = 60
-STOP_SECONDS = 60
+ReleaseApi = release_api.ReleaseApi
 
 PASSWORD = "correct horse battery staple"
 
@@ -57,103 +47,6 @@ def default_users() -> list[User]:
     return [user(PUBLISHER, Role.PUBLISHER), user(VERIFIER, Role.VERIFIER)]
 
 
-@dataclass
-class ReleaseApi:
-    """A running server. `stop`, `kill` and `start` may be called in any order."""
-
-    directory: Path
-    ca: PrivateCA
-    arguments: Sequence[str] = ()
-    port: int = 0
-    process: subprocess.Popen[bytes] | None = None
-    _starts: int = field(default=0, repr=False)
-
-    @property
-    def url(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
-
-    @property
-    def ca_path(self) -> Path:
-        return self.directory / "ca.crt"
-
-    @property
-    def secrets_dir(self) -> Path:
-        return self.directory / "secrets"
-
-    @property
-    def data_dir(self) -> Path:
-        return self.directory / "data"
-
-    def ssl_context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.ca_path))
-
-    def write_users(self, users: Sequence[User]) -> None:
-        (self.secrets_dir / "users.json").write_text(users_document(users))
-
-    def start(self) -> None:
-        """Start the process; the second start takes the port of the first."""
-        self._starts += 1
-        log = self._log_path()
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "sealyard_release_api.main", "serve"),
-                    *("--host", "127.0.0.1", "--port", str(self.port)),
-                    *("--data-dir", str(self.data_dir), "--secrets-dir", str(self.secrets_dir)),
-                    *self.arguments,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
-                env=environment,
-            )
-        line = self.wait_for_line(lambda line: line.get("message") == "listening")
-        self.port = line["port"]
-
-    def stop(self) -> int:
-        """SIGTERM, and the exit code."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(STOP_SECONDS)
-        finally:
-            self.kill()
-
-    def kill(self) -> None:
-        """SIGKILL, if it still runs."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(STOP_SECONDS)
-
-    def log_text(self) -> str:
-        """Everything the current process has written to stdout and stderr."""
-        return self._log_path().read_text()
-
-    def log_lines(self) -> list[dict[str, Any]]:
-        """The JSON lines among it."""
-        complete = self.log_text().split("\n")[:-1]
-        return [json.loads(line) for line in complete if line.startswith("{")]
-
-    def wait_for_line(
-        self, wanted: Callable[[dict[str, Any]], bool], *, seconds: float = START_SECONDS
-    ) -> dict[str, Any]:
-        """The first log line that is wanted; fails with the log when it does not come."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            for line in self.log_lines():
-                if wanted(line):
-                    return line
-            if self.process is not None and self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise AssertionError(f"the release API did not log what was awaited:\n{self.log_text()}")
-
-    def _log_path(self) -> Path:
-        return self.directory / f"release-api-{self._starts}.log"
-
-
 def prepare(
     directory: Path,
     *,
@@ -171,15 +64,13 @@ def prepare(
         ca: what clients trust; a new one if not given.
         arguments: more flags for `serve`.
     """
-    authority = ca or PrivateCA.create()
-    api = ReleaseApi(directory, authority, arguments)
-    api.secrets_dir.mkdir(parents=True)
-    api.ca_path.write_bytes(authority.ca_pem)
-    pair = tls or authority.issue(dns_names=["localhost"], ips=["127.0.0.1"])
-    pair.write(api.secrets_dir)
-    (api.secrets_dir / "jwt-keys.json").write_text(new_key_set())
-    api.write_users(default_users() if users is None else users)
-    return api
+    return release_api.prepare(
+        directory,
+        users=default_users() if users is None else users,
+        tls=tls,
+        ca=ca,
+        arguments=arguments,
+    )
 
 
 @contextmanager
@@ -193,11 +84,8 @@ def release_api_server(
 ) -> Iterator[ReleaseApi]:
     """A server that listens, stopped at the end. The arguments are those of `prepare`."""
     api = prepare(directory / "release-api", users=users, tls=tls, ca=ca, arguments=arguments)
-    try:
-        api.start()
+    with release_api.running(api):
         yield api
-    finally:
-        api.kill()
 
 
 def log_in(client: httpx.Client, email: str, password: str = PASSWORD) -> str:
