@@ -41,22 +41,24 @@ class Whole:
     def wait_until_ready(self, kind: str, name: str) -> dict[str, Any]:
         """The status once the object is Ready; at once a failure if it is Stalled."""
 
-        def ready() -> bool:
-            stalled = self.condition(kind, name, "Stalled")
-            assert stalled.get("status") != "True", f"{kind} {name}: {self.condition(kind, name)}"
-            return self.condition(kind, name).get("status") == "True"
+        def ready() -> dict[str, Any] | None:
+            status = self.status(kind, name)
+            values = {one["type"]: one for one in status.get("conditions", [])}
+            stalled = values.get("Stalled", {})
+            assert stalled.get("status") != "True", f"{kind} {name}: {stalled}"
+            return status if values.get("Ready", {}).get("status") == "True" else None
 
-        wait_for(ready, RELEASED_SECONDS, f"{kind} {name} to be Ready")
-        return self.status(kind, name)
+        return wait_for(ready, RELEASED_SECONDS, f"{kind} {name} to be Ready")
 
     def wait_for_reason(self, kind: str, name: str, reason: str) -> str:
         """The message of Ready=False once it has this reason."""
-        wait_for(
-            lambda: self.condition(kind, name).get("reason") == reason,
-            240,
-            f"{kind} {name} to say {reason}, not {self.condition(kind, name)}",
-        )
-        return self.condition(kind, name)["message"]
+
+        def look() -> dict[str, str] | None:
+            # One look: a second one may find what comes next.
+            found = self.condition(kind, name)
+            return found if found.get("reason") == reason else None
+
+        return wait_for(look, 240, f"{kind} {name}: {reason}")["message"]
 
     def kill_operator(self) -> None:
         """SIGKILL to the operator's pod; its Deployment makes another."""
