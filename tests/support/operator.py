@@ -27,6 +27,7 @@ import helm_python as helm
 import yaml
 
 from sealyard_local.pki import PrivateCA
+from sealyard_local.processes import die_with_parent
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHART = REPOSITORY / "charts" / "sealyard"
@@ -293,7 +294,11 @@ class OperatorProcess:
         program = Path(sys.executable).with_name("sealyard-operator")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [program, "--config", self._config], env=environment, stderr=log, stdout=log
+                [program, "--config", self._config],
+                env=environment,
+                stderr=log,
+                stdout=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
             )
         try:
             wait_for(self._is_ready, what="readiness")
