@@ -119,12 +119,18 @@ class HttpClient:
             headers={**(headers or {}), **length},
             content=_slices(body) if body else None,
         )
-        with self._failures_explained(bounds), _deadline(bounds.seconds):
-            response = self._client.send(request, stream=True)
-            try:
-                return Reply(response.status_code, response.headers, self._read(response, bounds))
-            finally:
-                response.close()
+        try:
+            with _deadline(bounds.seconds):
+                response = self._client.send(request, stream=True)
+                try:
+                    body_read = self._read(response, bounds)
+                    return Reply(response.status_code, response.headers, body_read)
+                finally:
+                    response.close()
+        except httpx.HTTPError as error:
+            failure = self._explained(error, bounds)
+        # Raised here and not in the handler: the context would carry the request and its token.
+        raise failure
 
     def close(self) -> None:
         """Close all connections."""
@@ -154,19 +160,13 @@ class HttpClient:
             body += piece
         return bytes(body)
 
-    @contextlib.contextmanager
-    def _failures_explained(self, bounds: Bounds) -> Iterator[None]:
-        try:
-            yield
-        except httpx.TimeoutException:
-            raise TransientError(
-                f"{self.name} gave no whole answer within {bounds.seconds:.3g} s"
-            ) from None
-        except httpx.HTTPError as error:
-            why = explain(error, self._bundle)
-            if why is not None:
-                raise UnavailableError(f"{self.name}: {why}") from None
-            raise TransientError(f"{self.name}: {_describe(error)}") from None
+    def _explained(self, error: httpx.HTTPError, bounds: Bounds) -> UnavailableError:
+        if isinstance(error, httpx.TimeoutException):
+            return TransientError(f"{self.name} gave no whole answer within {bounds.seconds:.3g} s")
+        why = explain(error, self._bundle)
+        if why is not None:
+            return UnavailableError(f"{self.name}: {why}")
+        return TransientError(f"{self.name}: {_describe(error)}")
 
 
 def check_url(what: str, url: str) -> str:

@@ -148,6 +148,11 @@ class OpenerV2:
     authenticated = True
 
     def __init__(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> None:
+        said = entry.variant.small.size_bytes
+        if said != HEADER_BYTES:
+            raise IntegrityError(
+                f"small part: the manifest says {said} bytes, must be {HEADER_BYTES}"
+            )
         header = Header.parse(small)
         self._core = core = header.core
         self.layout: Final = _layout(core)

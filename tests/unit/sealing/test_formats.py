@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sealyard.errors import IntegrityError, InvalidError, MissingError
@@ -21,11 +23,11 @@ from sealyard.sealing.formats import (
     Keyring,
     OpenedReader,
     ReleaseContext,
+    SplitLimits,
     format_named,
     object_key,
     open_sealed,
     open_stream,
-    seal_stream,
 )
 from sealyard.sealing.layout import Buffer
 from sealyard.sealing.manifest import Manifest
@@ -39,6 +41,7 @@ from support.sealing import (
     content,
     manifest_of,
     seal,
+    seal_stream,
     seeded,
     variant_of,
 )
@@ -69,6 +72,29 @@ def test_what_was_sealed_opens_under_its_manifest(name: str, length: int) -> Non
 def test_any_plaintext_comes_back(plaintext: bytes, seed: str) -> None:
     for name in BOTH:
         assert seal(name, plaintext, seed=seed).open() == plaintext
+
+
+PLAIN = content(3 * S + 17)
+BOUNDARIES = st.sampled_from([0, 16, 4096, 15_344, S, 2 * S, 3 * S])
+LIMITS = st.builds(SplitLimits, st.integers(320, 3072), st.integers(8, 20))
+
+
+@settings(max_examples=60)
+@given(boundary=BOUNDARIES, beside=st.integers(-17, 17), limits=LIMITS)
+@example(boundary=0, beside=0, limits=SplitLimits())
+@example(boundary=4096, beside=0, limits=SplitLimits(320, 8))
+def test_every_length_comes_back_under_every_limit(
+    boundary: int, beside: int, limits: SplitLimits
+) -> None:
+    plaintext = PLAIN[: max(0, boundary + beside)]
+    for name in BOTH:
+        made = seal(name, plaintext, limits=limits)
+        total = len(made.small) + len(made.big)
+        most = min(limits.max_bytes, math.floor(Fraction(total * limits.max_percent, 100)))
+        assert len(made.small) == (320 if name == V2 else most)
+        assert len(made.small) <= most
+        assert made.big
+        assert made.open() == plaintext
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -190,8 +216,6 @@ def test_a_range_does_not_meet_damage_elsewhere() -> None:
 @pytest.mark.parametrize("said", [99, 101])
 def test_a_plaintext_of_another_length_than_was_said_is_refused(name: str, said: int) -> None:
     sealer = format_named(name).sealer(plaintext_bytes=said, context=CONTEXT, keyring=KEYRING)
-    with pytest.raises(InvalidError, match=f"^plaintext: 100 bytes, expected {said}"):
-        list(seal_stream(sealer, BytesReader(bytes(100))))
     with pytest.raises(InvalidError, match=f"^plaintext: segment 0 has 100 bytes, expected {said}"):
         sealer.seal_segment(0, bytes(100), bytearray(sealer.layout.buffer_bytes))
 
