@@ -1,107 +1,179 @@
-"""Sealing and opening files in memory, against the programs that people would use instead."""
+"""Races of sealing and opening files in memory.
+
+What a round wrote is opened, compared with the plaintext, and removed before the next one begins;
+so a row holds at most three times its size: the plaintext, one sealed file, one opened file.
+"""
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Final, TypeAlias
 
-from benchmarks.table import Row
-from sealyard.delivery.kept import MANIFEST_FILE
-from sealyard.delivery.pull import open_kept
-from sealyard.delivery.seal import Subject, seal_file
-from sealyard.sealing.context import ReleaseContext
-from sealyard.sealing.keyring import Keyring
-from sealyard.sealing.manifest import FormatName
+from benchmarks.children import Program, run
+from benchmarks.plaintext import Plaintext, plaintext
+from benchmarks.sealers import Age, OpenSSL, Sealer, Sealyard, openssl, running_tink
+from benchmarks.table import Race, Side
 
-_KEY = ("-K", "00" * 32, "-iv", "00" * 16)
-_VARIANTS = 2
+_VARIANTS: Final = 2
+
+OpenRace: TypeAlias = Callable[[Path, int], AbstractContextManager[Race]]
+OpenSealer: TypeAlias = Callable[[Path], AbstractContextManager[Sealer]]
 
 
-def rows(folder: Path, size_bytes: int) -> Iterator[Row]:
-    """The comparisons of sealing and opening.
-
-    Args:
-        folder: on a file system in memory; four times `size_bytes` are written there.
-        size_bytes: of the plaintext.
-    """
-    keyring = Keyring.new(v1="fleet", v2="k1")
-    plain = _plaintext(folder / "plain", size_bytes)
-    theirs, sealed = folder / "theirs", folder / "sealed"
-
-    yield Row(
-        what="seal sealed-v2, digest included",
+@contextmanager
+def _seal_openssl(folder: Path, size_bytes: int) -> Iterator[Race]:
+    plain = plaintext(folder / "plain", size_bytes)
+    yield Race(
+        what="seal a file (sealed-v2) and digest it",
         against="openssl enc -aes-256-cbc, no digest",
         least=2.5,
         size_bytes=size_bytes,
-        ours=lambda: _seal(plain, sealed, keyring, "sealed-v2"),
-        theirs=lambda: _run("openssl", "enc", "-aes-256-cbc", *_KEY, "-in", plain, "-out", theirs),
+        ours=_sealing(Sealyard(), [plain], folder / "ours"),
+        theirs=_sealing(OpenSSL(), [plain], folder / "theirs"),
     )
-    yield Row(
-        what="open sealed-v2, every check included",
+
+
+@contextmanager
+def _open_openssl(folder: Path, size_bytes: int) -> Iterator[Race]:
+    plain = plaintext(folder / "plain", size_bytes)
+    ours, sealed, encrypted = Sealyard(), folder / "ours", folder / "theirs"
+    ours.seal(plain.path, sealed)
+    OpenSSL().seal(plain.path, encrypted)
+    plain.path.unlink()
+    printed: list[bytes] = []
+
+    def decrypt() -> None:
+        printed[:] = [run(openssl("-d", "-in", encrypted), Program(["sha256sum"]))]
+
+    def check_opens() -> None:
+        ours.open(sealed, folder / "opened")
+        plain.check(folder / "opened")
+
+    yield Race(
+        what="open a sealed-v2 file to nowhere, every check",
         against="openssl enc -d | sha256sum",
         least=1.5,
         size_bytes=size_bytes,
-        ours=lambda: open_kept(sealed, None, keys=keyring, output=None),
-        theirs=lambda: _piped(theirs),
+        ours=Side(run=lambda: ours.prove(sealed), check=check_opens),
+        theirs=Side(
+            run=decrypt,
+            check=lambda: plain.check_digest("openssl | sha256sum", printed[0].decode().split()[0]),
+        ),
     )
-    for path in (theirs, *sealed.iterdir(), plain):
-        path.unlink()
-    parts = [_plaintext(folder / f"plain-{n}", size_bytes // _VARIANTS) for n in range(_VARIANTS)]
 
-    def seal_all() -> None:
-        with ThreadPoolExecutor(_VARIANTS) as pool:
-            list(
-                pool.map(
-                    lambda part: _seal(part, folder / f"{part.name}-v1", keyring, "aes-256-cbc-v1"),
-                    parts,
-                )
-            )
 
-    def encrypt_all() -> None:
-        for part in parts:
-            _run("openssl", "enc", "-aes-256-cbc", *_KEY, "-in", part, "-out", theirs)
-
-    yield Row(
-        what=f"aes-256-cbc-v1, {_VARIANTS} variants at once",
+@contextmanager
+def _seal_v1(folder: Path, size_bytes: int) -> Iterator[Race]:
+    plains = [
+        plaintext(folder / f"plain-{number}", size_bytes // _VARIANTS)
+        for number in range(_VARIANTS)
+    ]
+    yield Race(
+        what=f"seal {_VARIANTS} files (aes-256-cbc-v1) at once",
         against="openssl enc -aes-256-cbc, one after the other",
         least=1.3,
         size_bytes=size_bytes,
-        ours=seal_all,
-        theirs=encrypt_all,
+        ours=_sealing(Sealyard("aes-256-cbc-v1"), plains, folder / "ours", at_once=_VARIANTS),
+        theirs=_sealing(OpenSSL(), plains, folder / "theirs"),
     )
 
 
-def _plaintext(path: Path, size_bytes: int) -> Path:
-    block = os.urandom(1 << 24)
-    with path.open("wb") as file:
-        while file.tell() < size_bytes:
-            file.write(block[: size_bytes - file.tell()])
-    return path
+def _seal_against(name: str, open_sealer: OpenSealer) -> OpenRace:
+    @contextmanager
+    def open_race(folder: Path, size_bytes: int) -> Iterator[Race]:
+        with open_sealer(folder) as theirs:
+            plain = plaintext(folder / "plain", size_bytes)
+            yield Race(
+                what="seal a file (sealed-v2) and digest it",
+                against=f"{name}, no digest",
+                least=1.0,
+                size_bytes=size_bytes,
+                ours=_sealing(Sealyard(), [plain], folder / "ours"),
+                theirs=_sealing(theirs, [plain], folder / "theirs"),
+            )
+
+    return open_race
 
 
-def _seal(plain: Path, folder: Path, keyring: Keyring, sealing: FormatName) -> None:
-    subject = Subject(
-        context=ReleaseContext("bench", "1.0.0", "onnx-fp32"),
-        format="onnx",
-        precision="fp32",
-        image_size=640,
-    )
-    seal_file(plain, folder, subject, keyring=keyring, sealing_format=sealing)
-    if not (folder / MANIFEST_FILE).exists():
-        raise AssertionError(f"{folder} has no manifest")
+def _open_against(name: str, open_sealer: OpenSealer) -> OpenRace:
+    @contextmanager
+    def open_race(folder: Path, size_bytes: int) -> Iterator[Race]:
+        with open_sealer(folder) as theirs:
+            plain = plaintext(folder / "plain", size_bytes)
+            ours_side = _opening(Sealyard(), plain, folder / "ours")
+            theirs_side = _opening(theirs, plain, folder / "theirs")
+            plain.path.unlink()
+            yield Race(
+                what="open a sealed-v2 file to a file, every check",
+                against=f"{name}, to a file",
+                least=1.0,
+                size_bytes=size_bytes,
+                ours=ours_side,
+                theirs=theirs_side,
+            )
+
+    return open_race
 
 
-def _run(*command: str | Path) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+def _sealing(sealer: Sealer, plains: list[Plaintext], target: Path, *, at_once: int = 1) -> Side:
+    """Sealing some files; checked by opening them."""
+
+    def place(plain: Plaintext) -> Path:
+        return target.with_name(f"{target.name}-{plain.path.name}")
+
+    def seal(plain: Plaintext) -> None:
+        sealer.seal(plain.path, place(plain))
+
+    def seal_all() -> None:
+        if at_once == 1:
+            for plain in plains:
+                seal(plain)
+            return
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(seal, plains))
+
+    def check() -> None:
+        for plain in plains:
+            opened = target.with_name("opened")
+            sealer.open(place(plain), opened)
+            plain.check(opened)
+            _remove(place(plain))
+
+    return Side(run=seal_all, check=check)
 
 
-def _piped(sealed: Path) -> None:
-    with subprocess.Popen(
-        ["openssl", "enc", "-d", "-aes-256-cbc", *_KEY, "-in", sealed], stdout=subprocess.PIPE
-    ) as decrypting:
-        subprocess.run(["sha256sum"], check=True, stdin=decrypting.stdout, capture_output=True)
-    if decrypting.returncode:
-        raise AssertionError("openssl failed")
+def _opening(sealer: Sealer, plain: Plaintext, sealed: Path) -> Side:
+    """Opening what is sealed here, from the plaintext that is not needed after that."""
+    sealer.seal(plain.path, sealed)
+    opened = sealed.with_name("opened")
+    return Side(run=lambda: sealer.open(sealed, opened), check=lambda: plain.check(opened))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _age(folder: Path) -> AbstractContextManager[Sealer]:
+    return nullcontext(Age(folder))
+
+
+def _tink(_folder: Path) -> AbstractContextManager[Sealer]:
+    return running_tink()
+
+
+ROWS: Final[Mapping[str, OpenRace]] = {
+    "seal-openssl": _seal_openssl,
+    "open-openssl": _open_openssl,
+    "seal-v1": _seal_v1,
+    "seal-age": _seal_against("age -R recipient", _age),
+    "open-age": _open_against("age -d -i identity", _age),
+    "seal-tink": _seal_against("Tink AES256_GCM_HKDF_1MB", _tink),
+    "open-tink": _open_against("Tink AES256_GCM_HKDF_1MB", _tink),
+}

@@ -17,7 +17,7 @@ from typing import Any
 
 from sealyard_local.pki import CertPair, PrivateCA
 from sealyard_local.processes import die_with_parent
-from sealyard_release_api.accounts import User, users_document
+from sealyard_release_api.accounts import NewUser, User, users_document
 from sealyard_release_api.tokens import new_key_set
 
 START_SECONDS = 60
@@ -67,7 +67,7 @@ class ReleaseApi:
         """What a client verifies it with."""
         return ssl.create_default_context(cafile=str(self.ca_path))
 
-    def write_users(self, users: Sequence[User]) -> None:
+    def write_users(self, users: Sequence[User | NewUser]) -> None:
         """Replace its accounts."""
         (self.secrets_dir / "users.json").write_text(users_document(users))
 
@@ -151,7 +151,7 @@ class ReleaseApi:
 def prepare(
     directory: Path,
     *,
-    users: Sequence[User],
+    users: Sequence[User | NewUser],
     tls: CertPair | None = None,
     ca: PrivateCA | None = None,
     arguments: Sequence[str] = (),

@@ -76,22 +76,25 @@ class Stores:
         """Where the CDN answers."""
         return f"https://127.0.0.1:{self.cdn_ports.s3}"
 
+    def accounts(self) -> list[NewUser]:
+        """The accounts of all logins, for any model."""
+        return [
+            NewUser(email=login.email, role=login.role, models=["*"], password=login.password)
+            for login in (self.publisher, self.verifier, self.reader)
+        ]
+
     def manifests(self) -> list[dict[str, Any]]:
         """The namespace of the stores and everything in it."""
         api_tls, cdn_tls = (
             self.ca.issue(dns_names=["localhost"], ips=["127.0.0.1"]) for _ in range(2)
         )
-        users = [
-            NewUser(email=login.email, role=login.role, models=["*"], password=login.password)
-            for login in (self.publisher, self.verifier, self.reader)
-        ]
         return [
             _namespace(NAMESPACE),
             secret(
                 NAMESPACE,
                 "release-api",
                 {
-                    "users.json": users_document(users).encode(),
+                    "users.json": users_document(self.accounts()).encode(),
                     "jwt-keys.json": new_key_set().encode(),
                     "tls.crt": api_tls.cert_pem,
                     "tls.key": api_tls.key_pem,
