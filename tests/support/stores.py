@@ -80,7 +80,7 @@ class Ended:
 
 @dataclass
 class Running:
-    """A courier that runs; `wait` for it or kill it."""
+    """A program that runs; `wait` for it or kill it."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -203,19 +203,26 @@ class Job:
 
     def start(self, task: Task) -> Running:
         """Start the courier on a task."""
+        message = self.folder / f"run-{self.runs + 1}" / "termination-log"
+        return self._started(
+            [
+                COURIER,
+                *("--workspace", str(self.workspace)),
+                *("--secrets", str(self.secrets)),
+                *("--ca", str(self.folder / "ca")),
+                *("--termination-message", str(message)),
+            ],
+            {TASK_VARIABLE: to_environment(task)},
+        )
+
+    def _started(self, command: list[str], environment: dict[str, str]) -> Running:
         self.runs += 1
         folder = self.folder / f"run-{self.runs}"
         folder.mkdir()
         with (folder / "output").open("wb") as output:
             process = subprocess.Popen(
-                [
-                    COURIER,
-                    *("--workspace", str(self.workspace)),
-                    *("--secrets", str(self.secrets)),
-                    *("--ca", str(self.folder / "ca")),
-                    *("--termination-message", str(folder / "termination-log")),
-                ],
-                env={"PATH": os.environ["PATH"], TASK_VARIABLE: to_environment(task)},
+                command,
+                env={"PATH": os.environ["PATH"], **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -233,20 +240,31 @@ class Job:
 
     def pull(self, *arguments: str) -> Ended:
         """Run `sealyard pull` on this release."""
-        return self.command(
+        return self.command(*self.pull_arguments(), *arguments)
+
+    def pull_arguments(self) -> list[str]:
+        """What `sealyard` needs to pull this release, but for keys and places."""
+        return [
             "pull",
             *(self.model, self.version),
             *("--api", self.stores.api.url, "--api-ca", str(self.folder / "ca/api/ca.crt")),
             *("--cdn", self.stores.cdn.endpoint, "--cdn-ca", str(self.folder / "ca/cdn/ca.crt")),
             *("--bucket", BUCKET, "--prefix", PREFIX),
             *("--secrets-dir", str(self.flat_secrets)),
-            *arguments,
-        )
+        ]
+
+    def start_pull(self, *arguments: str) -> Running:
+        """Start `sealyard pull` on this release; `output` has both of its streams."""
+        return self._started([SEALYARD, *self.pull_arguments(), *arguments], {"COLUMNS": "200"})
 
     def command(self, *arguments: str) -> Ended:
         """Run `sealyard` with these arguments."""
+        return self.program(SEALYARD, *arguments)
+
+    def program(self, *command: str) -> Ended:
+        """Run a command that ends in `sealyard` and its arguments."""
         done = subprocess.run(
-            [SEALYARD, *arguments],
+            command,
             env={"PATH": os.environ["PATH"], "COLUMNS": "200"},
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -69,15 +68,3 @@ def seal_to(
     if layout.trailer_bytes:
         write(layout.trailer_range.offset, memoryview(sealer.finish().trailer))
     return digest.hexdigest()
-
-
-def writer_at(descriptor: int) -> Write:
-    """Writes at offsets of an open file."""
-
-    def write(offset: int, data: memoryview) -> None:
-        while data:
-            written = os.pwrite(descriptor, data, offset)
-            offset += written
-            data = data[written:]
-
-    return write

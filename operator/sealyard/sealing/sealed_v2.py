@@ -155,10 +155,18 @@ class OpenerV2:
             )
         header = Header.parse(small)
         self._core = core = header.core
-        self.layout: Final = _layout(core)
-        check_core(core, entry)
+        self.layout: Final = _checked_layout(core, entry)
         self._leaves = _checked_leaves(core, self.layout, entry, big)
         self._cipher = AESGCM(core.payload_key(keys.data_key(header)))
+
+    @property
+    def trailer(self) -> bytes:
+        """The leaves: what lies in big at `layout.trailer_range`."""
+        return self._leaves
+
+    def proves(self, index: int, sealed: Buffer) -> bool:
+        """Whether this is segment `index` of big, all of `layout.read_range(index)`."""
+        return _leaf(sealed) == self._leaves[index * LEAF_BYTES : (index + 1) * LEAF_BYTES]
 
     def open_segment(self, index: int, sealed: Buffer, out: bytearray | memoryview) -> int:
         """Write segment `index` of the plaintext to the beginning of `out`; returns its length.
@@ -174,7 +182,7 @@ class OpenerV2:
         length = self.layout.plaintext_range(index).length
         if len(sealed) != self.layout.big_range(index).length:
             raise IntegrityError(f"big part: segment {index} has {len(sealed)} bytes")
-        if _leaf(sealed) != self._leaves[index * LEAF_BYTES : (index + 1) * LEAF_BYTES]:
+        if not self.proves(index, sealed):
             raise IntegrityError(f"big part: segment {index} is not the one that was signed")
         body = memoryview(out)[: len(sealed) - TAG_BYTES]
         try:
@@ -206,17 +214,24 @@ def check_core(core: Core, entry: Entry) -> None:
         )
 
 
-def _checked_leaves(core: Core, layout: Layout, entry: Entry, big: Reader) -> bytes:
-    said = entry.variant.big
+def _checked_layout(core: Core, entry: Entry) -> Layout:
+    """The layout, once the core and the sizes are those of the manifest."""
+    check_core(core, entry)
+    layout, said = _layout(core), entry.variant.big
     if (said.size_bytes, said.segments) != (layout.big_bytes, layout.segments):
         raise IntegrityError(
             f"big part: the manifest says {said.size_bytes} bytes in {said.segments} segments, "
             f"the small part {layout.big_bytes} in {layout.segments}"
         )
+    return layout
+
+
+def _checked_leaves(core: Core, layout: Layout, entry: Entry, big: Reader) -> bytes:
     if big.size != layout.big_bytes:
         raise IntegrityError(f"big part: {big.size} bytes, must be {layout.big_bytes}")
     leaves = bytes(read_exactly(big, layout.trailer_range, "big part"))
-    if not hmac.compare_digest(tree_digest(core, leaves).hex(), said.tree_sha256 or ""):
+    tree = tree_digest(core, leaves).hex()
+    if not hmac.compare_digest(tree, entry.variant.big.tree_sha256 or ""):
         raise IntegrityError("big part: its leaves do not give the tree digest in the manifest")
     return leaves
 
@@ -274,6 +289,10 @@ class SealedV2:
         if header.core.context_digest != context.digest():
             raise InvalidError(f"state: was not made for {context}; seal anew")
         return SealerV2(header, keyring.data_key(header))
+
+    def checked_layout(self, entry: Entry, *, small: Buffer) -> Layout:
+        """The sizes, once the small part is the one in the manifest."""
+        return _checked_layout(Header.parse(small).core, entry)
 
     def opener(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> OpenerV2:
         """Check both parts against the manifest, and find the data key."""

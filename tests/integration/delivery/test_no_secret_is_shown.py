@@ -85,11 +85,11 @@ class Place:
 
     def read_object(self) -> None:
         with self.cdn() as cdn:
-            cdn.read(KEY, 0, 10, size=10)
+            cdn.read_into(KEY, 0, memoryview(bytearray(10)), size=10)
 
     def write_object(self) -> None:
         with self.cdn(Purpose.CDN_WRITE) as cdn:
-            cdn.put(KEY, [b"sealed"], 6)
+            cdn.put(KEY, bytearray(b"sealed"))
 
 
 def fill(folder: Path, secret: str) -> None:
