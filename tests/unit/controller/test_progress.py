@@ -285,6 +285,20 @@ async def test_a_write_that_fails_ends_nothing() -> None:
     await running
 
 
+async def test_an_answer_that_is_no_object_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    shell = Shell()
+    del shell.api.objects[RUN]["metadata"]["name"]
+    running = asyncio.create_task(shell.writer.run())
+    shell.writer.submit(RUN, parsed(1), "pod-1")
+    await until(lambda: "progress was not written: KeyError: 'name'" in caplog.text)
+    shell.api.objects[RUN]["metadata"]["name"] = "run"
+    shell.writer.submit(RUN, parsed(2), "pod-1")
+    shell.timers.advance(SECONDS_PER_RUN)
+    await until(lambda: len(shell.api.writes) == 2)
+    shell.writer.close()
+    await running
+
+
 def test_what_is_written() -> None:
     metrics = {"map50": 0.9, "map50_95": 0.7777}
     full = ProgressReport.model_validate(report(fraction=0.379, etaSeconds=245, metrics=metrics))
