@@ -8,7 +8,7 @@ from typing import Any
 import helm_python
 
 from sealyard.errors import UnavailableError
-from sealyard_local.stores import free_port
+from sealyard_local.ports import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CRDS = REPOSITORY / "crds"
@@ -20,14 +20,14 @@ _READY_SECONDS = 300
 
 def chart_values() -> dict[str, Any]:
     """What the embedded cluster needs: it has no Service network, so ports are this machine's."""
-    port = free_port()
+    progress, health = free_ports(2)
     return {
         "progress": {
-            "port": port,
-            "url": f"https://127.0.0.1:{port}",
+            "port": progress,
+            "url": f"https://127.0.0.1:{progress}",
             "tls": {"ips": ["127.0.0.1"]},
         },
-        "health": {"port": free_port()},
+        "health": {"port": health},
     }
 
 

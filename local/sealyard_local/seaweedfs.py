@@ -9,12 +9,10 @@ or delete, and nobody can do anything without one.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +25,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sealyard_local.ports import free_block
 from sealyard_local.processes import die_with_parent
 
 if TYPE_CHECKING:
@@ -64,16 +63,8 @@ class Ports:
 
     @classmethod
     def free(cls) -> Self:
-        """Ports that nobody uses now, below the range that the kernel hands out by itself.
-
-        Two processes never get the same ones: each takes a block under a lock that it keeps until
-        it ends.
-        """
-        for block in range(20_000, 22_000, 5):
-            ports = range(block, block + 5)
-            if _claim(block) and all(_is_free(p) and _is_free(p + _GRPC_OFFSET) for p in ports):
-                return cls(*ports)
-        raise RuntimeError("no five free ports between 20000 and 22000")
+        """Ports that nobody uses, and no other process is given."""
+        return cls(*free_block(_GRPC_OFFSET))
 
 
 def s3_config(*, bucket: str, prefix: str, write: Credential, read: Credential) -> str:
@@ -304,30 +295,3 @@ def _policy(name: str, actions: list[str], resource: str) -> dict[str, object]:
     statement = {"Effect": "Allow", "Action": actions, "Resource": [resource]}
     content = {"Version": "2012-10-17", "Statement": [statement]}
     return {"name": name, "content": json.dumps(content)}
-
-
-_claims: list[int] = []
-"""Locks on port blocks; they last as long as the process."""
-
-
-def _claim(block: int) -> bool:
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp")) / f"sealyard-ports-{os.getuid()}"  # noqa: S108 - only locks, in a folder of this user's own
-    folder.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(folder / str(block), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return False
-    _claims.append(descriptor)
-    return True
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +16,7 @@ from sealyard.api.release_target import CdnSpec
 from sealyard.sealing.keyring import Keyring
 from sealyard_local import seaweedfs
 from sealyard_local.pki import PrivateCA
+from sealyard_local.ports import free_ports
 from sealyard_local.seaweedfs import Credential
 from sealyard_release_api.accounts import NewUser, users_document
 from sealyard_release_api.tokens import new_key_set
@@ -54,9 +54,10 @@ class Stores:
     @classmethod
     def new(cls) -> Self:
         """New keys, new passwords, free ports."""
+        [api_port] = free_ports(1)
         return cls(
             ca=PrivateCA.create("Sealyard demo CA"),
-            api_port=free_port(),
+            api_port=api_port,
             cdn_ports=seaweedfs.Ports.free(),
             publisher=Login("publisher@example.com", "Publisher"),
             verifier=Login("verifier@example.com", "Verifier"),
@@ -208,13 +209,6 @@ def secret(namespace: str, name: str, content: dict[str, bytes]) -> dict[str, An
         "metadata": {"name": name, "namespace": namespace},
         "data": {key: base64.b64encode(value).decode() for key, value in content.items()},
     }
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _namespace(name: str) -> dict[str, Any]:

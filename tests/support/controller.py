@@ -177,6 +177,8 @@ class FakeApi:
         self.events: list[Document] = []
         self.reviews: list[tuple[str, str]] = []
         self.review_status: Document = {"authenticated": False}
+        self.reviews_go_on = asyncio.Event()
+        self.reviews_go_on.set()
         self.failures: dict[str, list[int]] = {}
 
     def fail(self, operation: str, *statuses: int) -> None:
@@ -269,6 +271,7 @@ class FakeApi:
     async def review_token(self, token: str, audience: str) -> Document:
         self._enter("review_token")
         self.reviews.append((token, audience))
+        await self.reviews_go_on.wait()
         return self.review_status
 
     def _next_version(self) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import helm_python as helm
 import yaml
 
 from sealyard_local.pki import PrivateCA
+from sealyard_local.ports import free_ports
 from sealyard_local.processes import die_with_parent
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -61,18 +61,6 @@ def wait_for(look: Callable[[], T | None], seconds: float = 120.0, what: str = "
         if time.monotonic() > deadline:
             raise AssertionError(f"{what or look!r} did not come within {seconds} s")
         time.sleep(0.02)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 class Kubectl:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
+
+from pydantic import ValidationError
 
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.training_run import TrainingRun
 from sealyard.controller.caches import Caches
-from sealyard.controller.records import CLAIM_LINK, VERSION_LINK, ObjectRecord
+from sealyard.controller.records import CLAIM_LINK, VERSION_LINK, Link, ObjectRecord
 from sealyard.controller.resources import RELEASES, RUNS, TARGETS, Key
 from sealyard.core.observed import (
     ModelReleaseObserved,
@@ -20,6 +24,8 @@ from sealyard.core.observed import (
 )
 
 Observed = TrainingRunObserved | ModelReleaseObserved | ReleaseTargetObserved
+
+logger = logging.getLogger(__name__)
 
 
 def observe(
@@ -63,11 +69,10 @@ def _observe_release(
     foreign_jobs: tuple[str, ...],
 ) -> ModelReleaseObserved:
     run = target = None
-    namesakes: list[ModelRelease] = []
+    namesakes: tuple[ModelRelease, ...] = ()
     for link in record.links:
         if link.kind == VERSION_LINK:
-            others = (caches.object(key) for key in caches.dependents(link) if key != record.key)
-            namesakes += [ModelRelease.from_wire(other.parse()) for other in others if other]
+            namesakes = _namesakes(caches, record, link)
         elif link.kind == RUNS.kind:
             run = caches.object(Key(*link))
         elif link.kind == TARGETS.kind:
@@ -78,8 +83,32 @@ def _observe_release(
         target=ReleaseTarget.from_wire(target.parse()) if target else None,
         jobs=_jobs(caches, record),
         claims=tuple({*_claims(caches, record), *(_claims(caches, run) if run else ())}),
-        namesakes=tuple(namesakes),
+        namesakes=namesakes,
         foreign_jobs=foreign_jobs,
+    )
+
+
+def _namesakes(caches: Caches, record: ObjectRecord, version: Link) -> tuple[ModelRelease, ...]:
+    """The other releases of this version. One that does not fit its kind can own nothing."""
+    found = []
+    for key in caches.dependents(version):
+        other = caches.object(key) if key != record.key else None
+        if other is None:
+            continue
+        try:
+            found.append(ModelRelease.from_wire(other.parse()))
+        except ValidationError:
+            _tell_of_misfit(other.key, other.uid)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _tell_of_misfit(key: Key, uid: str) -> None:
+    """Once for each object: every pass over a namesake of it comes by here."""
+    logger.warning(
+        "%s does not fit its kind, so it owns no version; see its own errors",
+        key,
+        extra={"key": str(key), "uid": uid},
     )
 
 

@@ -17,6 +17,7 @@ from sealyard.api.progress import MAX_PROGRESS_BYTES, PROGRESS_PATH, ProgressRep
 from sealyard.controller.caches import Caches
 from sealyard.controller.kubernetes_api import ApiError
 from sealyard.controller.progress_auth import (
+    BusyError,
     FinishedError,
     NotThePodError,
     TokenReviewer,
@@ -68,6 +69,9 @@ class ProgressEndpoint:
         except ApiError as error:
             logger.warning("a token could not be reviewed: %s", error)
             raise _RefusedError(503, "the API server does not answer; report later") from error
+        except BusyError as error:
+            # No line in the log: whoever sends rubbish would fill it.
+            raise _RefusedError(503, "too many tokens wait for a review; report later") from error
         if pod_uid is None:
             raise _RefusedError(401, "the token is not one of a pod for this endpoint")
         return pod_uid

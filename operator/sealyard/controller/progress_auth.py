@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 
 from sealyard.api.mounts import PROGRESS_AUDIENCE
 from sealyard.api.progress import ProgressReport
 from sealyard.controller.caches import Caches
-from sealyard.controller.kubernetes_api import KubernetesApi
+from sealyard.controller.kubernetes_api import Document, KubernetesApi
 from sealyard.controller.resources import RUNS, Key
 
 POD_UID_EXTRA = "authentication.kubernetes.io/pod-uid"
@@ -18,7 +19,10 @@ KNOWN_SECONDS = 60.0
 REFUSED_SECONDS = 10.0
 REMEMBERED_TOKENS = 4096
 REVIEWS_AT_ONCE = 8
+WAITING_REVIEWS = 64
+"""Tokens that may wait for a review; who comes later is told so at once, and reports again."""
 MAX_TOKEN_LENGTH = 16_384
+_JWT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}")
 FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 
 
@@ -35,21 +39,25 @@ class TokenReviewer:
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, str | None]] = OrderedDict()
         self._slots = asyncio.Semaphore(REVIEWS_AT_ONCE)
+        self._waiting = 0
 
     async def pod_uid(self, token: str) -> str | None:
         """The uid of the pod that the token was made for; None where it is good for nothing here.
 
+        Whoever reaches the endpoint may send tokens, so what has not the shape of a service
+        account's (a JWT) costs no request, and no more than `WAITING_REVIEWS` wait for one.
+
         Raises:
             ApiError: the API server could not be asked.
+            BusyError: too many tokens wait already.
         """
-        if not token or len(token) > MAX_TOKEN_LENGTH:
+        if len(token) > MAX_TOKEN_LENGTH or not _JWT.fullmatch(token):
             return None
         digest = hashlib.sha256(token.encode()).digest()
         known = self._known.get(digest)
         if known is not None and self._clock() < known[0]:
             return known[1]
-        async with self._slots:
-            status = await self._api.review_token(token, PROGRESS_AUDIENCE)
+        status = await self._review(token)
         uid: str | None = None
         if status.get("authenticated") and PROGRESS_AUDIENCE in (status.get("audiences") or ()):
             extra = (status.get("user") or {}).get("extra") or {}
@@ -57,12 +65,29 @@ class TokenReviewer:
         self._remember(digest, uid)
         return uid
 
+    async def _review(self, token: str) -> Document:
+        if self._waiting >= WAITING_REVIEWS:
+            raise BusyError
+        self._waiting += 1
+        try:
+            await self._slots.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            return await self._api.review_token(token, PROGRESS_AUDIENCE)
+        finally:
+            self._slots.release()
+
     def _remember(self, digest: bytes, uid: str | None) -> None:
         lifetime = KNOWN_SECONDS if uid else REFUSED_SECONDS
         self._known[digest] = (self._clock() + lifetime, uid)
         self._known.move_to_end(digest)
         while len(self._known) > REMEMBERED_TOKENS:
             self._known.popitem(last=False)
+
+
+class BusyError(Exception):
+    """So many tokens wait for their review that this one is not taken in."""
 
 
 class NotThePodError(Exception):

@@ -77,11 +77,24 @@ class ProgressWriter:
             except ShutDown:
                 return
             try:
-                await self._write(key)
-            except ApiError as error:
-                logger.warning("progress was not written: %s", error, extra={"key": str(key)})
+                await self._attempt(key)
             finally:
                 self._queue.done(key)
+
+    async def _attempt(self, key: Key) -> None:
+        """One write; whatever goes wrong in it costs this report alone."""
+        try:
+            await self._write(key)
+        except ApiError as error:
+            logger.warning("progress was not written: %s", error, extra={"key": str(key)})
+        except Exception as error:
+            logger.error(  # noqa: TRY400 - one line; the trace stands at debug level
+                "progress was not written: %s: %s",
+                type(error).__name__,
+                error,
+                extra={"key": str(key)},
+            )
+            logger.debug("the trace of it", exc_info=error, extra={"key": str(key)})
 
     async def _write(self, key: Key) -> None:
         turn = self._take_turn(key)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from sealyard.controller.caches import Caches
 from sealyard.controller.observe import observe
@@ -69,6 +71,22 @@ def test_a_release(caches: Caches) -> None:
     assert [release.metadata.name for release in observed.namesakes] == ["namesake"]
     assert [job.name for job in observed.jobs] == ["export"]
     assert [claim.name for claim in observed.claims] == ["work"]
+
+
+def test_a_namesake_that_does_not_fit_its_kind_owns_nothing(
+    caches: Caches, caplog: pytest.LogCaptureFixture
+) -> None:
+    caches.note(RELEASES, raw_release("namesake", "release-2"))
+    misfit = raw_release("misfit", str(uuid.uuid4()))
+    misfit["spec"]["variants"] = "all of them"
+    caches.note(RELEASES, misfit)
+    for _ in range(3):
+        observed = look(caches, RELEASE)
+        assert [release.metadata.name for release in observed.namesakes] == ["namesake"]
+    [told] = caplog.messages
+    assert "ns/misfit does not fit its kind" in told
+    with pytest.raises(ValidationError):
+        look(caches, Key("ModelRelease", "ns", "misfit"))
 
 
 def test_a_release_of_what_is_not_there() -> None:

@@ -14,12 +14,20 @@ from aiohttp.test_utils import TestClient, TestServer
 from sealyard.api.progress import ProgressReport
 from sealyard.controller.caches import Caches
 from sealyard.controller.progress import ProgressEndpoint
-from sealyard.controller.progress_auth import POD_UID_EXTRA, TokenReviewer
+from sealyard.controller.progress_auth import (
+    POD_UID_EXTRA,
+    REVIEWS_AT_ONCE,
+    WAITING_REVIEWS,
+    BusyError,
+    TokenReviewer,
+)
 from sealyard.controller.progress_status import duration, progress_body
 from sealyard.controller.progress_writer import SECONDS_PER_RUN, ProgressWriter
 from sealyard.controller.resources import JOBS, PODS, RUNS, Key
 from support.controller import RUN, FakeApi, FakeTimers, raw_job, raw_pod, raw_run, until
 
+TOKEN = "header.payload.signature"
+FORGED = "header.payload.of-another"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RUNNING = {"phase": "Running", "jobRef": {"name": "run-train-1", "uid": "job-1"}}
 
@@ -67,7 +75,7 @@ class Shell:
             yield client
 
     async def post(self, body: Any) -> int:
-        headers = {"Authorization": "Bearer token"}
+        headers = {"Authorization": f"Bearer {TOKEN}"}
         async with (
             self.served() as client,
             client.post("/v1/progress", json=body, headers=headers) as answer,
@@ -79,7 +87,7 @@ class Shell:
 async def test_the_pod_of_the_newest_attempt_is_believed() -> None:
     shell = Shell()
     assert await shell.post(report()) == 202
-    assert shell.api.reviews == [("token", "sealyard")]
+    assert shell.api.reviews == [(TOKEN, "sealyard")]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +106,19 @@ async def test_a_token_that_is_good_for_nothing(review: dict[str, Any]) -> None:
     assert await shell.post(report()) == 401
 
 
-@pytest.mark.parametrize("token", [None, "", "x" * 20_000])
+@pytest.mark.parametrize(
+    "token",
+    [
+        None,
+        "",
+        "rubbish",
+        "two.parts",
+        "a.part.too.many",
+        "an.empty.",
+        "not.of+these.letters",
+        TOKEN + "x" * 20_000,
+    ],
+)
 async def test_what_is_no_token_is_not_even_reviewed(token: str | None) -> None:
     shell = Shell()
     statuses = {401, 400}  # the web server itself refuses a header of 20 kB
@@ -149,7 +169,7 @@ async def test_what_is_no_report_is_refused(body: Any, status: int) -> None:
 
 async def test_a_large_body_is_not_read() -> None:
     shell = Shell()
-    headers = {"Authorization": "Bearer token"}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
         shell.served() as client,
         client.post("/v1/progress", data=b"x" * 10_000, headers=headers) as answer,
@@ -167,18 +187,44 @@ async def test_an_api_server_that_is_away_is_no_refusal() -> None:
 async def test_reviews_are_remembered_for_a_while() -> None:
     shell = Shell()
     for _ in range(3):
-        assert await shell.reviewer.pod_uid("token") == "pod-1"
+        assert await shell.reviewer.pod_uid(TOKEN) == "pod-1"
     assert len(shell.api.reviews) == 1
     shell.timers.advance(61)
-    await shell.reviewer.pod_uid("token")
+    await shell.reviewer.pod_uid(TOKEN)
     assert len(shell.api.reviews) == 2
     shell.api.review_status = {}
     for _ in range(3):
-        assert await shell.reviewer.pod_uid("forged") is None
+        assert await shell.reviewer.pod_uid(FORGED) is None
     assert len(shell.api.reviews) == 3
     shell.timers.advance(11)
-    await shell.reviewer.pod_uid("forged")
+    await shell.reviewer.pod_uid(FORGED)
     assert len(shell.api.reviews) == 4
+
+
+async def test_only_so_many_wait_for_a_review() -> None:
+    shell = Shell()
+    assert await shell.reviewer.pod_uid(TOKEN) == "pod-1"
+    shell.api.reviews_go_on.clear()
+    taken = [
+        asyncio.create_task(shell.reviewer.pod_uid(f"{TOKEN}-{number}"))
+        for number in range(REVIEWS_AT_ONCE + WAITING_REVIEWS)
+    ]
+    await until(lambda: shell.reviewer._waiting == WAITING_REVIEWS)
+    with pytest.raises(BusyError):
+        await shell.reviewer.pod_uid(FORGED)
+    headers = {"Authorization": f"Bearer {FORGED}"}
+    async with (
+        shell.served() as client,
+        client.post("/v1/progress", json=report(), headers=headers) as answer,
+    ):
+        assert answer.status == 503
+    assert await shell.post(report()) == 202, "who is known need not wait"
+    for given_up in taken[-2:]:
+        given_up.cancel()
+    shell.api.reviews_go_on.set()
+    assert await asyncio.gather(*taken[:-2]) == ["pod-1"] * (len(taken) - 2)
+    assert await shell.reviewer.pod_uid(FORGED) == "pod-1"
+    assert shell.reviewer._waiting == 0
 
 
 def parsed(epoch: int) -> ProgressReport:
@@ -235,6 +281,20 @@ async def test_a_write_that_fails_ends_nothing() -> None:
     shell.writer.submit(RUN, parsed(2), "pod-1")
     shell.timers.advance(SECONDS_PER_RUN)
     await until(lambda: len(shell.api.writes) == 1)
+    shell.writer.close()
+    await running
+
+
+async def test_an_answer_that_is_no_object_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    shell = Shell()
+    del shell.api.objects[RUN]["metadata"]["name"]
+    running = asyncio.create_task(shell.writer.run())
+    shell.writer.submit(RUN, parsed(1), "pod-1")
+    await until(lambda: "progress was not written: KeyError: 'name'" in caplog.text)
+    shell.api.objects[RUN]["metadata"]["name"] = "run"
+    shell.writer.submit(RUN, parsed(2), "pod-1")
+    shell.timers.advance(SECONDS_PER_RUN)
+    await until(lambda: len(shell.api.writes) == 2)
     shell.writer.close()
     await running
 
