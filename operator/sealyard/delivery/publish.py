@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from pydantic import ValidationError
-
 from sealyard.api.answers import PublishedVariant, PublishResult
 from sealyard.api.tasks import ExportedVariant, PublishTask, SourceRecord
 from sealyard.delivery.cdn import Cdn
@@ -30,11 +28,11 @@ from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import Sealer, format_named, object_key, seal_stream
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import (
-    BigPart,
     Manifest,
     Source,
     TrainingRunSource,
     Variant,
+    check_prefix,
 )
 from sealyard.sealing.split import SplitLimits
 
@@ -73,7 +71,7 @@ class Publisher:
             UnavailableError: a store fails.
             RefusedError: a store refuses the credentials.
         """
-        _check_prefix(self.task.cdn.prefix)
+        check_prefix(self.task.cdn.prefix, "cdn.prefix")
         release = Release(self.task.model, self.task.version)
         with contextlib.suppress(NotPublishedError):
             return self._adopt(release, self.api.manifest(release))
@@ -225,16 +223,6 @@ def _check_plaintext(exported: ExportedVariant, sha256: str) -> None:
         raise IntegrityError(
             f"{exported.path}: SHA-256 is {sha256}, {exported.sha256} was exported"
         )
-
-
-def _check_prefix(prefix: str) -> None:
-    try:
-        BigPart(key=object_key(prefix, "0" * 64), size_bytes=1, sha256="0" * 64)
-    except ValidationError:
-        raise InvalidError(
-            f"cdn.prefix: {prefix!r} must be of letters, digits, '.', '_' and '-', each part "
-            "between slashes beginning with a letter or digit"
-        ) from None
 
 
 def _source(record: SourceRecord) -> Source:

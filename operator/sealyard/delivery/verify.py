@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 
 from sealyard.api.answers import VerifyResult
 from sealyard.api.tasks import ExportedVariant, VerifyTask
@@ -16,6 +17,7 @@ from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import open_sealed, open_stream
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import Entry, Manifest
+from sealyard.sealing.slots import OpeningKeys
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ def verify(task: VerifyTask, *, api: ReleaseApi, cdn: Cdn, keyring: Keyring) -> 
     for name, variant in exported.items():
         entry = manifest.entry(ReleaseContext(task.model, task.version, name))
         _check_entry(entry, variant)
-        _check_opens(entry, api=api, cdn=cdn, keyring=keyring)
+        check_opens(entry, api=api, cdn=cdn, keys=keyring)
         logger.info("%s opens, its digest is the export's", entry.context)
     return VerifyResult(manifest_sha256=task.manifest_sha256, variants=sorted(exported))
 
@@ -61,16 +63,36 @@ def _check_entry(entry: Entry, exported: ExportedVariant) -> None:
         )
 
 
-def _check_opens(entry: Entry, *, api: ReleaseApi, cdn: Cdn, keyring: Keyring) -> None:
+def check_opens(
+    entry: Entry,
+    *,
+    api: ReleaseApi,
+    cdn: Cdn,
+    keys: OpeningKeys,
+    opened: Callable[[int], object] = lambda _count: None,
+) -> None:
+    """Fetch both parts of a variant and open them in a stream, to what the manifest says.
+
+    Args:
+        entry: what the manifest says about the variant.
+        api: with a login that may read small parts.
+        cdn: with a credential that may read.
+        keys: open the parts.
+        opened: told how many bytes more of the plaintext have proved themselves.
+
+    Raises:
+        IntegrityError, MissingError, UnavailableError, RefusedError: as `verify`.
+    """
     small = api.small(entry.context)
     digest = hashlib.sha256()
     with ObjectReader(cdn, entry.variant.big.key) as big:
         try:
-            opener = open_sealed(entry, small=small, big=big, keys=keyring)
+            opener = open_sealed(entry, small=small, big=big, keys=keys)
             for chunk in open_stream(
                 opener, big, sha256=entry.plaintext_sha256, in_order=in_threads
             ):
                 digest.update(chunk)
+                opened(len(chunk))
         except IntegrityError as error:
             raise IntegrityError(f"{entry.context}: {error}") from None
     if digest.hexdigest() != entry.plaintext_sha256:

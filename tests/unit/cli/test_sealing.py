@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sealyard.cli.main import main
+from sealyard.cli.app import run
 from sealyard.sealing.keyring import Keyring
 
 MIB = 1 << 20
@@ -41,7 +41,7 @@ class CommandLine:
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, standard output and standard error."""
         self.monkeypatch.setattr("sys.argv", ["sealyard", *arguments])
-        code = main()
+        code = run()
         said = self.capsys.readouterr()
         return code, said.out, said.err
 
