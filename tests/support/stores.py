@@ -231,16 +231,26 @@ class Job:
     def verify(self, manifest_sha256: str, **changes: Any) -> Ended:
         return self.run(self.verify_task(manifest_sha256, **changes))
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where `sealyard` finds the stores and all secrets."""
+        return (
+            *("--api", self.stores.api.url, "--api-ca", str(self.folder / "ca/api/ca.crt")),
+            *("--cdn", self.stores.cdn.endpoint, "--cdn-ca", str(self.folder / "ca/cdn/ca.crt")),
+            *("--bucket", BUCKET, "--secrets-dir", str(self.flat_secrets)),
+        )
+
     def pull(self, *arguments: str) -> Ended:
         """Run `sealyard pull` on this release."""
         return self.command(
-            "pull",
-            *(self.model, self.version),
-            *("--api", self.stores.api.url, "--api-ca", str(self.folder / "ca/api/ca.crt")),
-            *("--cdn", self.stores.cdn.endpoint, "--cdn-ca", str(self.folder / "ca/cdn/ca.crt")),
-            *("--bucket", BUCKET, "--prefix", PREFIX),
-            *("--secrets-dir", str(self.flat_secrets)),
-            *arguments,
+            "pull", self.model, self.version, *self.places, "--prefix", PREFIX, *arguments
+        )
+
+    def prove(self, *arguments: str) -> Ended:
+        """Run `sealyard verify` on this release, with its keyring."""
+        keyring = str(self.secrets / "keyring" / "keyring.json")
+        return self.command(
+            "verify", self.model, self.version, *self.places, "--keyring", keyring, *arguments
         )
 
     def command(self, *arguments: str) -> Ended:
