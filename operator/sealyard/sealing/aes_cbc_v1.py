@@ -146,6 +146,34 @@ class SealerV1:
         return done + self._encryptor.update_into(tail, out[done:])
 
 
+class CheckerV1:
+    """Compares one artifact with its manifest, without a key. Segments come in order, each once.
+
+    Raises:
+        IntegrityError: a check failed; says which.
+    """
+
+    parallel = False
+
+    def __init__(self, entry: Entry, *, small: Buffer, big: Reader) -> None:
+        self.layout: Final = _checked_layout(entry, small)
+        if big.size != self.layout.big_bytes:
+            raise IntegrityError(f"big part: {big.size} bytes, must be {self.layout.big_bytes}")
+        self._wanted = entry.variant.big.sha256
+        self._digest = hashlib.sha256()
+
+    def check_segment(self, index: int, sealed: Buffer) -> None:
+        """Take in what lies in big at `layout.big_range(index)`; with the last one, compare.
+
+        Raises:
+            IntegrityError: big is not what was sealed.
+        """
+        self._digest.update(sealed)
+        last = index == self.layout.segments - 1
+        if last and not _matches(self._digest.hexdigest(), self._wanted):
+            raise IntegrityError("big part: it is not the one in the manifest")
+
+
 class OpenerV1:
     """Opens one artifact. Segments may be asked for in any order, from several threads.
 
@@ -162,23 +190,11 @@ class OpenerV1:
     authenticated = False
 
     def __init__(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> None:
-        variant = entry.variant
-        if len(small) != variant.small.size_bytes:
-            raise IntegrityError(
-                f"small part: {len(small)} bytes, must be {variant.small.size_bytes}"
-            )
-        if not _matches(hashlib.sha256(small).hexdigest(), variant.small.sha256):
-            raise IntegrityError("small part: it is not the one in the manifest")
-        self.layout: Final = _layout(variant.plaintext_bytes, len(small))
-        if variant.big.size_bytes != self.layout.big_bytes:
-            raise IntegrityError(
-                f"big part: the manifest says {variant.big.size_bytes} bytes, but plaintext and "
-                f"small part leave {self.layout.big_bytes}"
-            )
+        self.layout: Final = _checked_layout(entry, small)
         if big.size != self.layout.big_bytes:
             raise IntegrityError(f"big part: {big.size} bytes, must be {self.layout.big_bytes}")
         self._small = bytes(small)
-        self._segments, tail = self._checked_big(variant.big.sha256, big)
+        self._segments, tail = self._checked_big(entry.variant.big.sha256, big)
         self._key = self._fitting_key(entry, big, keys, tail)
 
     def open_segment(self, index: int, sealed: Buffer, out: bytearray | memoryview) -> int:
@@ -243,6 +259,22 @@ class OpenerV1:
         raise not_opened()
 
 
+def _checked_layout(entry: Entry, small: Buffer) -> Layout:
+    """The layout, once the small part and the sizes are those of the manifest."""
+    variant = entry.variant
+    if len(small) != variant.small.size_bytes:
+        raise IntegrityError(f"small part: {len(small)} bytes, must be {variant.small.size_bytes}")
+    if not _matches(hashlib.sha256(small).hexdigest(), variant.small.sha256):
+        raise IntegrityError("small part: it is not the one in the manifest")
+    layout = _layout(variant.plaintext_bytes, len(small))
+    if variant.big.size_bytes != layout.big_bytes:
+        raise IntegrityError(
+            f"big part: the manifest says {variant.big.size_bytes} bytes, but plaintext and "
+            f"small part leave {layout.big_bytes}"
+        )
+    return layout
+
+
 def _state_tag(key: bytes, fresh: bytes, layout: Layout) -> bytes:
     """Binds a state to all that decides which bytes come out, so that two never mix in one big."""
     sizes = layout.plaintext_bytes.to_bytes(8, "big") + layout.small_bytes.to_bytes(8, "big")
@@ -302,3 +334,7 @@ class AesCbcV1:
     def opener(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> OpenerV1:
         """Check both digests of the manifest, then find the key."""
         return OpenerV1(entry, small=small, big=big, keys=keys)
+
+    def checker(self, entry: Entry, *, small: Buffer, big: Reader) -> CheckerV1:
+        """Check what needs no key, and no segment."""
+        return CheckerV1(entry, small=small, big=big)

@@ -132,6 +132,30 @@ class SealerV2:
         )
 
 
+class CheckerV2:
+    """Compares one artifact with its manifest, without a key: all that `OpenerV2` does before it.
+
+    Raises:
+        IntegrityError: a check failed; says which.
+    """
+
+    parallel = True
+
+    def __init__(self, entry: Entry, *, small: Buffer, big: Reader) -> None:
+        core = Header.parse(small).core
+        self.layout: Final = _checked_layout(core, entry)
+        self._leaves = _checked_leaves(core, self.layout, entry, big)
+
+    def check_segment(self, index: int, sealed: Buffer) -> None:
+        """Compare what lies in big at `layout.big_range(index)` with its leaf.
+
+        Raises:
+            IntegrityError: it is not what was sealed.
+        """
+        if _leaf(sealed) != self._leaves[index * LEAF_BYTES : (index + 1) * LEAF_BYTES]:
+            raise IntegrityError(f"big part: segment {index} is not the one that was signed")
+
+
 class OpenerV2:
     """Opens one artifact. Segments may be asked for in any order, from several threads.
 
@@ -150,8 +174,7 @@ class OpenerV2:
     def __init__(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> None:
         header = Header.parse(small)
         self._core = core = header.core
-        self.layout: Final = _layout(core)
-        check_core(core, entry)
+        self.layout: Final = _checked_layout(core, entry)
         self._leaves = _checked_leaves(core, self.layout, entry, big)
         self._cipher = AESGCM(core.payload_key(keys.data_key(header)))
 
@@ -201,17 +224,24 @@ def check_core(core: Core, entry: Entry) -> None:
         )
 
 
-def _checked_leaves(core: Core, layout: Layout, entry: Entry, big: Reader) -> bytes:
-    said = entry.variant.big
+def _checked_layout(core: Core, entry: Entry) -> Layout:
+    """The layout, once the core and the sizes are those of the manifest."""
+    check_core(core, entry)
+    layout, said = _layout(core), entry.variant.big
     if (said.size_bytes, said.segments) != (layout.big_bytes, layout.segments):
         raise IntegrityError(
             f"big part: the manifest says {said.size_bytes} bytes in {said.segments} segments, "
             f"the small part {layout.big_bytes} in {layout.segments}"
         )
+    return layout
+
+
+def _checked_leaves(core: Core, layout: Layout, entry: Entry, big: Reader) -> bytes:
     if big.size != layout.big_bytes:
         raise IntegrityError(f"big part: {big.size} bytes, must be {layout.big_bytes}")
     leaves = bytes(read_exactly(big, layout.trailer_range, "big part"))
-    if not hmac.compare_digest(tree_digest(core, leaves).hex(), said.tree_sha256 or ""):
+    tree = tree_digest(core, leaves).hex()
+    if not hmac.compare_digest(tree, entry.variant.big.tree_sha256 or ""):
         raise IntegrityError("big part: its leaves do not give the tree digest in the manifest")
     return leaves
 
@@ -273,3 +303,7 @@ class SealedV2:
     def opener(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> OpenerV2:
         """Check both parts against the manifest, and find the data key."""
         return OpenerV2(entry, small=small, big=big, keys=keys)
+
+    def checker(self, entry: Entry, *, small: Buffer, big: Reader) -> CheckerV2:
+        """Check what needs no key, and no segment."""
+        return CheckerV2(entry, small=small, big=big)
