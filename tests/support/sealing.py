@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,13 +12,14 @@ from sealyard.sealing.formats import (
     Entry,
     Keyring,
     OpeningKeys,
+    Reader,
     ReleaseContext,
+    Sealer,
     SplitLimits,
     format_named,
     object_key,
     open_sealed,
     open_stream,
-    seal_stream,
 )
 from sealyard.sealing.layout import Random
 from sealyard.sealing.manifest import (
@@ -90,6 +92,15 @@ class Artifact:
         reader = BytesReader(self.big)
         opener = open_sealed(self.entry, small=self.small, big=reader, keys=self.keys)
         return b"".join(open_stream(opener, reader, sha256=self.entry.plaintext_sha256))
+
+
+def seal_stream(sealer: Sealer, plaintext: Reader) -> Iterator[bytes]:
+    """All of big in order."""
+    out = memoryview(bytearray(sealer.layout.buffer_bytes))
+    for index in range(sealer.layout.segments):
+        plain = plaintext.read_at(*sealer.layout.plaintext_range(index))
+        yield bytes(out[: sealer.seal_segment(index, plain, out)])
+    yield sealer.finish().trailer
 
 
 def seal(

@@ -449,7 +449,7 @@ def upload_begun(job: Job) -> bool:
         variants = json.loads(job.record.read_text())["variants"]
     except (FileNotFoundError, ValueError):
         return False
-    return any("uploadId" in variant for variant in variants.values())
+    return any("upload" in variant for variant in variants.values())
 
 
 @pytest.fixture(scope="session")

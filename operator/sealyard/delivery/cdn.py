@@ -1,19 +1,20 @@
-"""The CDN's client: big parts of any size, up in one stream, down by ranges."""
+"""The CDN's client: one request each. `upload` and `readers` make objects of any size of them."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import Field
 
-from sealyard.delivery.chunks import Buffer, Buffers, filled
+from sealyard.api.model import Model
 from sealyard.delivery.http import Bounds, HttpClient
 from sealyard.delivery.retry import Retry, TransientError
 from sealyard.delivery.s3_transport import bounded, s3_client
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PART_BYTES: Final = 16 << 20
-PARTS_IN_FLIGHT: Final = 4
-_PARTS_MAX: Final = 10_000
 _ANSWER_BYTES: Final = 64 * 1024
 _SLOWEST_BYTES_PER_SECOND: Final = 128 * 1024
 
@@ -54,6 +52,18 @@ class CdnPlace:
     endpoint: str
     region: str
     bucket: str
+
+
+class UploadedPart(Model):
+    """A part of an upload that the store has."""
+
+    number: Annotated[int, Field(ge=1)]
+    etag: str
+    crc32: Annotated[int, Field(ge=0, lt=1 << 32)]
+
+
+class UploadForgottenError(UnavailableError):
+    """The store does not know an upload in parts any more, or not with the parts that it had."""
 
 
 class Cdn:
@@ -97,52 +107,96 @@ class Cdn:
         """What it is called in messages: what it is, host and port."""
         return self._http.name
 
-    def put(
-        self,
-        key: str,
-        chunks: Iterable[Buffer],
-        size: int,
-        *,
-        on_upload: Callable[[str], None] = lambda _upload_id: None,
-    ) -> None:
-        """Store an object that is new, as it comes, in bounded memory.
+    def put(self, key: str, body: bytearray) -> None:
+        """Store an object that is new, in one request.
 
-        It appears whole or not at all. An object of this key that is there already counts as this
-        one: keys are made for one content only, and verify proves it.
-
-        Args:
-            key: the object's key.
-            chunks: its bytes in order. If it raises, nothing is stored.
-            size: how many bytes there are in all.
-            on_upload: told the id of an upload in parts before its first part is sent.
+        One of this key that is there already counts as this one: keys are made for one content
+        only, and verify proves it.
 
         Raises:
             UnavailableError: the store cannot be reached, or fails.
             RefusedError: it refuses the credential.
-            IntegrityError: there are more or fewer bytes.
         """
-        part_bytes = _part_bytes(size)
-        buffers = Buffers(part_bytes)
-        parts = filled(chunks, size=size, buffers=buffers)
-        if size <= part_bytes:
-            # To the end, so that whatever `chunks` checks there is checked before the store has it.
-            (only,) = list(parts) or [bytearray()]
-            self._put_whole(key, only)
-            return
+        with contextlib.suppress(_AlreadyThereError):
+            self._call(
+                lambda: self._client.put_object(
+                    Bucket=self._place.bucket,
+                    Key=key,
+                    Body=_bytes_like(body),
+                    IfNoneMatch="*",
+                    ChecksumCRC32=_checksum(zlib.crc32(body)),
+                ),
+                sent=len(body),
+            )
+
+    def begin_upload(self, key: str) -> str:
+        """The id of a new upload in parts.
+
+        Raises:
+            UnavailableError, RefusedError: as `put`.
+        """
         begun = self._call(
             lambda: self._client.create_multipart_upload(
                 Bucket=self._place.bucket, Key=key, ChecksumAlgorithm="CRC32"
             )
         )
-        upload_id = self._told(begun, "UploadId")
-        try:
-            on_upload(upload_id)
-            self._finish(key, upload_id, self._send_parts(key, upload_id, parts, buffers))
-        except BaseException:
-            self.abort(key, upload_id)
-            raise
+        return self._told(begun, "UploadId")
 
-    def abort(self, key: str, upload_id: str) -> None:
+    def put_part(
+        self, key: str, upload_id: str, number: int, body: bytearray, *, crc32: int
+    ) -> UploadedPart:
+        """Send one part; the store compares its checksum.
+
+        Raises:
+            UploadForgottenError: the store does not know the upload.
+            UnavailableError, RefusedError: as `put`.
+        """
+        answer = self._call(
+            lambda: self._client.upload_part(
+                Bucket=self._place.bucket,
+                Key=key,
+                UploadId=upload_id,
+                PartNumber=number,
+                Body=_bytes_like(body),
+                ChecksumCRC32=_checksum(crc32),
+            ),
+            sent=len(body),
+        )
+        return UploadedPart(number=number, etag=self._told(answer, "ETag"), crc32=crc32)
+
+    def complete_upload(
+        self, key: str, upload_id: str, parts: Sequence[UploadedPart], *, size: int
+    ) -> None:
+        """Make an object of all parts, unless it is there already, which counts as done.
+
+        Raises:
+            UploadForgottenError: the store does not know the upload, or not with these parts.
+            UnavailableError, RefusedError: as `put`.
+        """
+        wanted: list[CompletedPartTypeDef] = [
+            {
+                "PartNumber": part.number,
+                "ETag": part.etag,
+                "ChecksumCRC32": _checksum(part.crc32),
+            }
+            for part in parts
+        ]
+        try:
+            self._call(
+                lambda: self._client.complete_multipart_upload(
+                    Bucket=self._place.bucket,
+                    Key=key,
+                    UploadId=upload_id,
+                    MultipartUpload={"Parts": wanted},
+                    IfNoneMatch="*",
+                ),
+                # The store may put all parts together before it answers.
+                sent=size,
+            )
+        except _AlreadyThereError:
+            self.abort_upload(key, upload_id)
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
         """Give up an upload in parts, as far as the store can be reached."""
         try:
             with bounded(Bounds(_ANSWER_BYTES, min(self._seconds, 5.0))):
@@ -188,78 +242,6 @@ class Cdn:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _put_whole(self, key: str, body: bytearray) -> None:
-        try:
-            self._call(
-                lambda: self._client.put_object(
-                    Bucket=self._place.bucket,
-                    Key=key,
-                    Body=_bytes_like(body),
-                    IfNoneMatch="*",
-                    ChecksumCRC32=_crc32(body),
-                ),
-                sent=len(body),
-            )
-        except _AlreadyThereError:
-            return
-
-    def _send_parts(
-        self, key: str, upload_id: str, parts: Iterable[bytearray], buffers: Buffers
-    ) -> list[CompletedPartTypeDef]:
-        def send(number: int, part: bytearray) -> CompletedPartTypeDef:
-            try:
-                return self._send_part(key, upload_id, number, part)
-            finally:
-                buffers.give_back(part)
-
-        done: list[CompletedPartTypeDef] = []
-        pending: list[Future[CompletedPartTypeDef]] = []
-        with ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="upload") as pool:
-            try:
-                for number, part in enumerate(parts, start=1):
-                    pending.append(pool.submit(send, number, part))
-                    if len(pending) == PARTS_IN_FLIGHT:
-                        done.append(pending.pop(0).result())
-                done.extend(future.result() for future in pending)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        return done
-
-    def _send_part(
-        self, key: str, upload_id: str, number: int, part: bytearray
-    ) -> CompletedPartTypeDef:
-        checksum = _crc32(part)
-        answer = self._call(
-            lambda: self._client.upload_part(
-                Bucket=self._place.bucket,
-                Key=key,
-                UploadId=upload_id,
-                PartNumber=number,
-                Body=_bytes_like(part),
-                ChecksumCRC32=checksum,
-            ),
-            sent=len(part),
-        )
-        etag = self._told(answer, "ETag")
-        return {"PartNumber": number, "ETag": etag, "ChecksumCRC32": checksum}
-
-    def _finish(self, key: str, upload_id: str, parts: list[CompletedPartTypeDef]) -> None:
-        try:
-            self._call(
-                lambda: self._client.complete_multipart_upload(
-                    Bucket=self._place.bucket,
-                    Key=key,
-                    UploadId=upload_id,
-                    MultipartUpload={"Parts": parts},
-                    IfNoneMatch="*",
-                ),
-                # The store may put all parts together before it answers.
-                sent=len(parts) * PART_BYTES,
-            )
-        except _AlreadyThereError:
-            self.abort(key, upload_id)
 
     def _get(self, key: str, offset: int, length: int) -> tuple[bytes, int]:
         def get() -> tuple[bytes, str]:
@@ -334,7 +316,8 @@ class _AlreadyThereError(InvalidError):
 _CODES: Final[dict[str, tuple[type[SealyardError], str]]] = {
     "RequestTimeTooSkewed": (UnavailableError, "its clock and this machine's are too far apart"),
     "NoSuchBucket": (MissingError, "there is no bucket {bucket}; make it"),
-    "NoSuchUpload": (TransientError, "it has forgotten the upload"),
+    "NoSuchUpload": (UploadForgottenError, "it has forgotten the upload"),
+    "InvalidPart": (UploadForgottenError, "it has forgotten a part of the upload"),
     "BadDigest": (TransientError, "bytes were changed on their way"),
     "SlowDown": (TransientError, "it asks to slow down"),
     "RequestTimeout": (TransientError, "it waited too long for bytes"),
@@ -366,15 +349,9 @@ def _meaning(status: int, code: str) -> tuple[type[SealyardError], str]:
 
 
 def _bytes_like(body: bytearray) -> bytes:
-    """The same object by the type that boto3's stubs know; a copy would cost 16 MiB."""
+    """The same object by the type that boto3's stubs know; boto3 would wrap bytes in a stream."""
     return cast("bytes", body)
 
 
-def _part_bytes(size: int) -> int:
-    """16 MiB, or as many as it takes to make do with 10,000 parts."""
-    needed = -(-size // _PARTS_MAX)
-    return max(PART_BYTES, -(-needed // (1 << 20)) << 20)
-
-
-def _crc32(body: bytearray) -> str:
-    return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+def _checksum(crc32: int) -> str:
+    return base64.b64encode(crc32.to_bytes(4, "big")).decode()

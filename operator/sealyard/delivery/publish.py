@@ -10,22 +10,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from sealyard.api.answers import PublishedVariant, PublishResult
 from sealyard.api.tasks import ExportedVariant, PublishTask, SourceRecord
 from sealyard.delivery.cdn import Cdn
-from sealyard.delivery.readers import FileReader, digest_of
-from sealyard.delivery.record import Record, Uploaded, VariantRecord, encoded
+from sealyard.delivery.publish_variant import Check, VariantPublisher
+from sealyard.delivery.record import Record
 from sealyard.delivery.release_api import NotPublishedError, Release, ReleaseApi
-from sealyard.delivery.threads import in_threads
-from sealyard.errors import IntegrityError, InvalidError, SealyardError
+from sealyard.errors import IntegrityError, InvalidError
 from sealyard.jobs.workspace import below
-from sealyard.sealing.context import ReleaseContext
-from sealyard.sealing.formats import Sealer, format_named, object_key, seal_stream
+from sealyard.sealing.formats import object_key
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import (
     Manifest,
@@ -34,11 +31,8 @@ from sealyard.sealing.manifest import (
     Variant,
     check_prefix,
 )
-from sealyard.sealing.split import SplitLimits
 
 logger = logging.getLogger(__name__)
-
-Check: TypeAlias = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,107 +116,18 @@ class Publisher:
 
     def _deliver(self, exported: ExportedVariant, record: Record) -> Variant:
         """Upload both parts of a variant, as far as they are not there yet."""
-        context = ReleaseContext(self.task.model, self.task.version, exported.spec.name)
-        known = record.of(exported)
-        with FileReader.open(below(self.workspace, exported.path)) as plaintext:
-            if plaintext.size != exported.size_bytes:
-                raise IntegrityError(
-                    f"{exported.path}: {plaintext.size} bytes, {exported.size_bytes} were exported"
-                )
-            # Before anything is sealed again: with another plaintext, nonces would repeat.
-            if known is not None:
-                _check_plaintext(exported, digest_of(plaintext))
-            if known is None or known.uploaded is None:
-                uploaded = self._upload(exported, context, plaintext, known, record)
-            else:
-                logger.info("%s: its big part is uploaded already", context)
-                uploaded = known.uploaded
+        variant = VariantPublisher(
+            task=self.task,
+            exported=exported,
+            record=record,
+            cdn=self.cdn,
+            read_keyring=self.read_keyring,
+            still_ours=self.still_ours,
+        )
+        uploaded = variant.publish(self.workspace)
         self.still_ours()
-        self.api.put_small(context, uploaded.small_bytes)
+        self.api.put_small(variant.context, uploaded.small_bytes)
         return uploaded.variant
-
-    def _upload(
-        self,
-        exported: ExportedVariant,
-        context: ReleaseContext,
-        plaintext: FileReader,
-        known: VariantRecord | None,
-        record: Record,
-    ) -> Uploaded:
-        sealer = self._sealer(exported, context, known)
-        key = object_key(self.task.cdn.prefix, sealer.object_id)
-        begun = VariantRecord(plaintext_sha256=exported.sha256, state=encoded(sealer.state))
-        self.still_ours()
-        if known is not None and known.upload_id is not None:
-            self.cdn.abort(key, known.upload_id)
-        record.keep(exported.spec.name, begun)
-
-        def remember(upload_id: str) -> None:
-            record.keep(exported.spec.name, begun.model_copy(update={"upload_id": upload_id}))
-
-        logger.info("%s: uploading %d bytes to %s", context, sealer.layout.big_bytes, key)
-        self.cdn.put(
-            key,
-            _sealed_chunks(exported, sealer, plaintext),
-            sealer.layout.big_bytes,
-            on_upload=remember,
-        )
-        uploaded = _uploaded(exported, sealer, key)
-        record.keep(exported.spec.name, begun.model_copy(update={"uploaded": uploaded}))
-        return uploaded
-
-    def _sealer(
-        self, exported: ExportedVariant, context: ReleaseContext, known: VariantRecord | None
-    ) -> Sealer:
-        sealing = format_named(self.task.sealing_format)
-        keyring = self.read_keyring()
-        limits = SplitLimits(self.task.split.max_bytes, self.task.split.max_percent)
-        size = exported.size_bytes
-        if known is not None:
-            try:
-                return sealing.resume(
-                    known.state_bytes,
-                    plaintext_bytes=size,
-                    context=context,
-                    keyring=keyring,
-                    limits=limits,
-                )
-            except SealyardError as error:
-                logger.info("%s: begins anew, its record does not serve: %s", context, error)
-        return sealing.sealer(plaintext_bytes=size, context=context, keyring=keyring, limits=limits)
-
-
-def _sealed_chunks(
-    exported: ExportedVariant, sealer: Sealer, plaintext: FileReader
-) -> Iterator[memoryview]:
-    """Big's bytes; fails at their end, before a store has them whole, if the file was another."""
-    digest = hashlib.sha256()
-    yield from seal_stream(sealer, plaintext, in_order=in_threads, seen=digest.update)
-    _check_plaintext(exported, digest.hexdigest())
-
-
-def _uploaded(exported: ExportedVariant, sealer: Sealer, key: str) -> Uploaded:
-    sealed = sealer.finish()
-    return Uploaded(
-        small=encoded(sealed.small),
-        variant=Variant(
-            name=exported.spec.name,
-            format=exported.spec.format,
-            precision=exported.spec.precision,
-            image_size=exported.image_size,
-            plaintext_bytes=exported.size_bytes,
-            sealing=sealed.sealing,
-            small=sealed.small_part,
-            big=sealed.big_part(key),
-        ),
-    )
-
-
-def _check_plaintext(exported: ExportedVariant, sha256: str) -> None:
-    if sha256 != exported.sha256:
-        raise IntegrityError(
-            f"{exported.path}: SHA-256 is {sha256}, {exported.sha256} was exported"
-        )
 
 
 def _source(record: SourceRecord) -> Source:

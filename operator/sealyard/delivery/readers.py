@@ -47,6 +47,19 @@ class FileReader:
         """The bytes of a range, or fewer at the file's end."""
         return os.pread(self._descriptor, length, offset)
 
+    def read_into(self, offset: int, out: memoryview) -> int:
+        """Fill `out` with the bytes from `offset` on; returns how many there were before the end.
+
+        A buffer that is used again costs no page faults, unlike the bytes of `read_at`.
+        """
+        done = 0
+        while done < len(out):
+            read = os.preadv(self._descriptor, [out[done:]], offset + done)
+            if not read:
+                break
+            done += read
+        return done
+
     def close(self) -> None:
         """Close it."""
         os.close(self._descriptor)

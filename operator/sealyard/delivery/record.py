@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from sealyard.api.digests import structure_sha256
 from sealyard.api.model import Model, Sha256
 from sealyard.api.tasks import ExportedVariant, PublishTask
+from sealyard.delivery.upload import UploadState
 from sealyard.jobs.workspace import write_atomic
 from sealyard.sealing.manifest import Variant
 
@@ -38,7 +39,7 @@ class VariantRecord(Model):
 
     plaintext_sha256: Sha256
     state: Annotated[str, Field(description="The sealer's, base64: how to seal to the same bytes.")]
-    upload_id: str | None = None
+    upload: UploadState | None = None
     uploaded: Uploaded | None = None
 
     @property

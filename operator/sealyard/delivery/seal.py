@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Literal, TypeAlias
 
 from sealyard.delivery.kept import MANIFEST_FILE, explained, kept_parts, private_file
 from sealyard.delivery.readers import FileReader
-from sealyard.delivery.threads import in_threads
+from sealyard.delivery.sealing_pipeline import seal_to, writer_at
 from sealyard.sealing.context import ReleaseContext
-from sealyard.sealing.formats import format_named, object_key, seal_stream
+from sealyard.sealing.formats import format_named, object_key
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import ArtifactSource, FormatName, Manifest, Source, Variant
 from sealyard.sealing.split import DEFAULT_LIMITS, SplitLimits
@@ -69,17 +68,13 @@ def seal_file(
     """
     context = subject.context
     small_path, big_path = kept_parts(folder, context.variant)
-    digest, done = hashlib.sha256(), 0
     with FileReader.open(plaintext) as reader, explained(folder):
         sealer = format_named(sealing_format).sealer(
             plaintext_bytes=reader.size, context=context, keyring=keyring, limits=limits
         )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with private_file(big_path) as big:
-            for chunk in seal_stream(sealer, reader, in_order=in_threads, seen=digest.update):
-                big.write(chunk)
-                done += len(chunk)
-                progress(done, sealer.layout.big_bytes)
+            sha256 = seal_to(sealer, reader, writer_at(big.fileno()), progress=progress)
         sealed = sealer.finish()
         variant = Variant(
             name=context.variant,
@@ -92,11 +87,11 @@ def seal_file(
             big=sealed.big_part(object_key(prefix, sealer.object_id)),
         )
         # Only an ONNX file is a model by itself; an engine is known by its run, which nobody named.
-        source = Source(artifact=ArtifactSource(sha256=digest.hexdigest(), type="onnx"))
+        source = Source(artifact=ArtifactSource(sha256=sha256, type="onnx"))
         manifest = Manifest.build(
             model=context.model,
             version=context.version,
-            variants=[(variant, digest.hexdigest())],
+            variants=[(variant, sha256)],
             source=source,
         )
         for path, content in (

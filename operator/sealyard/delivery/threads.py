@@ -14,13 +14,22 @@ AHEAD: Final = 4
 """Segments that are worked on, or done and not yet taken. Each holds about 2 MiB."""
 
 
-def in_threads(work: Callable[[int], T], count: int, /) -> Iterator[T]:
-    """`sealing.formats.InOrder` on every core that the process may use, at most `AHEAD`.
+def in_threads(
+    work: Callable[[int], T], count: int, /, *, workers: int | None = None
+) -> Iterator[T]:
+    """Does a piece of work for 0, 1, … `count` - 1 and gives the results in this order.
 
     The first error ends it, when its turn comes; so does leaving the loop early. Either way no
     thread is left when it has ended.
+
+    Args:
+        work: does one piece.
+        count: how many there are.
+        workers: at most so many at once, begun in order; every core that the process may use
+            without it, and never more than `AHEAD`.
     """
-    workers = max(1, min(AHEAD, len(os.sched_getaffinity(0)), count))
+    cores = len(os.sched_getaffinity(0))
+    workers = max(1, min(AHEAD, workers or cores, count))
     pending: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="segment") as pool:
         try:

@@ -1,7 +1,7 @@
 """The seam: both sealing formats behind one small interface.
 
-Seal (publish). The plaintext is read by segments of 1 MiB; big's bytes come out in order; the
-small part and what the manifest says about both are there at the end::
+Seal (publish). The plaintext is read by segments of 1 MiB, each of which becomes a range of big;
+the small part and what the manifest says about both are there at the end::
 
     fmt = format_named("sealed-v2")                      # or "aes-256-cbc-v1"
     sealer = fmt.sealer(
@@ -11,19 +11,14 @@ small part and what the manifest says about both are there at the end::
         limits=SplitLimits(max_bytes=3072, max_percent=20),
     )
     key = object_key(prefix, sealer.object_id)           # the object's key on the CDN
-    for chunk in seal_stream(sealer, plaintext_reader):  # all of big, sealer.layout.big_bytes
-        upload(chunk)
+    out = bytearray(sealer.layout.buffer_bytes)
+    for i in range(sealer.layout.segments):              # any order, threads if `sealer.parallel`
+        plain = reader.read_at(*sealer.layout.plaintext_range(i))
+        n = sealer.seal_segment(i, plain, out)           # out[:n] lies at layout.big_range(i)
     sealed = sealer.finish()
+    sealed.trailer                                       # lies at layout.trailer_range; may be b""
     sealed.small                                         # bytes for the release API
     sealed.sealing, sealed.small_part, sealed.big_part(key)   # for `manifest.Variant`
-
-With own buffers and threads (any order if `sealer.parallel`, else 0, 1, 2, …)::
-
-    out = bytearray(sealer.layout.buffer_bytes)
-    plain = reader.read_at(*sealer.layout.plaintext_range(i))
-    n = sealer.seal_segment(i, plain, out)               # out[:n] lies at layout.big_range(i)
-    …
-    trailer = sealer.finish().trailer                    # lies at layout.trailer_range, may be b""
 
 An interrupted publish stores `sealer.state` (no secret in clear) and goes on with
 `fmt.resume(state, …)`, if and only if the plaintext's digest is still the same: all segments are
@@ -99,7 +94,6 @@ __all__ = [
     "one_by_one",
     "open_sealed",
     "open_stream",
-    "seal_stream",
 ]
 
 
@@ -290,43 +284,6 @@ class InOrder(Protocol):
 def one_by_one(work: Callable[[int], T], count: int, /) -> Iterator[T]:
     """`InOrder` without threads."""
     return map(work, range(count))
-
-
-def seal_stream(
-    sealer: Sealer,
-    plaintext: Reader,
-    *,
-    in_order: InOrder = one_by_one,
-    seen: Callable[[Buffer], object] = lambda _plain: None,
-) -> Iterator[memoryview]:
-    """All of big in order: a new buffer for each segment, then the trailer.
-
-    Args:
-        sealer: fresh, or resumed.
-        plaintext: what is sealed.
-        in_order: how segments are worked on, if the sealer is `parallel`.
-        seen: told the plaintext in order, each piece before the segment that it became is given.
-
-    Raises:
-        InvalidError: the plaintext is not as long as was said.
-    """
-    layout = sealer.layout
-    if plaintext.size != layout.plaintext_bytes:
-        raise InvalidError(
-            f"plaintext: {plaintext.size} bytes, expected {layout.plaintext_bytes}: it changed"
-        )
-
-    def seal(index: int) -> tuple[Buffer, memoryview]:
-        out = memoryview(bytearray(layout.buffer_bytes))
-        plain = plaintext.read_at(*layout.plaintext_range(index))
-        return plain, out[: sealer.seal_segment(index, plain, out)]
-
-    run = in_order if sealer.parallel else one_by_one
-    for plain, sealed in run(seal, layout.segments):
-        seen(plain)
-        yield sealed
-    if layout.trailer_bytes:
-        yield memoryview(sealer.finish().trailer)
 
 
 def open_stream(

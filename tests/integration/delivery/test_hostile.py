@@ -15,6 +15,7 @@ from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.retry import Retry
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
+from sealyard.delivery.upload import PART_BYTES, Upload
 from sealyard.errors import (
     IntegrityError,
     InvalidError,
@@ -73,14 +74,18 @@ def fetch(url: str, secrets: Path, bundle: CaBundle | None, seconds: float = PAT
 
 def store(url: str, secrets: Path, bundle: CaBundle | None, seconds: float = PATIENT) -> None:
     with cdn_client(url, secrets, bundle, Purpose.CDN_WRITE, seconds) as client:
-        client.put("sealyard/objects/a", [b"x" * 100], 100)
+        client.put("sealyard/objects/a", bytearray(100))
 
 
 def store_in_parts(
     url: str, secrets: Path, bundle: CaBundle | None, seconds: float = PATIENT
 ) -> None:
-    with cdn_client(url, secrets, bundle, Purpose.CDN_WRITE, seconds) as client:
-        client.put("sealyard/objects/a", [b"x" * (1 << 20)] * 17, 17 << 20)
+    with (
+        cdn_client(url, secrets, bundle, Purpose.CDN_WRITE, seconds) as client,
+        Upload(client, "sealyard/objects/a", PART_BYTES + 1) as upload,
+    ):
+        upload.write(0, bytes(PART_BYTES + 1))
+        upload.finish()
 
 
 def api_client(

@@ -40,3 +40,14 @@ def test_no_thread_is_left() -> None:
     assert worker.is_alive()
     results.close()
     assert not worker.is_alive()
+
+
+def test_one_worker_does_them_one_after_the_other() -> None:
+    done: list[int] = []
+
+    def work(index: int) -> int:
+        assert done == list(range(index))
+        done.append(index)
+        return threading.get_ident()
+
+    assert len(set(in_threads(work, 50, workers=1))) == 1
