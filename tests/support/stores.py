@@ -253,6 +253,10 @@ class Job:
             "verify", self.model, self.version, *self.places, "--keyring", keyring, *arguments
         )
 
+    def upload(self, folder: Path, *arguments: str) -> Ended:
+        """Run `sealyard publish` on a folder that `sealyard seal` has filled."""
+        return self.command("publish", str(folder), *self.places, *arguments)
+
     def command(self, *arguments: str) -> Ended:
         """Run `sealyard` with these arguments."""
         done = subprocess.run(

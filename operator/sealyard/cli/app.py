@@ -9,6 +9,7 @@ import typer
 
 from sealyard.cli.keyring import keyring_app
 from sealyard.cli.opening import inspect, open_command
+from sealyard.cli.publish import publish
 from sealyard.cli.pull import pull
 from sealyard.cli.report import show_error
 from sealyard.cli.sealing import seal
@@ -49,10 +50,11 @@ def _options(
 
 
 app.command("seal")(seal)
-app.command("open")(open_command)
-app.command("inspect")(inspect)
+app.command("publish")(publish)
 app.command("verify")(verify)
 app.command("pull")(pull)
+app.command("open")(open_command)
+app.command("inspect")(inspect)
 app.add_typer(keyring_app, name="keyring")
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sealyard.delivery.kept_release import KeptRelease
 from sealyard.delivery.prove import Proofs
 from sealyard.delivery.pull import Pulled
 from sealyard.delivery.trust import TrustName
@@ -50,6 +51,21 @@ def show_sealed(manifest: Manifest, folder: Path, *, as_json: bool) -> None:
             "smallBytes": variant.small.size_bytes,
             "bigBytes": variant.big.size_bytes,
             "sealed": str(folder),
+        },
+        as_json=as_json,
+    )
+
+
+def show_published(kept: KeptRelease, *, new: bool, as_json: bool) -> None:
+    """Print what is published now."""
+    _show(
+        {
+            "model": kept.release.model,
+            "version": kept.release.version,
+            "variants": [variant.entry.variant.name for variant in kept.variants],
+            "manifestSha256": kept.sha256,
+            "bigBytes": kept.big_bytes,
+            "publishedBefore": not new,
         },
         as_json=as_json,
     )
@@ -101,8 +117,14 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _lines(document: dict[str, Any]) -> str:
-    words = {True: "yes", False: "no"}
-    return "\n".join(
-        f"{label:16} {words[value] if isinstance(value, bool) else value}"
-        for label, value in document.items()
-    )
+    return "\n".join(f"{label:16} {_words(value)}" for label, value in document.items())
+
+
+def _words(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(value)
+        case _:
+            return str(value)

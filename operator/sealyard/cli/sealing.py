@@ -62,7 +62,7 @@ def seal(
     ] = DEFAULT_LIMITS.max_percent,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal a model without any network: both parts and a manifest, in a folder.
+    """Seal a model into both parts and a manifest, without a network.
 
     `sealyard open` opens them again, `sealyard publish` uploads them. The manifest names the file
     as its own source.

@@ -22,7 +22,6 @@ from sealyard.delivery.record import Record
 from sealyard.delivery.release_api import NotPublishedError, Release, ReleaseApi
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard.jobs.workspace import below
-from sealyard.sealing.formats import object_key
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import (
     Manifest,
