@@ -83,23 +83,22 @@ def prove(
     trusted = trust.manifest(release)
     entries = _entries(trusted, release, variant, manifest_sha256)
     total = sum(entry.variant.plaintext_bytes for entry in entries)
-    done = 0
+    before = 0
 
-    def opened(count: int) -> None:
-        nonlocal done
-        done += count
-        progress(done, total)
+    def opened(done: int, _all: int) -> None:
+        progress(before + done, total)
 
     proofs = []
     for entry in entries:
         refusal: IntegrityError | MissingError | None = None
         try:
-            check_opens(entry, api=api, cdn=cdn, keys=keys, opened=opened)
+            check_opens(entry, api=api, cdn=cdn, keys=keys, progress=opened)
         except IntegrityError as error:
             refusal = error
         except MissingError as error:
             refusal = MissingError(f"{entry.context}: {error}")
         proofs.append(Proof(entry, refusal))
+        before += entry.variant.plaintext_bytes
     return Proofs(trusted.sha256, trusted.trust, tuple(proofs))
 
 

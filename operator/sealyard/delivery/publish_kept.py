@@ -7,7 +7,6 @@ publication that was killed goes on from its state, a file in the folder of the 
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -57,21 +56,28 @@ class KeptPublisher:
             UnavailableError: a store fails.
             RefusedError: a store refuses the credentials.
         """
-        with contextlib.suppress(NotPublishedError):
-            if self.api.manifest(kept.release) != kept.raw:
-                raise InvalidError(
-                    f"{kept.release} is published already with other content on "
-                    f"{self.api.name}; release another version"
-                )
-            return False
         state = _StateFile(self.folder, kept, self.destination)
-        before = 0
-        for variant in kept.variants:
-            self._upload(variant, state, before=before, total=kept.big_bytes)
-            self.api.put_small(variant.entry.context, variant.small)
-            before += variant.big.size
-        self.api.put_manifest(kept.release, kept.raw)
+        new = not self._is_published(kept)
+        if new:
+            before = 0
+            for variant in kept.variants:
+                self._upload(variant, state, before=before, total=kept.big_bytes)
+                self.api.put_small(variant.entry.context, variant.small)
+                before += variant.big.size
+            self.api.put_manifest(kept.release, kept.raw)
         state.remove()
+        return new
+
+    def _is_published(self, kept: KeptRelease) -> bool:
+        try:
+            found = self.api.manifest(kept.release)
+        except NotPublishedError:
+            return False
+        if found != kept.raw:
+            raise InvalidError(
+                f"{kept.release} is published already with other content on {self.api.name}; "
+                "release another version"
+            )
         return True
 
     def _upload(self, variant: KeptVariant, state: _StateFile, *, before: int, total: int) -> None:

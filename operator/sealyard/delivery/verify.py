@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
 
 from sealyard.api.answers import VerifyResult
 from sealyard.api.tasks import ExportedVariant, VerifyTask
 from sealyard.delivery.cdn import Cdn
+from sealyard.delivery.pull import Progress
 from sealyard.delivery.readers import ObjectReader
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.threads import in_threads
@@ -69,7 +69,7 @@ def check_opens(
     api: ReleaseApi,
     cdn: Cdn,
     keys: OpeningKeys,
-    opened: Callable[[int], object] = lambda _count: None,
+    progress: Progress = lambda _done, _all: None,
 ) -> None:
     """Fetch both parts of a variant and open them in a stream, to what the manifest says.
 
@@ -78,13 +78,13 @@ def check_opens(
         api: with a login that may read small parts.
         cdn: with a credential that may read.
         keys: open the parts.
-        opened: told how many bytes more of the plaintext have proved themselves.
+        progress: told how many bytes of how many of the plaintext are opened.
 
     Raises:
         IntegrityError, MissingError, UnavailableError, RefusedError: as `verify`.
     """
     small = api.small(entry.context)
-    digest = hashlib.sha256()
+    digest, done = hashlib.sha256(), 0
     with ObjectReader(cdn, entry.variant.big.key) as big:
         try:
             opener = open_sealed(entry, small=small, big=big, keys=keys)
@@ -92,7 +92,8 @@ def check_opens(
                 opener, big, sha256=entry.plaintext_sha256, in_order=in_threads
             ):
                 digest.update(chunk)
-                opened(len(chunk))
+                done += len(chunk)
+                progress(done, entry.variant.plaintext_bytes)
         except IntegrityError as error:
             raise IntegrityError(f"{entry.context}: {error}") from None
     if digest.hexdigest() != entry.plaintext_sha256:
