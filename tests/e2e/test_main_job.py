@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import stat
@@ -19,6 +18,7 @@ from sealyard_local.demo import picture
 from sealyard_local.demo.overlay import write_overlay
 from support.coins import coins_program
 from support.operator import wait_for
+from support.secret_search import SecretSearch
 from support.whole import Whole, whole_sealyard
 
 pytestmark = [
@@ -79,7 +79,7 @@ def test_the_quickstart_is_released_and_opens(whole: Whole, tmp_path: Path) -> N
     assert "unsigned" in columns
 
 
-def test_plaintext_is_gone_and_no_secret_was_ever_said(whole: Whole) -> None:
+def test_plaintext_is_gone_and_no_secret_was_ever_said(whole: Whole, tmp_path: Path) -> None:
     whole.wait_until_ready("modelrelease", "coins-1.0.0")
     wait_for(
         lambda: any(
@@ -89,10 +89,38 @@ def test_plaintext_is_gone_and_no_secret_was_ever_said(whole: Whole) -> None:
         120,
         "the plaintext exports to be deleted",
     )
-    said = whole.everything_said()
-    for name, secret in _secrets(whole).items():
-        for form in (secret, secret.encode().hex(), base64.b64encode(secret.encode()).decode()):
-            assert form not in said, f"{name} was said"
+    assert not [path for path in whole.files() if "exports" in path.parts]
+    pulled = whole.pull(tmp_path, "coins", "1.0.0")
+    secrets = whole.secrets()
+    assert {
+        *("release-api-publisher/api-publisher-password", "cdn-write/cdn-write-secret-access-key"),
+        *("keyring/keyring.json/keys/cluster-1/key", "release-api/tls.key", "token 0"),
+    } <= secrets.keys()
+    search = SecretSearch(secrets)
+    found = [
+        f"{where}: {name}"
+        for where, said in (
+            *whole.everything_said(),
+            ("sealyard pull", f"{pulled.stdout}{pulled.stderr}".encode()),
+        )
+        for name in search.found_in(said)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_job_program_leaves_a_core_file(whole: Whole) -> None:
+    whole.wait_until_ready("modelrelease", "coins-1.0.0")
+    kinds = {"train", "export", "publish", "verify", "tidy"}
+    assert whole.bystander.without_core >= kinds
+    assert not whole.bystander.with_core_again
+
+
+def test_what_a_publication_wrote_down_is_for_its_writer_alone(whole: Whole) -> None:
+    whole.wait_until_ready("modelrelease", "coins-1.0.0")
+    records = [path for path in whole.files() if path.name == "publish.json"]
+    assert records
+    for path in records:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
 def test_a_run_and_a_release_survive_what_can_happen(whole: Whole, tmp_path: Path) -> None:
@@ -151,17 +179,6 @@ def test_a_run_and_a_release_survive_what_can_happen(whole: Whole, tmp_path: Pat
     assert {"Exporting", "Publishing"} <= seen
     pulled = whole.pull(tmp_path, "hard", "1.0.0")
     assert pulled.returncode == 0, pulled.stderr
-
-
-def _secrets(whole: Whole) -> dict[str, str]:
-    made = whole.stores
-    keys = json.loads(made.keyring.to_json())["keys"]
-    return {
-        **{login.email: login.password for login in (made.publisher, made.verifier, made.reader)},
-        "the write credential": made.write.secret_access_key,
-        "the read credential": made.read.secret_access_key,
-        **{f"key {name}": entry["key"] for name, entry in keys.items()},
-    }
 
 
 def _epoch(whole: Whole) -> int:

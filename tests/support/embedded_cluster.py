@@ -70,7 +70,7 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
-def until(look: Callable[[], Found], *, seconds: float = 30.0, what: str = "") -> Found:
+def until(look: Callable[[], Found], *, seconds: float = 120.0, what: str = "") -> Found:
     """Looks until what it sees is true, and returns that.
 
     Raises:

@@ -17,7 +17,10 @@ from sealyard.api.mounts import POD_UID_VARIABLE, TASK_VARIABLE
 from sealyard.api.tasks import Task, to_environment
 
 BIN = Path(sys.executable).parent
-PROGRAM_SECONDS = 240
+PROGRAM_SECONDS = 480
+"""A training of a few epochs: half a minute alone, minutes where many want the same cores."""
+TIMEOUT_SECONDS = 2000
+"""Of a test that runs such programs, the fixtures that it comes to first included."""
 
 # Loaded by the interpreter before anything else: notes every address that is looked up or
 # connected to, and every file that is opened for writing.

@@ -40,4 +40,4 @@ def nothing_left(directory: Path, *marks: str) -> None:
         files = sorted({path.name for path in directory.iterdir()} - kept)
         return [*processes(str(directory), *marks).items(), *mounts(str(directory)), *files]
 
-    until(lambda: not left(), seconds=15, what=f"nothing to be left of {directory}: {left()}")
+    until(lambda: not left(), seconds=60, what=f"nothing to be left of {directory}: {left()}")

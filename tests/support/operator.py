@@ -27,6 +27,7 @@ import helm_python as helm
 import yaml
 
 from sealyard_local.pki import PrivateCA
+from sealyard_local.processes import die_with_parent
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHART = REPOSITORY / "charts" / "sealyard"
@@ -50,7 +51,7 @@ class Cluster(Protocol):
     def environment(self) -> dict[str, str]: ...
 
 
-def wait_for(look: Callable[[], T | None], seconds: float = 60.0, what: str = "") -> T:
+def wait_for(look: Callable[[], T | None], seconds: float = 120.0, what: str = "") -> T:
     """The first thing that `look` finds."""
     deadline = time.monotonic() + seconds
     while True:
@@ -140,7 +141,7 @@ def install_crds(cluster: Cluster) -> None:
     """The kinds, as a user installs them. Doing it twice is harmless."""
     kubectl = Kubectl(cluster, "default")
     kubectl("apply", "--server-side", "-f", str(CRDS))
-    kubectl("wait", "--for=condition=Established", "-f", str(CRDS), "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", "-f", str(CRDS), "--timeout=120s")
 
 
 def release_name(namespace: str) -> str:
@@ -288,14 +289,30 @@ class OperatorProcess:
         sys.stdout.write(self.log)
 
     def start(self) -> None:
-        """Start it, and wait until it has seen the cluster."""
+        """Start it, and wait until it has seen the cluster; one that does not is ended."""
         environment = {"KUBECONFIG": str(self._kubeconfig), "PATH": os.environ["PATH"]}
         program = Path(sys.executable).with_name("sealyard-operator")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [program, "--config", self._config], env=environment, stderr=log, stdout=log
+                [program, "--config", self._config],
+                env=environment,
+                stderr=log,
+                stdout=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
             )
-        wait_for(lambda: self.asked("/readyz") == 200, what=f"readiness; {self.log}")
+        try:
+            wait_for(self._is_ready, what="readiness")
+        except BaseException as error:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            error.add_note(self.log)
+            raise
+
+    def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "it ended while starting"
+        return self.asked("/readyz") == 200
 
     def end(self, how: signal.Signals) -> int:
         """Send it a signal, and wait for its end. Gives its exit code."""

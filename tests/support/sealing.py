@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sealyard.delivery import readers
+from sealyard.delivery.opening_pipeline import Opening
 from sealyard.sealing.formats import (
     BytesReader,
     Entry,
     Keyring,
+    Opener,
     OpeningKeys,
     Reader,
     ReleaseContext,
@@ -19,7 +22,6 @@ from sealyard.sealing.formats import (
     format_named,
     object_key,
     open_sealed,
-    open_stream,
 )
 from sealyard.sealing.layout import Random
 from sealyard.sealing.manifest import (
@@ -75,6 +77,32 @@ def variant_of(
     )
 
 
+@dataclass(frozen=True)
+class BytesSource(BytesReader):
+    """Bytes in memory as a file or the CDN gives them."""
+
+    at_once: int = 2 * S
+    in_flight: int | None = None
+
+    def read_into(self, offset: int, out: memoryview) -> int:
+        found = self.data[offset : offset + len(out)]
+        out[: len(found)] = found
+        return len(found)
+
+
+def all_opened(opener: Opener, entry: Entry, big: readers.Source) -> bytes:
+    """The whole plaintext, as delivery opens it."""
+    out = bytearray(opener.layout.plaintext_bytes)
+
+    def write(offset: int, plain: memoryview) -> None:
+        out[offset : offset + len(plain)] = plain
+
+    opening = Opening(opener, write=write)
+    opening.open_from(big, range(opener.layout.segments))
+    opening.finish(entry)
+    return bytes(out)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
     """A sealed artifact with all that opens it."""
@@ -89,9 +117,9 @@ class Artifact:
         return replace(self, **changes)  # type: ignore[arg-type]  # test data
 
     def open(self) -> bytes:
-        reader = BytesReader(self.big)
-        opener = open_sealed(self.entry, small=self.small, big=reader, keys=self.keys)
-        return b"".join(open_stream(opener, reader, sha256=self.entry.plaintext_sha256))
+        big = BytesSource(self.big)
+        opener = open_sealed(self.entry, small=self.small, big=big, keys=self.keys)
+        return all_opened(opener, self.entry, big)
 
 
 def seal_stream(sealer: Sealer, plaintext: Reader) -> Iterator[bytes]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -46,6 +45,7 @@ from sealyard_local import seaweedfs
 from sealyard_local.pki import CertPair, PrivateCA
 from sealyard_local.seaweedfs import Credential, SeaweedFS
 from support import release_api
+from support.secret_search import SecretSearch, has_web_token, keyring_secrets
 
 BUCKET = "models"
 PREFIX = "sealyard"
@@ -80,7 +80,7 @@ class Ended:
 
 @dataclass
 class Running:
-    """A courier that runs; `wait` for it or kill it."""
+    """A program that runs; `wait` for it or kill it."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -203,19 +203,26 @@ class Job:
 
     def start(self, task: Task) -> Running:
         """Start the courier on a task."""
+        message = self.folder / f"run-{self.runs + 1}" / "termination-log"
+        return self._started(
+            [
+                COURIER,
+                *("--workspace", str(self.workspace)),
+                *("--secrets", str(self.secrets)),
+                *("--ca", str(self.folder / "ca")),
+                *("--termination-message", str(message)),
+            ],
+            {TASK_VARIABLE: to_environment(task)},
+        )
+
+    def _started(self, command: list[str], environment: dict[str, str]) -> Running:
         self.runs += 1
         folder = self.folder / f"run-{self.runs}"
         folder.mkdir()
         with (folder / "output").open("wb") as output:
             process = subprocess.Popen(
-                [
-                    COURIER,
-                    *("--workspace", str(self.workspace)),
-                    *("--secrets", str(self.secrets)),
-                    *("--ca", str(self.folder / "ca")),
-                    *("--termination-message", str(folder / "termination-log")),
-                ],
-                env={"PATH": os.environ["PATH"], TASK_VARIABLE: to_environment(task)},
+                command,
+                env={"PATH": os.environ["PATH"], **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -242,9 +249,15 @@ class Job:
 
     def pull(self, *arguments: str) -> Ended:
         """Run `sealyard pull` on this release."""
-        return self.command(
-            "pull", self.model, self.version, *self.places, "--prefix", PREFIX, *arguments
-        )
+        return self.command(*self.pull_arguments(), *arguments)
+
+    def pull_arguments(self) -> list[str]:
+        """What `sealyard` needs to pull this release, but for keys and places."""
+        return ["pull", self.model, self.version, *self.places, "--prefix", PREFIX]
+
+    def start_pull(self, *arguments: str) -> Running:
+        """Start `sealyard pull` on this release; `output` has both of its streams."""
+        return self._started([SEALYARD, *self.pull_arguments(), *arguments], {"COLUMNS": "200"})
 
     def prove(self, *arguments: str) -> Ended:
         """Run `sealyard verify` on this release, with its keyring."""
@@ -259,8 +272,12 @@ class Job:
 
     def command(self, *arguments: str) -> Ended:
         """Run `sealyard` with these arguments."""
+        return self.program(SEALYARD, *arguments)
+
+    def program(self, *command: str) -> Ended:
+        """Run a command that ends in `sealyard` and its arguments."""
         done = subprocess.run(
-            [SEALYARD, *arguments],
+            command,
             env={"PATH": os.environ["PATH"], "COLUMNS": "200"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -365,25 +382,18 @@ class Stores:
 
     def assert_no_secret_in(self, text: str) -> None:
         """No password, key or token, in whatever spelling."""
-        found = [name for name, value in _spellings(self) if value in text]
-        assert not found, f"these are in the output: {found}"
+        SecretSearch(self.known_secrets()).assert_none_in(text)
         assert "Bearer" not in text
-        assert "eyJ" not in text, "a JSON Web Token is in the output"
+        assert not has_web_token(text), "a JSON Web Token is in the output"
 
-
-def _spellings(stores: Stores) -> Iterator[tuple[str, str]]:
-    values = {
-        "password": release_api.PASSWORD.encode(),
-        "write key": stores.write.secret_access_key.encode(),
-        "read key": stores.read.secret_access_key.encode(),
-        **{f"key {key.name}": key.material for key in stores.keyring.keys.values()},
-    }
-    for name, value in values.items():
-        yield f"{name}, hex", value.hex()
-        yield f"{name}, base64", base64.b64encode(value).decode().rstrip("=")
-        yield f"{name}, base64url", base64.urlsafe_b64encode(value).decode().rstrip("=")
-        if value.isascii():
-            yield name, value.decode()
+    def known_secrets(self) -> dict[str, bytes | str]:
+        """Everything that opens something, by what it is called."""
+        return {
+            "password": release_api.PASSWORD,
+            "write key": self.write.secret_access_key,
+            "read key": self.read.secret_access_key,
+            **keyring_secrets(self.keyring),
+        }
 
 
 @contextmanager

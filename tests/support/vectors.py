@@ -9,7 +9,7 @@ from sealyard.sealing.formats import DeviceKey, Entry, FleetKey, Keyring, Openin
 from sealyard.sealing.keyring import Key
 from sealyard.sealing.manifest import BigPart, Sealing, SmallPart
 from support.sealing import Artifact, variant_of
-from vectors.generate import decode
+from vectors.generate import decode, with_big
 
 
 def keys_of(fields: dict[str, str]) -> OpeningKeys:
@@ -25,7 +25,7 @@ def keys_of(fields: dict[str, str]) -> OpeningKeys:
 
 
 def artifact_of(raw: bytes) -> tuple[dict[str, str], Artifact]:
-    fields, small, big = decode(raw)
+    fields, small, big = with_big(decode(raw))
     segments = fields.get("segments")
     variant = variant_of(
         name=fields["variant"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import subprocess
 import sys
@@ -10,13 +12,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from sealyard_local import stores
 from sealyard_local.cluster import Cluster
 from sealyard_local.stores import Stores
+from support.bystander import Bystander
 from support.operator import Kubectl, chart_values, install_crds, installed_chart, wait_for
+from support.secret_search import secrets_of_private_key
 
 RELEASED_SECONDS = 900
+
+_HELM_RELEASE = "helm.sh/release.v1"
+_KINDS = (
+    "trainingruns,modelreleases,releasetargets,jobs,pods,events,configmaps,deployments,"
+    "replicasets,services,serviceaccounts,roles,rolebindings,persistentvolumeclaims,leases"
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,10 @@ class Whole:
     stores: Stores
     operator: str
     """The Deployment of the operator."""
+    health_port: int
+    directory: Path
+    """Where the cluster's state lies."""
+    bystander: Bystander
 
     def status(self, kind: str, name: str) -> dict[str, Any]:
         """The status of an object, empty before there is one."""
@@ -41,22 +57,24 @@ class Whole:
     def wait_until_ready(self, kind: str, name: str) -> dict[str, Any]:
         """The status once the object is Ready; at once a failure if it is Stalled."""
 
-        def ready() -> bool:
-            stalled = self.condition(kind, name, "Stalled")
-            assert stalled.get("status") != "True", f"{kind} {name}: {self.condition(kind, name)}"
-            return self.condition(kind, name).get("status") == "True"
+        def ready() -> dict[str, Any] | None:
+            status = self.status(kind, name)
+            values = {one["type"]: one for one in status.get("conditions", [])}
+            stalled = values.get("Stalled", {})
+            assert stalled.get("status") != "True", f"{kind} {name}: {stalled}"
+            return status if values.get("Ready", {}).get("status") == "True" else None
 
-        wait_for(ready, RELEASED_SECONDS, f"{kind} {name} to be Ready")
-        return self.status(kind, name)
+        return wait_for(ready, RELEASED_SECONDS, f"{kind} {name} to be Ready")
 
     def wait_for_reason(self, kind: str, name: str, reason: str) -> str:
         """The message of Ready=False once it has this reason."""
-        wait_for(
-            lambda: self.condition(kind, name).get("reason") == reason,
-            240,
-            f"{kind} {name} to say {reason}, not {self.condition(kind, name)}",
-        )
-        return self.condition(kind, name)["message"]
+
+        def look() -> dict[str, str] | None:
+            # One look: a second one may find what comes next.
+            found = self.condition(kind, name)
+            return found if found.get("reason") == reason else None
+
+        return wait_for(look, 240, f"{kind} {name}: {reason}")["message"]
 
     def kill_operator(self) -> None:
         """SIGKILL to the operator's pod; its Deployment makes another."""
@@ -84,12 +102,90 @@ class Whole:
             timeout=120,
         )
 
-    def everything_said(self) -> str:
-        """All that the cluster shows of this namespace but its Secrets, and all pods' logs."""
-        kinds = "trainingruns,modelreleases,releasetargets,jobs,pods,events,configmaps"
-        pods = [pod["metadata"]["name"] for pod in self.kubectl.get("pods")["items"]]
-        logs = [self.kubectl.run("logs", pod).stdout for pod in pods]
-        return "\n".join([json.dumps(self.kubectl.get(kinds)), *logs])
+    def secrets(self) -> dict[str, bytes | str]:
+        """Everything in use that opens something, by what it is called.
+
+        Whatever a Secret of these namespaces holds, what the test alone has, and the tokens that
+        pods were given.
+        """
+        found: dict[str, bytes | str] = {
+            "the reader's password": self.stores.reader.password,
+            **secrets_of_private_key("the CA's key", self.stores.ca.key_pem),
+        }
+        for namespace in self.namespaces:
+            for one in self.kubectl.get("secrets", "", "-n", namespace)["items"]:
+                if one["type"] != _HELM_RELEASE:
+                    for key, value in one.get("data", {}).items():
+                        name = f"{one['metadata']['name']}/{key}"
+                        found |= _secrets_in(name, base64.b64decode(value))
+        return found | {f"token {n}": token for n, token in enumerate(self.bystander.tokens)}
+
+    def everything_said(self) -> Iterator[tuple[str, bytes]]:
+        """All that a run shows and leaves behind, but for its Secrets; each with where it is."""
+        for namespace in self.namespaces:
+            shown = self.kubectl("get", _KINDS, "-n", namespace, "-o", "json")
+            yield f"an object in {namespace}", shown.encode()
+        for path in ("/metrics", "/healthz", "/readyz"):
+            yield f"the operator's {path}", self._asked(path)
+        yield from self.bystander.seen()
+        for path in self.files():
+            with contextlib.suppress(OSError):
+                yield f"the file {path}", path.read_bytes()
+
+    def files(self) -> Iterator[Path]:
+        """Files in workspaces, in scratch folders of pods, and the logs of the cluster itself."""
+        folders = (
+            *("volumes", "logs", "node/run"),
+            "node/kubelet/pods/*/volumes/kubernetes.io~empty-dir",
+        )
+        for pattern in folders:
+            for folder in self.directory.glob(pattern):
+                for path in folder.rglob("*"):
+                    if path.is_file() and not path.is_symlink():
+                        yield path
+
+    @property
+    def namespaces(self) -> tuple[str, str]:
+        """The tenant's and the stores'."""
+        return self.kubectl.namespace, stores.NAMESPACE
+
+    def _asked(self, path: str) -> bytes:
+        try:
+            with urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=10) as answer:
+                body: bytes = answer.read()
+                return body
+        except HTTPError as error:
+            with error:
+                return error.read()
+
+
+def _secrets_in(name: str, value: bytes) -> dict[str, bytes | str]:
+    """What is secret in the value of one key of a Secret.
+
+    Raises:
+        AssertionError: it is a document in which nothing is known to be secret.
+    """
+    if b"PRIVATE KEY" in value:
+        return {**secrets_of_private_key(name, value)}
+    if value.startswith(b"{"):
+        found = dict(_secret_fields(name, json.loads(value)))
+        assert found, f"{name}: where are its secrets?"
+        return found
+    public = name.endswith((".crt", "-email"))
+    return {} if public else {name: value}
+
+
+def _secret_fields(name: str, document: Any) -> Iterator[tuple[str, bytes | str]]:
+    steps = document.items() if isinstance(document, dict) else enumerate(document)
+    for step, value in steps:
+        where = f"{name}/{step}"
+        if isinstance(value, dict | list):
+            yield from _secret_fields(where, value)
+        elif step in {"key", "seed"}:
+            yield where, base64.b64decode(value)
+            yield f"{where} in base64", value
+        elif step in {"accessKey", "secretKey", "passwordHash"}:
+            yield where, value
 
 
 @contextmanager
@@ -101,9 +197,13 @@ def whole_sealyard(cluster: Cluster, namespace: str) -> Iterator[Whole]:
     objects = [*made.manifests(), *made.tenant_manifests(namespace)]
     cluster.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     images = {name: f"sealyard/{name}:0.1.0" for name in ("trainer", "exporter", "courier")}
-    with installed_chart(cluster, namespace, chart_values(namespace, images)) as operator:
+    values = chart_values(namespace, images)
+    with (
+        Bystander(cluster.directory) as bystander,
+        installed_chart(cluster, namespace, values) as operator,
+    ):
         for name in ("release-api", "cdn"):
             rollout = ("rollout", "status", f"deployment/{name}", "--timeout=50s")
             kubectl(*rollout, "-n", stores.NAMESPACE)
-        yield Whole(kubectl, made, operator)
+        yield Whole(kubectl, made, operator, values["health"]["port"], cluster.directory, bystander)
     kubectl("delete", "namespace", stores.NAMESPACE, "--wait=false")

@@ -69,6 +69,29 @@ def change(base: Vector, **changes: str) -> Vector:
     return base[0] | {k.replace("_", "-"): v for k, v in changes.items()}, base[1], base[2]
 
 
+def left_out(base: Vector) -> Vector:
+    """Without big, which would make the file long; its digest stands in the header."""
+    fields, small, big = base
+    return fields | {"left-out-big-sha256": sha256(big).hex()}, small, b""
+
+
+def with_big(made: Vector) -> Vector:
+    """The vector with its big part, made again from what the header says if it was left out."""
+    fields, small, _ = made
+    if "left-out-big-sha256" not in fields:
+        return made
+    plaintext = content(int(fields["plaintext-bytes"]), seed_in(fields["plaintext"]))
+    again = seal(fields["format"], plaintext, keyring=KEYRING, seed=seed_in(fields["random"]))
+    assert again.small == small
+    assert sha256(again.big).hex() == fields["left-out-big-sha256"]
+    return fields, small, again.big
+
+
+def seed_in(said: str) -> str:
+    """`text` of `SHAKE-256('text')`."""
+    return said.removeprefix("SHAKE-256('").removesuffix("')")
+
+
 def flip(raw: bytes, at: int, mask: int = 1) -> bytes:
     changed = bytearray(raw)
     changed[at] ^= mask
@@ -135,6 +158,7 @@ def v2_that_open() -> dict[str, Vector]:
         "device-encryption-private-key": DEVICE.private_bytes_raw().hex(),
         "device-signing-key": DEVICE_SIGNING_KEY.hex(),
     }
+    broken = Slot(KEYRING.active_v2.id, bytes(80))
     both = replace(header, slots=(header.slots[0], second)).encode()
     return {
         "v2-empty": vector(V2, 0, "empty plaintext: 4,096 zeros are sealed"),
@@ -143,6 +167,9 @@ def v2_that_open() -> dict[str, Vector]:
         "v2-4097": vector(V2, 4097, "no padding"),
         "v2-5000": base,
         "v2-two-segments": vector(V2, S + 1, "two segments, the last of 1 byte"),
+        "v2-segment-short": left_out(vector(V2, S - 1, "one segment, a byte short of whole")),
+        "v2-segment-whole": left_out(vector(V2, S, "one whole segment")),
+        "v2-many-segments": left_out(vector(V2, 3 * S + 17, "four segments, the last of 17 bytes")),
         "v2-both-slots-old-key": (
             base[0] | {"comment": "rewrapped for a second key; opened with the first"},
             both,
@@ -159,7 +186,20 @@ def v2_that_open() -> dict[str, Vector]:
             replace(header, slots=(None, second)).encode(),
             base[2],
         ),
+        "v2-own-slot-twice": (
+            base[0] | {"comment": "two slots have this key's id; the first does not unwrap"},
+            replace(header, slots=(broken, header.slots[0])).encode(),
+            base[2],
+        ),
+        "v2-device-twice": (
+            for_device | {"comment": "two slots have this device's id; the first does not unwrap"},
+            replace(header, slots=(replace(device_slot, wrapped=bytes(80)), device_slot)).encode(),
+            base[2],
+        ),
         "v2-device": (for_device, replace(header, slots=(device_slot, None)).encode(), base[2]),
+        "v2-device-no-slot": change(
+            (for_device, *base[1:]), expect="no-slot", comment="the slot is the keyring's"
+        ),
         "v2-device-other": (
             for_device
             | {
@@ -209,6 +249,9 @@ def v2_with_a_wrong_core() -> dict[str, Vector]:
         ),
         "v2-small-long": change(
             (fields, small + b"\0", big), expect="small-size", comment="321 bytes"
+        ),
+        "v2-manifest-small-size": change(
+            base, expect="small-size", small_size="319", comment="the manifest says 319 bytes"
         ),
         "v2-core-of-another": change(
             (fields, other.small, big),
@@ -303,6 +346,15 @@ def v1_all() -> dict[str, Vector]:
         "v1-16": vector(V1, 16, "a whole block of padding"),
         "v1-100": base,
         "v1-20000": vector(V1, 20000, "small part of 3,072 bytes"),
+        **{
+            f"v1-{name}": left_out(vector(V1, length, comment))
+            for name, length, comment in (
+                ("segment-short", S - 1, "a byte short of 1 MiB"),
+                ("segment-whole", S, "exactly 1 MiB, and a block of padding"),
+                ("two-segments", S + 1, "a byte more than 1 MiB"),
+                ("many-segments", 3 * S + 17, "a few MiB"),
+            )
+        },
         "v1-small-size": change(
             (fields, small + b"\0", big), expect="small-size", comment="longer"
         ),

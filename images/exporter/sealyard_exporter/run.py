@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from sealyard.api.answers import Answer, ExportResult
 from sealyard.api.digests import structure_sha256
 from sealyard.api.tasks import ExportTask
@@ -73,10 +75,10 @@ def _finished(folder: Path, inputs: Mapping[str, str]) -> Answer | None:
     done = read_done(folder)
     if done is None or done.inputs != inputs:
         return None
-    result = ExportResult.model_validate(done.answer.result)
     try:
+        result = ExportResult.model_validate(done.answer.result)
         digest = hash_file(folder / MODEL_FILE)
-    except OSError:
+    except (ValidationError, OSError):
         return None
     whole = (digest.sha256, digest.size_bytes) == (result.sha256, result.size_bytes)
     return done.answer if whole else None

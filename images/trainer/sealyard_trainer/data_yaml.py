@@ -13,6 +13,7 @@ from sealyard_trainer.faults import Fault, fail, refuse
 
 DATA_FILE = "data.yaml"
 MAX_BYTES = 1 << 20
+LONGEST_NUMBER = 64
 SPLITS = ("train", "val")
 # PyYAML lets through what Python says to a scalar that is not what its tag or look promises.
 _YAML_FAULTS = (
@@ -31,6 +32,35 @@ class DataYaml:
     splits: dict[str, tuple[str, ...]]
     lines: dict[str, int]
     """The line of each key, for messages about what it leads to."""
+
+
+class _RefusedError(Exception):
+    """YAML, and still nothing that a data.yaml may hold."""
+
+    def __init__(self, mark: yaml.Mark, problem: str) -> None:
+        super().__init__(problem)
+        self.line = mark.line + 1
+
+
+class _Loader(yaml.SafeLoader):
+    """Without what makes very much of a few bytes: aliases, and numbers of thousands of digits."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """The next node, which must be written out."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise _RefusedError(mark, "an alias is not allowed; write out what it stands for")
+        return super().compose_node(parent, index)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A number that Python can also print."""
+        if len(node.value) > LONGEST_NUMBER:
+            problem = f"a number has more than {LONGEST_NUMBER} characters"
+            raise _RefusedError(node.start_mark, problem)
+        return super().construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 class _Document:
@@ -84,10 +114,12 @@ def _load(root: Path) -> _Document:
         fail(DATA_FILE, 0, f"it has more than {MAX_BYTES} bytes")
     try:
         text = content.decode("utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=_Loader)
+        values = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
     except UnicodeDecodeError:
         fail(DATA_FILE, 0, "it is not UTF-8")
+    except _RefusedError as error:
+        fail(DATA_FILE, error.line, str(error))
     except _YAML_FAULTS as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"

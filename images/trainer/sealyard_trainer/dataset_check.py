@@ -24,6 +24,8 @@ from sealyard_trainer.faults import Fault, refuse
 PICTURE_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 LEAST_SIDE = 10
 COLUMNS = ("class", "x_center", "y_center", "width", "height")
+LONGEST_CLASS = 9
+"""Digits of a class; Python itself refuses to read a number of some thousand."""
 ROUNDING = 1e-6
 """How far beyond 1 a number may be that was written with six digits."""
 BATCH = 4096
@@ -167,7 +169,8 @@ def check_labels(name: str, content: bytes, classes: int) -> tuple[int, list[Fau
 def _check_line(columns: Sequence[str], classes: int) -> str | None:
     if len(columns) != len(COLUMNS):
         return f"{len(columns)} columns; the five {' '.join(COLUMNS)} are wanted"
-    if not columns[0].isascii() or not columns[0].removeprefix("-").isdigit():
+    digits = columns[0].removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_CLASS):
         return f"class is {columns[0][:32]}; a whole number is wanted"
     index = int(columns[0])
     if not 0 <= index < classes:

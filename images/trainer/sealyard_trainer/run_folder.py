@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from sealyard.api.answers import Answer, TrainResult
 from sealyard.api.training_run import Artifact
 from sealyard.jobs.done import Done, read_done, remove_done
@@ -89,8 +91,8 @@ class RunFolder:
         )
 
     def _whole(self, answer: Answer) -> bool:
-        result = TrainResult.model_validate(answer.result)
         try:
+            result = TrainResult.model_validate(answer.result)
             return all(self._artifact(each.name) == each for each in result.artifacts)
-        except OSError:
+        except (ValidationError, OSError):
             return False

@@ -6,7 +6,7 @@ Paths are relative to the mount they belong to.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -168,9 +168,3 @@ def to_environment(task: Task) -> str:
     Kubernetes expands `$(NAME)` in such values, so every dollar is escaped as JSON allows.
     """
     return task.model_dump_json(by_alias=True, exclude_none=True).replace("$", "\\u0024")
-
-
-def read_kind(document: dict[str, Any]) -> str:
-    """The kind that a task document says it is, or an empty string."""
-    kind = document.get("kind")
-    return kind if isinstance(kind, str) else ""

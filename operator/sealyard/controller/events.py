@@ -16,6 +16,7 @@ from sealyard.core.plan import Event
 REPORTING_CONTROLLER = "sealyard.io/operator"
 REMEMBERED = 4096
 NOTE_LIMIT = 1024
+"""Bytes, not characters: the API server refuses an event with a longer note."""
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class EventPoster:
             "type": event.type,
             "reason": event.reason.value,
             "action": "Reconcile",
-            "note": event.message[:NOTE_LIMIT],
+            "note": event.message.encode()[:NOTE_LIMIT].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": resource.api_version,
                 "kind": resource.kind,

@@ -188,8 +188,18 @@ class KubernetesClient:
             ) from error
         if response.status >= 400:
             raise ApiError(response.status, f"{method} {path}: {_reason(response.status, content)}")
-        document: Document = json.loads(content)
-        return document
+        return _document(f"{method} {path}", content)
+
+
+def _document(request: str, content: bytes) -> Document:
+    """What was answered. What lies in between, a proxy say, may answer in the server's place."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise ApiError(0, f"{request}: the answer is not one of an API server: {content[:200]!r}")
+    return document
 
 
 def _reason(status: int, content: bytes) -> str:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from sealyard.controller.caches import Caches
-from sealyard.controller.kubernetes_api import ApiError, KubernetesApi
+from sealyard.controller.kubernetes_api import ApiError, Document, KubernetesApi
 from sealyard.controller.resources import WATCHED, Key, Resource
 
 RETRY_SECONDS = 2.0
@@ -94,9 +94,25 @@ class Lister:
             for item in chunk.get("items") or ():
                 uids.add(item["metadata"]["uid"])
                 if not metadata_only:
-                    self._concerns(self._caches.note(resource, item))
+                    self._take_in(resource, item)
             token = chunk["metadata"].get("continue") or ""
             if not token:
                 break
         version = int(chunk["metadata"]["resourceVersion"])
         self._concerns(self._caches.keep_only(resource, namespace, uids, version))
+
+    def _take_in(self, resource: Resource, item: Document) -> None:
+        """One object that does not fit its kind (of another version, say) stops no other's work."""
+        try:
+            concerned = self._caches.note(resource, item)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            metadata = item["metadata"]
+            logger.error(  # noqa: TRY400 - one line; what does not fit is said in it
+                "the %s %s/%s does not fit its kind and is left alone: %r",
+                resource.kind,
+                metadata.get("namespace"),
+                metadata.get("name"),
+                error,
+            )
+        else:
+            self._concerns(concerned)

@@ -109,7 +109,7 @@ class Operator:
                 tls = server_context(str(progress.certificate_file), str(progress.private_key_file))
                 app = self._endpoint.make_app()
                 await stack.enter_async_context(_served(app, progress.host, progress.port, tls))
-            self._listed = True
+            self._begin()
             await self._work()
 
     async def _work(self) -> None:
@@ -175,9 +175,19 @@ class Operator:
                 raise UnavailableError(f"the {task.get_name()} ended: {error!r}") from error
         return True
 
+    def _begin(self) -> None:
+        """Queue everything, now that all of it is known.
+
+        Not while it is listed: a key that waits for its turn from then on would let a listing that
+        takes long (a role that lacks a right, an API server that is away) pass for a dead worker.
+        """
+        self._listed = True
+        self._concerns(self._caches.keys())
+
     def _concerns(self, keys: Collection[Key]) -> None:
-        for key in keys:
-            self._queue.add(key)
+        if self._listed:
+            for key in keys:
+                self._queue.add(key)
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()

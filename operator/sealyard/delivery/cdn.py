@@ -207,26 +207,24 @@ class Cdn:
             # It is cleaning up. A store forgets stale uploads by a rule of its own.
             return
 
-    def open(self, key: str, *, block_bytes: int) -> tuple[int, bytes]:
-        """The object's size and its first block.
+    def read_into(self, key: str, offset: int, out: memoryview, *, size: int) -> None:
+        """Fill `out` with the bytes of an object from `offset` on.
+
+        Args:
+            key: the object's key.
+            offset: where the range begins; all of it must lie in `size`.
+            out: as long as the range.
+            size: of the whole object.
 
         Raises:
             MissingError: there is no such object.
+            IntegrityError: the object has another size.
+            UnavailableError: the store cannot be reached, fails, or answers something else.
+            RefusedError: it refuses the credential.
         """
-        first, size = self._get(key, 0, block_bytes)
-        return size, first
-
-    def read(self, key: str, offset: int, length: int, *, size: int) -> bytes:
-        """Exactly so many bytes of an object.
-
-        Raises:
-            MissingError: there is no such object.
-            IntegrityError: the object's size has changed.
-        """
-        body, total = self._get(key, offset, length)
+        total = self._get(key, offset, out)
         if total != size:
-            raise IntegrityError(f"{self.name}: {key} had {size} bytes before, now it has {total}")
-        return body
+            raise IntegrityError(f"{self.name}: {key} has {total} bytes, must have {size}")
 
     def close(self) -> None:
         """Close all connections."""
@@ -243,34 +241,37 @@ class Cdn:
     ) -> None:
         self.close()
 
-    def _get(self, key: str, offset: int, length: int) -> tuple[bytes, int]:
-        def get() -> tuple[bytes, str]:
+    def _get(self, key: str, offset: int, out: memoryview) -> int:
+        """The size of the whole object, once `out` has the bytes of the range."""
+        length = len(out)
+
+        def get() -> tuple[int, str]:
             answer = self._client.get_object(
                 Bucket=self._place.bucket, Key=key, Range=f"bytes={offset}-{offset + length - 1}"
             )
-            return answer["Body"].read(), answer.get("ContentRange", "")
+            return len(answer["Body"].read()), answer.get("ContentRange", "")
 
-        body, content_range = self._call(get, expected=length, what=key)
+        received, content_range = self._call(get, into=out, what=key)
         match = re.fullmatch(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", content_range)
         if match is None:
             raise UnavailableError(f"{self.name} answers a range of {key} without saying which")
         first, last, total = (int(group) for group in match.groups())
         if first != offset or last != min(offset + length, total) - 1:
             raise UnavailableError(f"{self.name} answers another range of {key} than was asked for")
-        if len(body) != last - first + 1:
+        if received != last - first + 1:
             raise TransientError(f"{self.name} broke off a range of {key}")
-        return body, total
+        return total
 
     def _call(
         self,
         action: Callable[[], T],
         *,
         sent: int = 0,
-        expected: int = 0,
+        into: memoryview | None = None,
         what: str = "",
     ) -> T:
-        seconds = self._seconds + (sent + expected) / _SLOWEST_BYTES_PER_SECOND
-        bounds = Bounds(max(expected, _ANSWER_BYTES), seconds)
+        carried = sent + (len(into) if into else 0)
+        bounds = Bounds(_ANSWER_BYTES, self._seconds + carried / _SLOWEST_BYTES_PER_SECOND, into)
 
         def attempt() -> T:
             try:

@@ -39,11 +39,19 @@ _DEADLINE: ContextVar[float] = ContextVar("deadline")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer, read to its end and no longer than was allowed."""
+    """A whole answer, read to its end and no longer than was allowed.
+
+    Attributes:
+        status: of HTTP.
+        headers: of HTTP.
+        body: empty if it went elsewhere.
+        filled: what `Bounds.into` has of it, if it went there.
+    """
 
     status: int
     headers: httpx.Headers
     body: bytes
+    filled: memoryview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +61,12 @@ class Bounds:
     Attributes:
         body_bytes: the longest body.
         seconds: from the first attempt to reach the server to the last byte.
+        into: takes the body of a range (status 206), which is no longer than this, without a copy.
     """
 
     body_bytes: int
     seconds: float
+    into: memoryview | None = None
 
 
 class HttpClient:
@@ -119,12 +129,21 @@ class HttpClient:
             headers={**(headers or {}), **length},
             content=_slices(body) if body else None,
         )
-        with self._failures_explained(bounds), _deadline(bounds.seconds):
-            response = self._client.send(request, stream=True)
-            try:
-                return Reply(response.status_code, response.headers, self._read(response, bounds))
-            finally:
-                response.close()
+        try:
+            with _deadline(bounds.seconds):
+                response = self._client.send(request, stream=True)
+                try:
+                    status, headers = response.status_code, response.headers
+                    self._refuse_encoding(headers)
+                    if bounds.into is not None and status == httpx.codes.PARTIAL_CONTENT:
+                        return Reply(status, headers, b"", self._read_into(response, bounds.into))
+                    return Reply(status, headers, self._read(response, bounds))
+                finally:
+                    response.close()
+        except httpx.HTTPError as error:
+            failure = self._explained(error, bounds)
+        # Raised here and not in the handler: the context would carry the request and its token.
+        raise failure
 
     def close(self) -> None:
         """Close all connections."""
@@ -141,32 +160,39 @@ class HttpClient:
     ) -> None:
         self.close()
 
-    def _read(self, response: httpx.Response, bounds: Bounds) -> bytes:
-        if response.headers.get("Content-Encoding", "identity").lower() not in _NO_ENCODING:
+    def _refuse_encoding(self, headers: httpx.Headers) -> None:
+        if headers.get("Content-Encoding", "identity").lower() not in _NO_ENCODING:
             raise UnavailableError(f"{self.name} sent an encoded body though none was asked for")
+
+    def _read(self, response: httpx.Response, bounds: Bounds) -> bytes:
         body = bytearray()
         for piece in response.iter_raw(_RECEIVE_BYTES):
             if len(body) + len(piece) > bounds.body_bytes:
-                raise UnavailableError(
-                    f"{self.name} sent more than the {bounds.body_bytes} bytes that such an answer "
-                    "may have"
-                )
+                raise self._too_long(bounds.body_bytes)
             body += piece
         return bytes(body)
 
-    @contextlib.contextmanager
-    def _failures_explained(self, bounds: Bounds) -> Iterator[None]:
-        try:
-            yield
-        except httpx.TimeoutException:
-            raise TransientError(
-                f"{self.name} gave no whole answer within {bounds.seconds:.3g} s"
-            ) from None
-        except httpx.HTTPError as error:
-            why = explain(error, self._bundle)
-            if why is not None:
-                raise UnavailableError(f"{self.name}: {why}") from None
-            raise TransientError(f"{self.name}: {_describe(error)}") from None
+    def _read_into(self, response: httpx.Response, out: memoryview) -> memoryview:
+        used = 0
+        for piece in response.iter_raw():
+            if used + len(piece) > len(out):
+                raise self._too_long(len(out))
+            out[used : used + len(piece)] = piece
+            used += len(piece)
+        return out[:used]
+
+    def _too_long(self, limit: int) -> UnavailableError:
+        return UnavailableError(
+            f"{self.name} sent more than the {limit} bytes that such an answer may have"
+        )
+
+    def _explained(self, error: httpx.HTTPError, bounds: Bounds) -> UnavailableError:
+        if isinstance(error, httpx.TimeoutException):
+            return TransientError(f"{self.name} gave no whole answer within {bounds.seconds:.3g} s")
+        why = explain(error, self._bundle)
+        if why is not None:
+            return UnavailableError(f"{self.name}: {why}")
+        return TransientError(f"{self.name}: {_describe(error)}")
 
 
 def check_url(what: str, url: str) -> str:

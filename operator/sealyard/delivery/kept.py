@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +17,12 @@ from typing import BinaryIO, Final
 
 from sealyard.delivery.readers import FileReader
 from sealyard.errors import MissingError
-from sealyard.jobs.workspace import replacing
+from sealyard.jobs.workspace import TEMPORARY_SUFFIX, replacing
 from sealyard.sealing.manifest import MANIFEST_MAX_BYTES, Manifest
 
 MANIFEST_FILE: Final = "manifest.json"
+# What a file system, or a kernel, says that cannot have files without a name.
+_NO_UNNAMED: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR})
 
 
 def kept_manifest_bytes(sealed: Path) -> bytes:
@@ -45,6 +49,59 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
             yield file
+
+
+@contextmanager
+def unnamed_file(path: Path) -> Iterator[int]:
+    """As `private_file`, by its descriptor; but it has no name at all until the block has ended.
+
+    So nothing is left of it when the process is killed. Where the file system cannot have such
+    files, it is a `private_file`.
+    """
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            descriptor = os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o600, dir_fd=folder)
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED:
+                raise
+            with private_file(path) as file:
+                yield file.fileno()
+            return
+        try:
+            yield descriptor
+            os.fsync(descriptor)
+            _give_name(descriptor, folder, path.name)
+        finally:
+            os.close(descriptor)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _give_name(descriptor: int, folder: int, name: str) -> None:
+    """Link it there; only where there is a file already does it need a name in between."""
+    unnamed = f"/proc/self/fd/{descriptor}"
+    try:
+        # To follow the link in /proc, it must be `linkat`, which Python takes for a folder only.
+        os.link(unnamed, name, dst_dir_fd=folder, follow_symlinks=True)
+    except FileExistsError:
+        temporary = f".{name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}"
+        os.link(unnamed, temporary, dst_dir_fd=folder, follow_symlinks=True)
+        try:
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.unlink(temporary, dir_fd=folder)
+            raise
+
+
+def write_at(descriptor: int, offset: int, data: memoryview | bytes) -> None:
+    """Write all of it at an offset, however much the system takes at once."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        offset += written
+        view = view[written:]
 
 
 @contextmanager

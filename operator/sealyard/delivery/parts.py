@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,31 +10,6 @@ from typing import TypeAlias
 from sealyard.errors import IntegrityError
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
-
-
-class Buffers:
-    """Buffers of one size, used again and again: a fresh one costs as much as hashing it.
-
-    Safe to use from many threads. It never waits: whoever takes bounds how many there are.
-
-    Args:
-        size: of each, in bytes.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._free: deque[bytearray] = deque()
-
-    def take(self) -> bytearray:
-        """One that nobody uses; a new one if there is none."""
-        try:
-            return self._free.pop()
-        except IndexError:
-            return bytearray(self._size)
-
-    def give_back(self, buffer: bytearray) -> None:
-        """Let it be used again."""
-        self._free.append(buffer)
 
 
 @dataclass(slots=True)
@@ -81,9 +55,10 @@ class Parts:
     ) -> None:
         self._size = size
         self._part_bytes = part_bytes
+        self._buffer_bytes = min(part_bytes, size)
         self._last = max(0, size - 1) // part_bytes
         self._hand_on = hand_on
-        self._buffers = Buffers(min(part_bytes, size))
+        self._free: list[bytearray] = []
         self._unused = at_once
         self._filling: dict[int, Part] = {}
         self._held: Part | None = None
@@ -123,7 +98,7 @@ class Parts:
     def give_back(self, part: Part) -> None:
         """Let the memory of a part be used for another one."""
         with self._changed:
-            self._buffers.give_back(part.buffer)
+            self._free.append(part.buffer)
             self._unused += 1
             self._changed.notify_all()
 
@@ -146,7 +121,7 @@ class Parts:
                 self.check()
             if index not in self._filling:
                 self._unused -= 1
-                buffer = self._buffers.take()
+                buffer = self._free.pop() if self._free else bytearray(self._buffer_bytes)
                 length = min(self._part_bytes, self._size - index * self._part_bytes)
                 content = memoryview(buffer)[:length]
                 self._filling[index] = Part(index + 1, content, buffer, length)

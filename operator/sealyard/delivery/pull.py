@@ -2,42 +2,40 @@
 
 The order is that of contracts.md section 4: the manifest, the small part, the size and the tree of
 the big part, the key, and then each segment before it is written. A plaintext appears at its place
-by rename, with mode 0600, after its last byte was checked.
+with mode 0600, after its last byte was checked; until then it has no name.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, TypeAlias
 
 from sealyard.delivery.cdn import Cdn
+from sealyard.delivery.fetch import fetch_all, proved_segments
 from sealyard.delivery.kept import (
     MANIFEST_FILE,
     explained,
     kept_manifest,
     kept_parts,
     private_file,
+    unnamed_file,
+    write_at,
 )
-from sealyard.delivery.readers import FileReader, ObjectReader
+from sealyard.delivery.opening_pipeline import Opening, Progress, Write
+from sealyard.delivery.partial import Partial, partial_beside
+from sealyard.delivery.readers import FileReader, ObjectReader, Source
 from sealyard.delivery.release_api import Release, ReleaseApi
-from sealyard.delivery.threads import in_threads
 from sealyard.delivery.trust import Trust, TrustedManifest, TrustName
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard.sealing.context import ReleaseContext
-from sealyard.sealing.formats import OpenedReader, open_sealed, open_stream
-from sealyard.sealing.layout import SEGMENT_BYTES, Range, Reader
+from sealyard.sealing.formats import OpenedReader, format_named, open_sealed
+from sealyard.sealing.layout import Range
 from sealyard.sealing.manifest import Entry, Manifest, object_key
 from sealyard.sealing.slots import OpeningKeys
 
-Progress: TypeAlias = Callable[[int, int], None]
-"""Told how many bytes of how many are opened."""
-
-_COPIED_AT_ONCE: Final = 4 << 20
+__all__ = ["Progress", "Pulled", "Puller", "chosen", "open_kept", "open_kept_range"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,8 @@ class Puller:
         trust: vouches for the manifest.
         keys: open the parts.
         prefix: what object keys must begin with; None where it does not matter.
-        progress: told how far it is.
+        progress: told how many bytes of how many are fetched; where segments prove themselves,
+            they are open then.
     """
 
     api: ReleaseApi
@@ -84,6 +83,9 @@ class Puller:
     ) -> Pulled:
         """Fetch and open one variant.
 
+        What was fetched is kept beside the place that it goes to, until it is there: if this is
+        interrupted or fails, the next pull of the same object to the same place goes on with it.
+
         Args:
             release: which.
             variant: which; may be left out where the release has only one.
@@ -92,50 +94,64 @@ class Puller:
                 Without an output they are opened all the same, to prove that they do.
 
         Raises:
-            InvalidError: the release has no such variant, or several and none is named.
+            InvalidError: the release has no such variant, or several and none is named; or there is
+                no place.
             IntegrityError: something is not as the manifest says.
             MissingError: the release, a part or a key is not there; or a folder that is written to.
-            UnavailableError: a store fails.
+            UnavailableError: a store fails, or another pull to this place is under way.
             RefusedError: a store refuses the credentials.
         """
         trusted = self.trust.manifest(release)
         entry = chosen(trusted.manifest, release, variant)
         self._check_place(entry)
         small = self.api.small(entry.context)
-        with ExitStack() as opened:
-            big = self._big(entry, small, trusted, opened, output=output, sealed=sealed)
-            open_to(output, entry, small=small, big=big, keys=self.keys, progress=self.progress)
+        format_named(entry.variant.sealing.format).checked_layout(entry, small=small)
+        with (
+            partial_beside(_place(entry, output, sealed), _object_id(entry)) as partial,
+            _written(output) as write,
+        ):
+            if entry.variant.sealing.format == "sealed-v2":
+                trailer = self._open_as_it_comes(entry, small, partial, write)
+            else:
+                trailer = self._fetch_then_open(entry, small, partial, write)
+            if sealed is not None:
+                partial.append(trailer)
+                partial.take_place()
+                _keep_rest(sealed, entry, small, trusted)
         return Pulled(entry, trusted.sha256, trusted.trust, output, sealed)
 
     def _check_place(self, entry: Entry) -> None:
         key = entry.variant.big.key
-        if self.prefix is not None and key != object_key(self.prefix, key.rsplit("/", 1)[-1]):
+        if self.prefix is not None and key != object_key(self.prefix, _object_id(entry)):
             raise IntegrityError(
                 f"{entry.context}: its big part is {key}, which is not below {self.prefix}/objects"
             )
 
-    def _big(
-        self,
-        entry: Entry,
-        small: bytes,
-        trusted: TrustedManifest,
-        opened: ExitStack,
-        *,
-        output: Path | None,
-        sealed: Path | None,
-    ) -> Reader:
-        """A reader of the big part: where it must be read twice or kept, it is fetched first."""
-        remote = opened.enter_context(ObjectReader(self.cdn, entry.variant.big.key))
-        if remote.size != entry.variant.big.size_bytes:
-            raise IntegrityError(
-                f"big part: {remote.size} bytes, the manifest says {entry.variant.big.size_bytes}"
-            )
-        if sealed is not None:
-            kept = _keep(sealed, entry, small, trusted, remote)
-            return opened.enter_context(FileReader.open(kept))
-        if entry.variant.sealing.format == "aes-256-cbc-v1":
-            return opened.enter_context(_spooled(remote, output.parent if output else None))
-        return remote
+    def _open_as_it_comes(
+        self, entry: Entry, small: bytes, partial: Partial, write: Write
+    ) -> bytes:
+        """sealed-v2: each segment proves itself, so it is opened when it is there."""
+        remote = self._remote(entry)
+        opener = open_sealed(entry, small=small, big=remote, keys=self.keys)
+        layout = opener.layout
+        opening = Opening(opener, write=write, progress=self.progress)
+        with partial.reader() as before:
+            proved = proved_segments(opener, before)
+            partial.cut(layout.end_of(proved))
+            opening.open_from(before, range(proved))
+        opening.open_from(remote, range(proved, layout.segments), arrived=partial.append)
+        return opener.trailer
+
+    def _fetch_then_open(self, entry: Entry, small: bytes, partial: Partial, write: Write) -> bytes:
+        """aes-256-cbc-v1: nothing is decrypted before the digest of all of big was compared."""
+        fetch_all(self._remote(entry), entry, partial, progress=self.progress)
+        with partial.reader() as big:
+            _open(entry, small=small, big=big, keys=self.keys, write=write)
+        return b""
+
+    def _remote(self, entry: Entry) -> ObjectReader:
+        big = entry.variant.big
+        return ObjectReader(self.cdn, big.key, big.size_bytes)
 
 
 def chosen(manifest: Manifest, release: Release, variant: str | None) -> Entry:
@@ -168,8 +184,8 @@ def open_kept(
     manifest, raw_sha256 = kept_manifest(sealed)
     predicate = manifest.predicate
     entry = chosen(manifest, Release(predicate.model, predicate.version), variant)
-    with _kept_pair(sealed, entry) as (small, big):
-        open_to(output, entry, small=small, big=big, keys=keys, progress=progress)
+    with _kept_pair(sealed, entry) as (small, big), _written(output) as write:
+        _open(entry, small=small, big=big, keys=keys, write=write, progress=progress)
     return Pulled(entry, raw_sha256, "unsigned", output, sealed)
 
 
@@ -190,69 +206,66 @@ def open_kept_range(
             f"range: {wanted.offset}:{wanted.length} must lie in the {size} bytes of the plaintext"
         )
     with _kept_pair(sealed, entry) as (small, big):
-        reader = OpenedReader(open_sealed(entry, small=small, big=big, keys=keys), big)
-        for offset in range(wanted.offset, end, SEGMENT_BYTES):
-            yield reader.read_at(offset, min(SEGMENT_BYTES, end - offset))
+        opener = open_sealed(entry, small=small, big=big, keys=keys)
+        yield from OpenedReader(opener, big).stream(wanted)
 
 
 @contextmanager
-def _kept_pair(sealed: Path, entry: Entry) -> Iterator[tuple[bytes, Reader]]:
+def _kept_pair(sealed: Path, entry: Entry) -> Iterator[tuple[bytes, FileReader]]:
     """The small part, at most a byte longer than it may be, and a reader of the big one."""
     small_path, big_path = kept_parts(sealed, entry.variant.name)
     with FileReader.open(small_path) as small, FileReader.open(big_path) as big:
         yield small.read_at(0, min(small.size, entry.variant.small.size_bytes + 1)), big
 
 
-def open_to(
-    output: Path | None,
+def _open(
     entry: Entry,
     *,
     small: bytes,
-    big: Reader,
+    big: Source,
     keys: OpeningKeys,
-    progress: Progress,
+    write: Write,
+    progress: Progress = lambda _done, _all: None,
 ) -> None:
-    """Open an artifact to a file, or to nowhere, only to prove that it opens."""
     opener = open_sealed(entry, small=small, big=big, keys=keys)
-    total, done = entry.variant.plaintext_bytes, 0
-    with _written(output) as write:
-        for chunk in open_stream(opener, big, sha256=entry.plaintext_sha256, in_order=in_threads):
-            write(chunk)
-            done += len(chunk)
-            progress(done, total)
+    opening = Opening(opener, write=write, progress=progress)
+    opening.open_from(big, range(opener.layout.segments))
+    opening.finish(entry)
 
 
-def _keep(folder: Path, entry: Entry, small: bytes, trusted: TrustedManifest, big: Reader) -> Path:
-    """Store the manifest and both sealed parts; returns where the big one is."""
-    small_path, big_path = kept_parts(folder, entry.variant.name)
-    with explained(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path, content in ((folder / MANIFEST_FILE, trusted.raw), (small_path, small)):
-            with private_file(path) as file:
-                file.write(content)
-        with private_file(big_path) as file:
-            _copy(big, file)
-    return big_path
+def _object_id(entry: Entry) -> str:
+    return entry.variant.big.key.rsplit("/", 1)[-1]
 
 
-def _spooled(reader: Reader, folder: Path | None) -> FileReader:
-    """A copy in a file without a name, on the disk that the output goes to."""
-    where = folder or Path(tempfile.gettempdir())
-    with explained(where), tempfile.TemporaryFile(dir=where) as file:
-        _copy(reader, file)
-        return FileReader(os.dup(file.fileno()))
+def _place(entry: Entry, output: Path | None, sealed: Path | None) -> Path:
+    """What the big part is fetched for."""
+    if sealed is not None:
+        with explained(sealed):
+            sealed.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return kept_parts(sealed, entry.variant.name)[1]
+    if output is None:
+        raise InvalidError("pull: give an output, a folder for the sealed parts, or both")
+    return output
 
 
-def _copy(reader: Reader, file: IO[bytes]) -> None:
-    offsets = range(0, reader.size, _COPIED_AT_ONCE)
-    file.writelines(reader.read_at(offset, _COPIED_AT_ONCE) for offset in offsets)
-    file.flush()
+def _keep_rest(folder: Path, entry: Entry, small: bytes, trusted: TrustedManifest) -> None:
+    """The small part, and the manifest last: a folder that has it has the parts that it names."""
+    small_path, _ = kept_parts(folder, entry.variant.name)
+    for path, content in ((small_path, small), (folder / MANIFEST_FILE, trusted.raw)):
+        with explained(folder), private_file(path) as file:
+            file.write(content)
 
 
 @contextmanager
-def _written(path: Path | None) -> Iterator[Callable[[memoryview], object]]:
+def _written(path: Path | None) -> Iterator[Write]:
+    """Writes a plaintext, which is at its place when the block has ended without an error."""
     if path is None:
-        yield lambda _chunk: None
+        yield lambda _offset, _plain: None
         return
-    with explained(path), private_file(path) as file:
-        yield file.write
+    with explained(path), unnamed_file(path) as descriptor:
+
+        def write(offset: int, plain: memoryview) -> None:
+            with explained(path):
+                write_at(descriptor, offset, plain)
+
+        yield write

@@ -1,23 +1,37 @@
-"""`sealing.layout.Reader` of a file and of an object on the CDN."""
+"""Where sealed bytes come from: a file, or an object on the CDN."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import threading
-from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Protocol, Self
 
+from sealyard.delivery.buffers import Buffers
 from sealyard.delivery.cdn import Cdn
+from sealyard.delivery.threads import in_threads
 from sealyard.errors import MissingError
-from sealyard.sealing.layout import Reader
+from sealyard.sealing.layout import Range, Reader
 
-BLOCK_BYTES: Final = 8 << 20
-_BLOCKS_KEPT: Final = 3
-_HASHED_AT_ONCE: Final = 1 << 20
+
+class Source(Reader, Protocol):
+    """A `Reader` that can also fill a buffer of the caller's."""
+
+    @property
+    def at_once(self) -> int:
+        """About how many bytes are best asked for at once."""
+
+    @property
+    def in_flight(self) -> int | None:
+        """How many such requests are best made at a time; None: one for each core."""
+
+    def read_into(self, offset: int, out: memoryview) -> int:
+        """Fill `out` with the bytes from `offset` on; returns how many there were before the end.
+
+        Called from several threads at once.
+        """
 
 
 class FileReader:
@@ -26,6 +40,9 @@ class FileReader:
     Args:
         descriptor: open for reading; closed with the reader.
     """
+
+    at_once: int = 1 << 20
+    in_flight: int | None = None
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -60,6 +77,18 @@ class FileReader:
             done += read
         return done
 
+    def stream(self, wanted: Range) -> Iterator[memoryview]:
+        """The bytes of a range in order, all in one buffer; fewer where the file ends early."""
+        offset, left = wanted
+        out = Buffers(self.at_once).take()
+        while left:
+            piece = out[: self.read_into(offset, out[:left])]
+            if not piece:
+                return
+            yield piece
+            offset += len(piece)
+            left -= len(piece)
+
     def close(self) -> None:
         """Close it."""
         os.close(self._descriptor)
@@ -79,78 +108,64 @@ class FileReader:
 def digest_of(reader: Reader) -> str:
     """The hex SHA-256 of all that a reader has."""
     digest = hashlib.sha256()
-    for offset in range(0, reader.size, _HASHED_AT_ONCE):
-        digest.update(reader.read_at(offset, _HASHED_AT_ONCE))
+    for piece in reader.stream(Range(0, reader.size)):
+        digest.update(piece)
     return digest.hexdigest()
 
 
 class ObjectReader:
-    """An object on the CDN, by ranged requests of one block each, one ahead of the reader.
-
-    Keeps three blocks in memory, so that reading in order asks for each byte once. Safe to use
-    from many threads.
+    """An object on the CDN: one request for each range, nothing kept. Safe for many threads.
 
     Args:
         cdn: with a credential that may read.
         key: the object's key.
-        block_bytes: how much is asked for at once.
-
-    Raises:
-        MissingError: there is no such object.
+        size: how long it must be; every answer says how long it is.
     """
 
-    def __init__(self, cdn: Cdn, key: str, *, block_bytes: int = BLOCK_BYTES) -> None:
+    at_once: int = 4 << 20
+    in_flight: int | None = 4
+
+    def __init__(self, cdn: Cdn, key: str, size: int) -> None:
         self._cdn = cdn
         self._key = key
-        self._block_bytes = block_bytes
-        self.size, first = cdn.open(key, block_bytes=block_bytes)
-        self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="fetch")
-        begin: Future[bytes] = Future()
-        begin.set_result(first)
-        self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict({0: begin})
+        self.size = size
+
+    def read_into(self, offset: int, out: memoryview) -> int:
+        """Fill `out` with the bytes from `offset` on; returns how many there were before the end.
+
+        Raises:
+            IntegrityError: the object has another size.
+            MissingError, UnavailableError, RefusedError: as the CDN says.
+        """
+        out = out[: max(0, self.size - offset)]
+        if out:
+            self._cdn.read_into(self._key, offset, out, size=self.size)
+        return len(out)
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """The bytes of a range, or fewer at the object's end."""
-        end = min(offset + length, self.size)
-        pieces = []
-        while offset < end:
-            index, start = divmod(offset, self._block_bytes)
-            piece = self._block(index)[start : start + end - offset]
-            pieces.append(piece)
-            offset += len(piece)
-        return b"".join(pieces)
+        """The bytes of a range, or fewer at the object's end.
 
-    def close(self) -> None:
-        """Stop fetching. What is under way is waited for."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        Raises:
+            IntegrityError, MissingError, UnavailableError, RefusedError: as `read_into`.
+        """
+        buffer = bytearray(min(length, max(0, self.size - offset)))
+        self.read_into(offset, memoryview(buffer))
+        return bytes(buffer)
 
-    def __enter__(self) -> Self:
-        return self
+    def stream(self, wanted: Range) -> Iterator[memoryview]:
+        """The bytes of a range in order, with several requests in flight.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        Raises:
+            IntegrityError, MissingError, UnavailableError, RefusedError: as `read_into`.
+        """
+        buffers = Buffers(self.at_once)
 
-    def _block(self, index: int) -> memoryview:
-        with self._lock:
-            wanted = self._ask(index)
-            if (index + 1) * self._block_bytes < self.size:
-                self._ask(index + 1)
-            while len(self._blocks) > _BLOCKS_KEPT:
-                self._blocks.popitem(last=False)
-        return memoryview(wanted.result())
+        def fetch(number: int) -> tuple[memoryview, memoryview]:
+            buffer, start = buffers.take(), number * self.at_once
+            out = buffer[: wanted.length - start]
+            return buffer, out[: self.read_into(wanted.offset + start, out)]
 
-    def _ask(self, index: int) -> Future[bytes]:
-        future = self._blocks.get(index)
-        if future is None:
-            offset = index * self._block_bytes
-            length = min(self._block_bytes, self.size - offset)
-            future = self._pool.submit(self._cdn.read, self._key, offset, length, size=self.size)
-            self._blocks[index] = future
-        self._blocks.move_to_end(index)
-        return future
+        requests = -(-wanted.length // self.at_once)
+        for buffer, piece in in_threads(fetch, requests, workers=self.in_flight):
+            yield piece
+            buffers.give_back(buffer)

@@ -1,6 +1,7 @@
 """publish.json: what a publication has done so far, so that a killed one goes on.
 
-It lies in the release's folder of the workspace. The data key stands in it only wrapped.
+It lies in the release's folder of the workspace, for its writer alone: it has the small parts. The
+data key stands in it only wrapped.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from pydantic import Field, ValidationError
 from sealyard.api.digests import structure_sha256
 from sealyard.api.model import Model, Sha256
 from sealyard.api.tasks import ExportedVariant, PublishTask
+from sealyard.delivery.kept import private_file
 from sealyard.delivery.upload import UploadState
-from sealyard.jobs.workspace import write_atomic
 from sealyard.sealing.manifest import Variant
 
 RECORD_FILE = "publish.json"
@@ -78,7 +79,8 @@ class Record:
         self._variants[name] = record
         stored = _Stored(inputs=self._inputs, variants=self._variants)
         text = stored.model_dump_json(by_alias=True, exclude_none=True, indent=1)
-        write_atomic(self._path, text.encode())
+        with private_file(self._path) as file:
+            file.write(text.encode())
 
 
 def encoded(raw: bytes) -> str:

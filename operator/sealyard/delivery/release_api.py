@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -273,13 +274,16 @@ class ReleaseApi:
         return reply
 
     def _log_in(self, pair: Pair) -> LoginResponse:
-        try:
+        # Raised outside of the handlers, here and in `_parse`: a context would carry what pydantic
+        # was given.
+        request = None
+        with contextlib.suppress(ValidationError):
             request = LoginRequest(email=pair.name, password=pair.secret)
-        except ValidationError:
+        if request is None:
             raise InvalidError(
                 f"{self._credentials.source}: email or password is longer or shorter than "
                 f"{self.name} can take"
-            ) from None
+            )
         reply = self._request(
             "POST",
             LOGIN_PATH,
@@ -311,13 +315,12 @@ class ReleaseApi:
         return self._retry.call(attempt)
 
     def _parse(self, kind: type[WireT], reply: Reply) -> WireT:
-        try:
+        with contextlib.suppress(ValidationError):
             return kind.model_validate_json(reply.body)
-        except ValidationError:
-            raise UnavailableError(
-                f"{self.name} answered with status {reply.status} and what is no {kind.__name__}; "
-                "is this the URL of a release API?"
-            ) from None
+        raise UnavailableError(
+            f"{self.name} answered with status {reply.status} and what is no {kind.__name__}; "
+            "is this the URL of a release API?"
+        )
 
     def _fail(self, reply: Reply, what: str) -> NoReturn:
         if 300 <= reply.status < 400:

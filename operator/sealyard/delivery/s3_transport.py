@@ -7,7 +7,6 @@ another transport can answer instead; so the CDN gets the very bounds that the r
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,9 +54,18 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-class _Body(io.BytesIO):
+class _Body:
+    """The body of an answer, all of it there, as botocore reads one."""
+
+    def __init__(self, content: bytes | memoryview) -> None:
+        self._content = content
+
+    def read(self, _amount: int | None = None) -> bytes | memoryview:
+        content, self._content = self._content, b""
+        return content
+
     def stream(self, _amount: int = 0) -> Iterator[bytes]:
-        yield self.getvalue()
+        yield bytes(self.read())
 
 
 def s3_client(http: HttpClient, *, region: str, credential: Pair) -> S3Client:
@@ -103,7 +111,8 @@ def s3_client(http: HttpClient, *, region: str, credential: Pair) -> S3Client:
                 "followed, correct the endpoint"
             )
         answered = HTTPHeaders.from_dict(dict(reply.headers))
-        return AWSResponse(request.url, reply.status, answered, _Body(reply.body))
+        body = reply.body if reply.filled is None else reply.filled
+        return AWSResponse(request.url, reply.status, answered, _Body(body))
 
     client.meta.events.register("before-send.s3", answer)
     result: S3Client = client

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from sealyard.delivery.kept import MANIFEST_FILE, explained, kept_parts, private_file
+from sealyard.delivery.kept import MANIFEST_FILE, explained, kept_parts, private_file, write_at
 from sealyard.delivery.readers import FileReader
-from sealyard.delivery.sealing_pipeline import seal_to, writer_at
+from sealyard.delivery.sealing_pipeline import seal_to
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import format_named, object_key
 from sealyard.sealing.keyring import Keyring
@@ -74,7 +75,8 @@ def seal_file(
         )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with private_file(big_path) as big:
-            sha256 = seal_to(sealer, reader, writer_at(big.fileno()), progress=progress)
+            write = functools.partial(write_at, big.fileno())
+            sha256 = seal_to(sealer, reader, write, progress=progress)
         sealed = sealer.finish()
         variant = Variant(
             name=context.variant,

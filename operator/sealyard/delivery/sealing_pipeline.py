@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from typing import TypeAlias
 
-from sealyard.delivery.parts import Buffers
+from sealyard.delivery.buffers import Buffers
 from sealyard.delivery.readers import FileReader
 from sealyard.delivery.threads import in_threads
 from sealyard.errors import InvalidError
@@ -48,13 +47,13 @@ def seal_to(
     # A plaintext waits for its turn to be hashed; what it became is written at once.
     plains, outs = Buffers(SEGMENT_BYTES), Buffers(layout.buffer_bytes)
 
-    def seal(index: int) -> tuple[bytearray, memoryview]:
+    def seal(index: int) -> tuple[memoryview, memoryview]:
         offset, length = layout.plaintext_range(index)
         buffer, out = plains.take(), outs.take()
-        plain = memoryview(buffer)[:length]
+        plain = buffer[:length]
         # Shorter than it was when its size was asked: the sealer refuses it.
         plain = plain[: plaintext.read_into(offset, plain)]
-        sealed = memoryview(out)[: sealer.seal_segment(index, plain, out)]
+        sealed = out[: sealer.seal_segment(index, plain, out)]
         write(layout.big_range(index).offset, sealed)
         outs.give_back(out)
         return buffer, plain
@@ -69,15 +68,3 @@ def seal_to(
     if layout.trailer_bytes:
         write(layout.trailer_range.offset, memoryview(sealer.finish().trailer))
     return digest.hexdigest()
-
-
-def writer_at(descriptor: int) -> Write:
-    """Writes at offsets of an open file."""
-
-    def write(offset: int, data: memoryview) -> None:
-        while data:
-            written = os.pwrite(descriptor, data, offset)
-            offset += written
-            data = data[written:]
-
-    return write

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 
 from sealyard.api.answers import VerifyResult
 from sealyard.api.tasks import ExportedVariant, VerifyTask
 from sealyard.delivery.cdn import Cdn
-from sealyard.delivery.pull import Progress
+from sealyard.delivery.opening_pipeline import Opening, Progress
 from sealyard.delivery.readers import ObjectReader
 from sealyard.delivery.release_api import Release, ReleaseApi
-from sealyard.delivery.threads import in_threads
 from sealyard.errors import IntegrityError
 from sealyard.sealing.context import ReleaseContext
-from sealyard.sealing.formats import open_sealed, open_stream
+from sealyard.sealing.formats import open_sealed
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import Entry, Manifest
 from sealyard.sealing.slots import OpeningKeys
@@ -84,20 +82,16 @@ def check_opens(
         IntegrityError, MissingError, UnavailableError, RefusedError: as `verify`.
     """
     small = api.small(entry.context)
-    digest, done = hashlib.sha256(), 0
-    with ObjectReader(cdn, entry.variant.big.key) as big:
-        try:
-            opener = open_sealed(entry, small=small, big=big, keys=keys)
-            for chunk in open_stream(
-                opener, big, sha256=entry.plaintext_sha256, in_order=in_threads
-            ):
-                digest.update(chunk)
-                done += len(chunk)
-                progress(done, entry.variant.plaintext_bytes)
-        except IntegrityError as error:
-            raise IntegrityError(f"{entry.context}: {error}") from None
-    if digest.hexdigest() != entry.plaintext_sha256:
+    big = ObjectReader(cdn, entry.variant.big.key, entry.variant.big.size_bytes)
+    try:
+        opener = open_sealed(entry, small=small, big=big, keys=keys)
+        opening = Opening(opener, hashing=True, progress=progress)
+        opening.open_from(big, range(opener.layout.segments))
+        opening.finish(entry)
+    except IntegrityError as error:
+        raise IntegrityError(f"{entry.context}: {error}") from None
+    if opening.sha256 != entry.plaintext_sha256:
         raise IntegrityError(
-            f"{entry.context}: opens to SHA-256 {digest.hexdigest()}, "
+            f"{entry.context}: opens to SHA-256 {opening.sha256}, "
             f"{entry.plaintext_sha256} was sealed"
         )

@@ -23,6 +23,7 @@ from sealyard.sealing.layout import (
     Buffer,
     Layout,
     Random,
+    Range,
     Reader,
     read_exactly,
 )
@@ -34,6 +35,7 @@ from sealyard.sealing.split import DEFAULT_LIMITS, SplitLimits
 BLOCK: Final = 16
 NAME: Final[FormatName] = "aes-256-cbc-v1"
 _OBJECT_ID_BYTES: Final = 32
+_DIGEST_BYTES: Final = 32
 _FRESH_BYTES: Final = BLOCK + _OBJECT_ID_BYTES
 
 
@@ -179,7 +181,7 @@ class OpenerV1:
 
     Both digests are checked when it is made, which reads all of big once; what is read again to be
     decrypted must then be the same, segment by segment. Not `authenticated`: whoever opens all of
-    it compares the plaintext's digest at the end, as `formats.open_stream` does.
+    it compares the plaintext's digest at the end, as `delivery.opening` does.
 
     Raises:
         IntegrityError: a size or digest is not the manifest's, or no key opens it.
@@ -197,6 +199,13 @@ class OpenerV1:
         self._segments, tail = self._checked_big(entry.variant.big.sha256, big)
         self._key = self._fitting_key(entry, big, keys, tail)
 
+    trailer = b""
+
+    def proves(self, index: int, sealed: Buffer) -> bool:
+        """Whether this is segment `index` of big, all of `layout.read_range(index)`."""
+        known = self._segments[index * _DIGEST_BYTES : (index + 1) * _DIGEST_BYTES]
+        return hmac.compare_digest(hashlib.sha256(sealed).digest(), known)
+
     def open_segment(self, index: int, sealed: Buffer, out: bytearray | memoryview) -> int:
         """Write segment `index` of the plaintext to the beginning of `out`; returns its length.
 
@@ -209,7 +218,7 @@ class OpenerV1:
             IntegrityError: the segment is not what was sealed.
         """
         length = self.layout.plaintext_range(index).length
-        if not hmac.compare_digest(hashlib.sha256(sealed).digest(), self._segments[index]):
+        if not self.proves(index, sealed):
             raise IntegrityError(f"big part: segment {index} changed since its digest was checked")
         view = memoryview(sealed if index else self._small + bytes(sealed))
         decryptor = _cipher(self._key, view[:BLOCK]).decryptor()
@@ -217,21 +226,32 @@ class OpenerV1:
         decryptor.update_into(view[BLOCK:], out)
         return length
 
-    def _checked_big(self, sha256: str | None, big: Reader) -> tuple[list[bytes], bytes]:
-        """The digest of each segment as it will be read again, and the stream's last two blocks."""
-        whole = hashlib.sha256()
-        segments: list[bytes] = []
-        tail = self._small
-        for index in range(self.layout.segments):
-            wanted = self.layout.read_range(index)
-            sealed = read_exactly(big, wanted, "big part")
-            segments.append(hashlib.sha256(sealed).digest())
-            fresh = wanted.length - self.layout.big_range(index).length
-            whole.update(memoryview(sealed)[fresh:])
-            tail = (tail + bytes(sealed[-2 * BLOCK :]))[-2 * BLOCK :]
+    def _checked_big(self, sha256: str | None, big: Reader) -> tuple[bytes, bytes]:
+        """The digests of the segments as they will be read again, and the stream's last blocks."""
+        whole, segment = hashlib.sha256(), hashlib.sha256()
+        segments, tail = bytearray(), self._small
+        left = self.layout.big_range(0).length
+        for piece in big.stream(Range(0, self.layout.big_bytes)):
+            whole.update(piece)
+            view = memoryview(piece)
+            while view:
+                part = view[:left]
+                segment.update(part)
+                tail = (tail + bytes(part[-2 * BLOCK :]))[-2 * BLOCK :]
+                left -= len(part)
+                view = view[len(part) :]
+                if not left:
+                    segments += segment.digest()
+                    # The next one is read with the block before it.
+                    segment = hashlib.sha256(tail[-BLOCK:])
+                    left = self._length(len(segments) // _DIGEST_BYTES)
         if not _matches(whole.hexdigest(), sha256):
             raise IntegrityError("big part: it is not the one in the manifest")
-        return segments, tail
+        return bytes(segments), tail
+
+    def _length(self, index: int) -> int:
+        """Of a segment of big; 0 after the last one."""
+        return self.layout.big_range(index).length if index < self.layout.segments else 0
 
     def _fitting_key(self, entry: Entry, big: Reader, keys: OpeningKeys, tail: bytes) -> bytes:
         """The key whose padding fits; where several do, the one that gives the right plaintext.
@@ -330,6 +350,10 @@ class AesCbcV1:
         raise InvalidError(
             "state: was made with another key, plaintext length or split limit; seal anew"
         )
+
+    def checked_layout(self, entry: Entry, *, small: Buffer) -> Layout:
+        """The sizes, once the small part is the one in the manifest."""
+        return _checked_layout(entry, small)
 
     def opener(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> OpenerV1:
         """Check both digests of the manifest, then find the key."""

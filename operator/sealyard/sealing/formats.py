@@ -30,19 +30,19 @@ order of contracts.md §4; then segments open one by one, in any order, from any
     manifest = Manifest.parse(raw, sha256=expected)
     entry = manifest.entry(ReleaseContext("coins", "1.0.0", "onnx-fp32"))
     opener = open_sealed(entry, small=small, big=big_reader, keys=keyring)
-    for chunk in open_stream(opener, big_reader, sha256=entry.plaintext_sha256):
-        write(chunk)                                     # plaintext, in order
+    out = bytearray(opener.layout.buffer_bytes)
+    n = opener.open_segment(i, big_reader.read_at(*opener.layout.read_range(i)), out)
+    …                                                    # out[:n] lies at layout.plaintext_range(i)
+    OpenedReader(opener, big_reader).read_at(4096, 100)  # or any range of the plaintext
 
 `keys` is a `Keyring`, a `FleetKey` (aes-256-cbc-v1 on a device) or a `DeviceKey` (sealed-v2).
-`big_reader` is any `layout.Reader`: `size` and `read_at(offset, length)`, such as pread on a file
-or HTTP ranges. sealed-v2 reads the leaves at big's end first. aes-256-cbc-v1 reads all of big
-once to check its digest, and again to decrypt: give it a local file if bytes are dear.
+`big_reader` is any `layout.Reader`, such as pread on a file or HTTP ranges. sealed-v2 reads the
+leaves at big's end first. aes-256-cbc-v1 reads all of big once to check its digest, and again to
+decrypt: give it a local file if bytes are dear.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -58,13 +58,14 @@ from sealyard.sealing.layout import (
     BytesReader,
     Layout,
     Random,
+    Range,
     Reader,
     read_exactly,
 )
 from sealyard.sealing.manifest import Entry, FormatName, object_key
 from sealyard.sealing.parts import Sealed
 from sealyard.sealing.sealed_v2 import SealedV2
-from sealyard.sealing.slots import DeviceKey, OpeningKeys, not_opened
+from sealyard.sealing.slots import DeviceKey, OpeningKeys
 from sealyard.sealing.split import DEFAULT_LIMITS, SplitLimits
 
 T = TypeVar("T")
@@ -93,7 +94,6 @@ __all__ = [
     "object_key",
     "one_by_one",
     "open_sealed",
-    "open_stream",
 ]
 
 
@@ -146,6 +146,13 @@ class Opener(Protocol):
     @property
     def authenticated(self) -> bool:
         """Whether each segment proves itself. If not, compare the whole plaintext's digest."""
+
+    @property
+    def trailer(self) -> bytes:
+        """What lies in big at `layout.trailer_range`."""
+
+    def proves(self, index: int, sealed: Buffer) -> bool:
+        """Whether this is segment `index` of big, all of `layout.read_range(index)`."""
 
     def open_segment(self, index: int, sealed: Buffer, out: bytearray | memoryview) -> int:
         """Write segment `index` of the plaintext to the beginning of `out`; returns its length.
@@ -233,6 +240,13 @@ class SealingFormat(Protocol):
             MissingError: the keyring has no longer the key that it was begun with.
         """
 
+    def checked_layout(self, entry: Entry, *, small: Buffer) -> Layout:
+        """The sizes: what can be checked, and is, before anything of big is there.
+
+        Raises:
+            IntegrityError: the small part or a size is not the manifest's.
+        """
+
     def opener(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> Opener:
         """Check all that can be checked before decrypting.
 
@@ -286,40 +300,6 @@ def one_by_one(work: Callable[[int], T], count: int, /) -> Iterator[T]:
     return map(work, range(count))
 
 
-def open_stream(
-    opener: Opener, big: Reader, *, sha256: str, in_order: InOrder = one_by_one
-) -> Iterator[memoryview]:
-    """The plaintext in order, a new buffer for each segment; empty plaintext yields nothing.
-
-    Args:
-        opener: from `open_sealed`.
-        big: the big part again.
-        in_order: how segments are worked on, if the opener is `parallel`.
-        sha256: the plaintext's hex digest (`entry.plaintext_sha256`). It is compared, before the
-            last segment is handed out, where segments do not prove themselves.
-
-    Raises:
-        IntegrityError: what was yielded until then must be thrown away.
-    """
-    layout = opener.layout
-    digest = None if opener.authenticated else hashlib.sha256()
-
-    def open_one(index: int) -> memoryview:
-        out = memoryview(bytearray(layout.buffer_bytes))
-        sealed = read_exactly(big, layout.read_range(index), "big part")
-        return out[: opener.open_segment(index, sealed, out)]
-
-    run = in_order if opener.parallel else one_by_one
-    for index, chunk in enumerate(run(open_one, layout.segments)):
-        if digest is not None:
-            digest.update(chunk)
-            last = index == layout.segments - 1
-            if last and not hmac.compare_digest(digest.hexdigest(), sha256):
-                raise not_opened()
-        if chunk:
-            yield chunk
-
-
 def check_parts(
     entry: Entry, *, small: Buffer, big: Reader, in_order: InOrder = one_by_one
 ) -> Iterator[int]:
@@ -351,13 +331,15 @@ def check_parts(
 class OpenedReader:
     """The plaintext as a `Reader`: reads and opens only the segments that a range touches.
 
-    It keeps the segment opened last, so that small reads in order open each segment once.
+    It keeps the segment opened last, so that small reads in order open each segment once. For one
+    thread at a time; an `Opener` may serve several of them.
     """
 
     def __init__(self, opener: Opener, big: Reader) -> None:
         self._opener = opener
         self._big = big
-        self._kept: tuple[int, memoryview] = (-1, memoryview(b""))
+        self._kept: int | None = None
+        self._plain = memoryview(bytearray(opener.layout.buffer_bytes))
 
     @property
     def size(self) -> int:
@@ -370,23 +352,29 @@ class OpenedReader:
         Raises:
             IntegrityError: a segment is not what was sealed.
         """
+        return b"".join(self.stream(Range(offset, length)))
+
+    def stream(self, wanted: Range) -> Iterator[bytes]:
+        """The same in order, in pieces of at most a segment.
+
+        Raises:
+            IntegrityError: as `read_at`; what was given until then proved itself.
+        """
+        offset, length = wanted
         if offset < 0 or length < 0:
             raise ValueError(f"range: offset {offset} and length {length} must not be negative")
         end = min(offset + length, self.size)
-        pieces = []
         while offset < end:
             index, start = divmod(offset, SEGMENT_BYTES)
-            piece = self._segment(index)[start : start + end - offset]
-            pieces.append(piece)
+            piece = bytes(self._segment(index)[start : start + end - offset])
+            yield piece
             offset += len(piece)
-        return b"".join(pieces)
 
     def _segment(self, index: int) -> memoryview:
-        kept, chunk = self._kept
-        if kept != index:
-            layout = self._opener.layout
+        layout = self._opener.layout
+        if self._kept != index:
+            self._kept = None
             sealed = read_exactly(self._big, layout.read_range(index), "big part")
-            out = memoryview(bytearray(layout.buffer_bytes))
-            chunk = out[: self._opener.open_segment(index, sealed, out)]
-            self._kept = (index, chunk)
-        return chunk
+            self._opener.open_segment(index, sealed, self._plain)
+            self._kept = index
+        return self._plain[: layout.plaintext_range(index).length]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -35,6 +35,12 @@ class Reader(Protocol):
         Called from several threads at once if the caller opens or seals so.
         """
 
+    def stream(self, wanted: Range) -> Iterator[Buffer]:
+        """The bytes of a range in order, in pieces of any length; fewer where the source ends.
+
+        Each piece holds its bytes only until the next one is asked for.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class BytesReader:
@@ -50,6 +56,10 @@ class BytesReader:
     def read_at(self, offset: int, length: int) -> Buffer:
         """A view of the bytes, not a copy."""
         return memoryview(self.data)[offset : offset + length]
+
+    def stream(self, wanted: Range) -> Iterator[Buffer]:
+        """All of the range in one piece."""
+        yield self.read_at(*wanted)
 
 
 def read_exactly(reader: Reader, wanted: Range, what: str) -> Buffer:
@@ -123,6 +133,25 @@ class Layout:
         start, length = self.big_range(index)
         overlap = self.overlap if index else 0
         return Range(start - overlap, length + overlap)
+
+    def read_span(self, segments: range) -> Range:
+        """What of big must be read to open several segments, one after the other."""
+        start = self.read_range(segments[0]).offset
+        return Range(start, sum(self.big_range(segments[-1])) - start)
+
+    def span_bytes(self, count: int) -> int:
+        """A buffer of this size holds what is read of so many segments, or comes out of them."""
+        return (count - 1) * self.stride + self.buffer_bytes
+
+    def end_of(self, count: int) -> int:
+        """Where the first `count` segments end in big."""
+        return self._start(count) if count < self.segments else self.trailer_range.offset
+
+    def whole_segments(self, size: int) -> int:
+        """How many segments lie whole in the first `size` bytes of big."""
+        if size >= self.trailer_range.offset:
+            return self.segments
+        return min(max(0, size - self.shift) // self.stride, self.segments - 1)
 
     def _start(self, index: int) -> int:
         return index * self.stride + self.shift if index else 0

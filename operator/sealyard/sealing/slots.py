@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -124,18 +125,24 @@ class DeviceKey:
 
         Raises:
             MissingError: nothing was granted.
-            IntegrityError: the slot does not unwrap.
+            IntegrityError: no such slot unwraps.
         """
-        slot = header.slot_of(self.recipient)
-        if slot is None:
-            raise MissingError(f"small part: no slot for device {self.recipient.hex()}")
+        me = self.recipient
+        own = [slot for slot in header.slots if slot is not None and slot.recipient == me]
+        if not own:
+            raise MissingError(f"small part: no slot for device {me.hex()}")
+        for slot in own:
+            with contextlib.suppress(IntegrityError):
+                return self._unwrap(header.core, slot)
+        raise not_opened()
+
+    def _unwrap(self, core: Core, slot: Slot) -> bytes:
+        binding = _device_binding(core, slot.recipient)
         try:
-            data_key = _HPKE.decrypt(
-                slot.wrapped, self.private_key, _device_binding(header.core, slot.recipient)
-            )
+            data_key = _HPKE.decrypt(slot.wrapped, self.private_key, binding)
         except InvalidTag:
             raise not_opened() from None
-        return _committed(header.core, data_key)
+        return _committed(core, data_key)
 
     def fleet_keys(self) -> tuple[bytes, ...]:
         """None: a device key opens sealed-v2 only."""

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,9 +41,14 @@ def test_a_spec_that_only_the_operator_can_judge(
     print(f"Stalled {time.monotonic() - applied:.2f} s after apply")  # noqa: T201 - to report
     assert stalled["status"] == "True"
     assert "spec.model.architecture: yolo99n.yaml" in stalled["message"]
-    events = kubectl.get("events", "", "--field-selector=reason=InvalidSpec")["items"]
-    assert len(events) == 1
-    assert events[0]["involvedObject"]["name"] == "bad"
+
+    def events() -> list[dict[str, Any]]:
+        found = kubectl.get("events", "", "--field-selector=reason=InvalidSpec")["items"]
+        return list(found)
+
+    # They go out after the status.
+    [event] = wait_for(events, what="the event")
+    assert event["involvedObject"]["name"] == "bad"
     assert run.jobs() == []
 
 
@@ -215,7 +221,7 @@ def test_a_run_that_is_deleted_takes_its_jobs_along(
 ) -> None:
     run = apply(kubectl)
     run.wait_for_pod()
-    kubectl("delete", "trainingrun", "coins", "--timeout=30s")
+    kubectl("delete", "trainingrun", "coins", "--timeout=120s")
     wait_for(lambda: not kubectl.get("jobs")["items"], what="the end of the Job")
     assert errors(operator) == []
 

@@ -169,12 +169,16 @@ def test_a_rotation_by_the_operator(
     assert {"1", "2"} <= attempts
     assert {job["metadata"]["labels"]["sealyard.io/variant"] for job in target.jobs()} == {"2"}
 
-    reasons = {
-        event["reason"]
-        for event in kubectl.get("events")["items"]
-        if event["involvedObject"]["kind"] == "ReleaseTarget"
-    }
-    assert {"Configured", "Rewrapping", "Rewrapped", "InputMissing"} <= reasons
+    def reasons() -> set[str]:
+        return {
+            event["reason"]
+            for event in kubectl.get("events")["items"]
+            if event["involvedObject"]["kind"] == "ReleaseTarget"
+        }
+
+    # They go out after the status.
+    wanted = {"Configured", "Rewrapping", "Rewrapped", "InputMissing"}
+    wait_for(lambda: wanted <= reasons(), what="the events")
     lines = [json.loads(line) for line in operator.log.splitlines()]
     assert [line for line in lines if line["level"] == "error"] == []
     assert "REWRAPPED" in kubectl("get", "releasetargets", "-o", "wide")

@@ -69,7 +69,7 @@ def log_in(url: str, secrets: Path, bundle: CaBundle | None, seconds: float = PA
 
 def fetch(url: str, secrets: Path, bundle: CaBundle | None, seconds: float = PATIENT) -> None:
     with cdn_client(url, secrets, bundle, Purpose.CDN_READ, seconds) as client:
-        client.open("sealyard/objects/a", block_bytes=1000)
+        client.read_into("sealyard/objects/a", 0, memoryview(bytearray(1000)), size=1000)
 
 
 def store(url: str, secrets: Path, bundle: CaBundle | None, seconds: float = PATIENT) -> None:

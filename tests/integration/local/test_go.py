@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sealyard_local.build import SOURCE, build, cache_folder
+from sealyard_local.build import FLAGS, SOURCE, build, cache_folder
 from sealyard_local.toolchain import Go, find_go
 
 pytestmark = pytest.mark.cluster
@@ -15,15 +15,16 @@ pytestmark = pytest.mark.cluster
 
 @pytest.mark.timeout(900)
 def test_the_go_tests_pass() -> None:
-    build()  # so that all but the tests themselves is compiled
+    # With the same flags, so that all but the tests themselves is compiled already.
+    build()
     go = find_go(cache_folder() / "toolchain")
-    run(go, go.program, "test", "-trimpath", "-vet=off", "-ldflags=-s -w", "./...")
+    run(go, go.program, "test", *FLAGS, "-vet=off", "-ldflags=-s -w", "./...")
 
 
 def test_the_go_code_is_formatted_and_vetted() -> None:
     build()
     go = find_go(cache_folder() / "toolchain")
-    assert run(go, go.program, "vet", "-trimpath", "./...") == ""
+    assert run(go, go.program, "vet", *FLAGS, "./...") == ""
     formatter = Path(run(go, go.program, "env", "GOROOT").strip()) / "bin" / "gofmt"
     assert run(go, str(formatter), "-l", ".") == ""
 

@@ -113,7 +113,7 @@ def test_a_pod_reaches_the_api_server_as_itself(cluster: Cluster, namespace: str
 def test_exec_runs_as_the_container_does(cluster: Cluster, namespace: str) -> None:
     security = {"runAsUser": 4242, "runAsGroup": 4243, "supplementalGroups": [4244]}
     cluster.apply(pod(namespace, ["sleep", "100"], securityContext=security))
-    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/task", "--timeout=30s")
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/task", "--timeout=120s")
     run = ("exec", "-n", namespace, "-i", "task", "--", "sh", "-c")
     shown = cluster.kubectl(*run, "cat; id -u; id -G; grep CapEff /proc/self/status", input="in\n")
     assert shown == "in\n4242\n4243 4244\nCapEff:\t0000000000000000\n"
@@ -125,11 +125,11 @@ def test_probes_and_grace_are_kept(cluster: Cluster, namespace: str) -> None:
     script = "trap 'echo asked; exit 3' TERM; touch /tmp/ready; while :; do sleep 0.1; done"
     probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}  # noqa: S108 - the container's
     cluster.apply(pod(namespace, ["sh", "-c", script], container={"readinessProbe": probe}))
-    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/task", "--timeout=30s")
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/task", "--timeout=120s")
     follow = [str(cluster.binary), "kubectl", "logs", "-f", "-n", namespace, "task"]
     with subprocess.Popen(follow, env=cluster.environment(), stdout=subprocess.PIPE) as following:
         cluster.kubectl("delete", "-n", namespace, "pod/task", "--grace-period=20", "--wait=false")
-        said, _ = following.communicate(timeout=30)
+        said, _ = following.communicate(timeout=120)
     assert said.startswith(b"asked\n")
 
 
@@ -148,7 +148,7 @@ def test_a_command_that_is_not_there_says_so(cluster: Cluster, namespace: str) -
 def test_a_terminal_is_one(cluster: Cluster, namespace: str) -> None:
     """`kubectl exec -it`, through a terminal of ours."""
     cluster.apply(pod(namespace, ["sleep", "100"]))
-    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/task", "--timeout=30s")
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/task", "--timeout=120s")
     command = [str(cluster.binary), "kubectl", "exec", "-it", "-n", namespace, "task", "--", "tty"]
     ours, theirs = pty.openpty()
     with subprocess.Popen(

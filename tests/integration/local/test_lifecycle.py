@@ -39,7 +39,7 @@ def busy(cluster: Cluster) -> str:
     cluster.apply(
         volume_pod("default", script, {"/s": {"secret": {"secretName": "s"}}}, name="busy")
     )
-    cluster.kubectl("wait", "--for=condition=Ready", "pod/busy", "--timeout=30s")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/busy", "--timeout=120s")
     until(
         lambda: len(processes(f"sleep {mark}")) >= 3, what="the pod to be busy"
     )  # a shell, two sleeps
@@ -77,7 +77,7 @@ def test_a_signal_ends_all(folder: Path, asked: signal.Signals) -> None:
     with up(folder) as (process, cluster):
         mark = busy(cluster)
         os.killpg(process.pid, asked)  # as a terminal does: to all that it started
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (0, "")
         nothing_left(folder, mark)
 
@@ -86,7 +86,7 @@ def test_a_cluster_that_still_starts_can_be_ended(folder: Path) -> None:
     with subprocess.Popen([build(), "up", "--dir", folder], stdout=subprocess.DEVNULL) as process:
         until((folder / "logs" / "etcd.log").exists, what="the first part to start")
         Cluster.stop_in(folder)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     nothing_left(folder)
 
 
@@ -139,7 +139,7 @@ def test_a_part_that_fails_ends_all_with_its_log(folder: Path) -> None:
             [build(), "status", "--dir", folder], check=True, capture_output=True, text=True
         )
         os.kill(json.loads(status.stdout)["pids"]["kube-scheduler"], signal.SIGKILL)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == 69
         assert "kube-scheduler failed (signal: killed); the end of" in errors
         nothing_left(folder, mark)

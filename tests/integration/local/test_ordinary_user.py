@@ -100,7 +100,7 @@ def test_a_restricted_pod_has_its_volumes(users: Cluster, user: int) -> None:
 def test_exec_and_state_out_of_sight(users: Cluster) -> None:
     users.kubectl("create", "namespace", "exec")
     users.apply(pod("exec", ["sleep", "100"], securityContext={"runAsUser": 4242}))
-    users.kubectl("wait", "-n", "exec", "--for=condition=Ready", "pod/task", "--timeout=30s")
+    users.kubectl("wait", "-n", "exec", "--for=condition=Ready", "pod/task", "--timeout=120s")
     look = f"id -u; cat {users.kubeconfig} 2>/dev/null; ls -A {users.directory} 2>/dev/null; true"
     shown = users.kubectl("exec", "-n", "exec", "task", "--", "sh", "-c", look)
     assert shown == "4242\n"

@@ -92,7 +92,9 @@ def test_a_pod_does_not_see_another_ones_volume(cluster: Cluster, namespace: str
     cluster.apply(
         volume_pod(namespace, keep, {"/s": {"secret": {"secretName": "s"}}}, name="keeper")
     )
-    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/keeper")
+    cluster.kubectl(
+        "wait", "-n", namespace, "--for=condition=Ready", "pod/keeper", "--timeout=120s"
+    )
     volumes = list((cluster.directory / "node" / "kubelet" / "pods").glob("*/volumes/*secret/*"))
     assert volumes
     listed = " ".join(str(path) for path in volumes)

@@ -12,8 +12,9 @@ import yaml
 from sealyard.api.training_run import ModelScale, ModelSpec
 from sealyard.core.ultralytics_data import ARCHITECTURES
 from sealyard.errors import InvalidError
+from support.job_programs import TIMEOUT_SECONDS
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(TIMEOUT_SECONDS)]
 
 
 @pytest.fixture(scope="module")

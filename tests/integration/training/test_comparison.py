@@ -13,9 +13,10 @@ import pytest
 from onnx import numpy_helper
 
 from sealyard.errors import IntegrityError
+from support.job_programs import TIMEOUT_SECONDS
 from support.training_jobs import Training
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(TIMEOUT_SECONDS)]
 
 SIZE = 64
 

@@ -17,10 +17,10 @@ import pytest
 from sealyard.api.answers import ExportResult
 from sealyard.api.model_release import VariantSpec
 from sealyard.api.tasks import ExportTask, Owner
-from support.job_programs import Pod
+from support.job_programs import TIMEOUT_SECONDS, Pod
 from support.training_jobs import RUN_PATH, MakePod, Training
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(TIMEOUT_SECONDS)]
 
 ABSOLUTE_PATH = re.compile(rb"/(?:tmp|home|root|work|workspace|dataset|usr|opt)/")
 

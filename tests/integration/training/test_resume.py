@@ -14,11 +14,11 @@ from sealyard.api.answers import TrainResult
 from sealyard.api.tasks import ProgressEndpoint, TrainTask
 from sealyard.jobs.lock import WorkspaceLock
 from sealyard_local.pki import PrivateCA
-from support.job_programs import Pod, wait_until
+from support.job_programs import TIMEOUT_SECONDS, Pod, wait_until
 from support.shared import made_once
 from support.training_jobs import RUN_PATH, MakePod, train_task, with_epochs
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(TIMEOUT_SECONDS)]
 
 EPOCHS = 4
 LONG = 200
@@ -42,7 +42,7 @@ def in_mid_epoch(pod: Pod, task: TrainTask, epoch: int, number: signal.Signals) 
     try:
         wait_until(lambda: started(pod, epoch), process, pod)
         process.send_signal(number)
-        return process.wait(60)
+        return process.wait(120)
     finally:
         process.kill()
         process.wait()

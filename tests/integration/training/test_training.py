@@ -16,10 +16,10 @@ import pytest
 from sealyard.api.answers import MAX_ANSWER_BYTES
 from sealyard.api.tasks import Owner
 from sealyard.api.training_run import Hyperparameters, ModelScale, ModelSpec
-from support.job_programs import Pod
+from support.job_programs import TIMEOUT_SECONDS, Pod
 from support.training_jobs import EPOCHS, RUN_PATH, MakePod, Training, train_task
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(TIMEOUT_SECONDS)]
 
 
 def tree(folder: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from sealyard.controller.events import EventPoster
 from sealyard.controller.kubernetes_api import ApiError
 from sealyard.controller.records import ObjectRecord
 from sealyard.controller.resources import JOBS, RELEASES, RUNS, Key
+from sealyard.core.conditions import one_line
 from sealyard.core.plan import Event, JobKey, Plan
 from support.controller import RELEASE, RUN, FakeApi, raw_job, raw_release, raw_run
 
@@ -149,3 +150,11 @@ async def test_an_event_that_cannot_be_posted_stops_nothing(shell: Shell) -> Non
         (Event("Normal", Reason.TRAINING, "lost"), Event("Normal", Reason.RELEASED, "x")),
     )
     assert [posted["note"] for posted in shell.api.events] == ["x"]
+
+
+@pytest.mark.parametrize("message", ["x" * 2000, one_line("x" * 2000), "€" * 1024])
+async def test_a_long_event_is_cut_to_what_the_api_server_takes(shell: Shell, message: str) -> None:
+    await shell.applier.events(shell.record, (Event("Normal", Reason.TRAINING, message),))
+    [event] = shell.api.events
+    assert 1020 < len(event["note"].encode()) <= 1024
+    assert message.startswith(event["note"])

@@ -48,6 +48,18 @@ async def test_the_first_listing_goes_on_until_the_server_answers(
     assert sorted(shell.caches.keys()) == [RUN, SECOND]
 
 
+async def test_an_object_that_does_not_fit_its_kind_is_named_and_left_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shell = Shell()
+    shell.api.objects[RUN]["spec"] = {"dataset": {"s3": {"uri": "s3://x"}}}
+    await shell.lister.fill()
+    assert shell.caches.keys() == [SECOND]
+    assert shell.concerns == {SECOND}
+    [record] = caplog.records
+    assert record.message.startswith("the TrainingRun ns/run does not fit its kind")
+
+
 async def test_a_sweep_forgets_what_vanished_unseen_and_nothing_else() -> None:
     shell = Shell()
     await shell.lister.fill()

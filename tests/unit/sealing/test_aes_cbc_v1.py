@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sealyard.sealing.formats import (
     open_sealed,
 )
 from sealyard.sealing.keyring import Key
-from sealyard.sealing.layout import Buffer
+from sealyard.sealing.layout import Buffer, Range
 from sealyard.sealing.manifest import BigPart, Sealing, SmallPart
 from sealyard.sealing.slots import NOT_OPENED
 from support.sealing import CONTEXT, KEYRING, V1, Artifact, S, content, seal, variant_of
@@ -172,6 +173,9 @@ class Turncoat:
 
     def read_at(self, offset: int, length: int) -> Buffer:
         return (self._later if self.turned else self._honest)[offset : offset + length]
+
+    def stream(self, wanted: Range) -> Iterator[Buffer]:
+        yield self.read_at(*wanted)
 
 
 @pytest.mark.parametrize("at", [0, 1000, S, S + 16, len(LONG.big) - 1])

@@ -96,6 +96,15 @@ def test_another_manifest_does_not_fit(fmt: str, changes: dict[str, object]) -> 
         check(with_variant(artifact, variant.model_copy(update={"big": big})))
 
 
+@pytest.mark.parametrize("fmt", BOTH)
+def test_another_small_part_does_not_fit(fmt: str) -> None:
+    artifact = seal(fmt, content(S + 5))
+    variant = artifact.entry.variant
+    small = variant.small.model_copy(update={"size_bytes": variant.small.size_bytes - 1})
+    with pytest.raises(IntegrityError, match="small part: "):
+        check(with_variant(artifact, variant.model_copy(update={"small": small})))
+
+
 def test_it_was_sealed_as_what_the_manifest_names() -> None:
     artifact, other = seal(V2, content(9)), seal(V2, content(9), seed="other")
     with pytest.raises(IntegrityError, match="its core is not the one in the manifest"):

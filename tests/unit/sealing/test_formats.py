@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import os
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sealyard.errors import IntegrityError, InvalidError, MissingError
@@ -21,12 +25,12 @@ from sealyard.sealing.formats import (
     Keyring,
     OpenedReader,
     ReleaseContext,
+    SplitLimits,
     format_named,
     object_key,
     open_sealed,
-    open_stream,
 )
-from sealyard.sealing.layout import Buffer
+from sealyard.sealing.layout import Buffer, Range
 from sealyard.sealing.manifest import Manifest
 from support.sealing import (
     BOTH,
@@ -34,7 +38,9 @@ from support.sealing import (
     KEYRING,
     V1,
     V2,
+    BytesSource,
     S,
+    all_opened,
     content,
     manifest_of,
     seal,
@@ -69,6 +75,29 @@ def test_what_was_sealed_opens_under_its_manifest(name: str, length: int) -> Non
 def test_any_plaintext_comes_back(plaintext: bytes, seed: str) -> None:
     for name in BOTH:
         assert seal(name, plaintext, seed=seed).open() == plaintext
+
+
+PLAIN = content(3 * S + 17)
+BOUNDARIES = st.sampled_from([0, 16, 4096, 15_344, S, 2 * S, 3 * S])
+LIMITS = st.builds(SplitLimits, st.integers(320, 3072), st.integers(8, 20))
+
+
+@settings(max_examples=60)
+@given(boundary=BOUNDARIES, beside=st.integers(-17, 17), limits=LIMITS)
+@example(boundary=0, beside=0, limits=SplitLimits())
+@example(boundary=4096, beside=0, limits=SplitLimits(320, 8))
+def test_every_length_comes_back_under_every_limit(
+    boundary: int, beside: int, limits: SplitLimits
+) -> None:
+    plaintext = PLAIN[: max(0, boundary + beside)]
+    for name in BOTH:
+        made = seal(name, plaintext, limits=limits)
+        total = len(made.small) + len(made.big)
+        most = min(limits.max_bytes, math.floor(Fraction(total * limits.max_percent, 100)))
+        assert len(made.small) == (320 if name == V2 else most)
+        assert len(made.small) <= most
+        assert made.big
+        assert made.open() == plaintext
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -159,6 +188,9 @@ class CountingReader:
         self.reads.append((offset, length))
         return self._reader.read_at(offset, length)
 
+    def stream(self, wanted: Range) -> Iterator[Buffer]:
+        yield self.read_at(*wanted)
+
 
 def test_small_reads_in_order_read_each_segment_once() -> None:
     made = LONG[V2]
@@ -198,10 +230,10 @@ def test_a_plaintext_of_another_length_than_was_said_is_refused(name: str, said:
 def test_a_stream_that_breaks_off_while_opening_is_refused(name: str) -> None:
     made = LONG[name]
     opener = open_sealed(made.entry, small=made.small, big=BytesReader(made.big), keys=KEYRING)
-    chunks = open_stream(opener, BytesReader(made.big[: 2 * S]), sha256=made.entry.plaintext_sha256)
-    assert next(chunks) == made.plaintext[:S]
+    pieces = OpenedReader(opener, BytesReader(made.big[: 2 * S])).stream(Range(0, 4 * S))
+    assert next(pieces) == made.plaintext[:S]
     with pytest.raises(IntegrityError, match=r"^big part: \d+ bytes at offset \d+, expected"):
-        list(chunks)
+        list(pieces)
 
 
 class FileReader:
@@ -213,6 +245,10 @@ class FileReader:
 
     def read_at(self, offset: int, length: int) -> bytes:
         return os.pread(self._file.fileno(), length, offset)
+
+    def stream(self, wanted: Range) -> Iterator[bytes]:
+        end = sum(wanted)
+        return (self.read_at(at, min(S, end - at)) for at in range(wanted.offset, end, S))
 
     def close(self) -> None:
         self._file.close()
@@ -244,7 +280,7 @@ def test_memory_does_not_grow_with_the_file(name: str, tmp_path: Path) -> None:
         with closing(FileReader(target)) as big:
             entry = Entry(CONTEXT, variant, digest)
             opener = open_sealed(entry, small=sealed.small, big=big, keys=KEYRING)
-            opened = sum(len(chunk) for chunk in open_stream(opener, big, sha256=digest))
+            opened = sum(map(len, OpenedReader(opener, big).stream(Range(0, size))))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -278,16 +314,42 @@ def test_the_object_key_is_prefix_objects_id(prefix: str) -> None:
     assert object_key(prefix, "ab") == expected
 
 
-def test_only_a_format_whose_segments_prove_themselves_skips_the_plaintexts_digest() -> None:
-    wrong = hashlib.sha256(b"another").hexdigest()
-    for name, made in LONG.items():
-        big = BytesReader(made.big)
-        opener = open_sealed(made.entry, small=made.small, big=big, keys=KEYRING)
-        assert opener.authenticated is (name == V2)
-        chunks = open_stream(opener, big, sha256=wrong)
-        if opener.authenticated:
-            assert b"".join(chunks) == made.plaintext
-        else:
-            assert [next(chunks), next(chunks), next(chunks)][0] == made.plaintext[:S]
-            with pytest.raises(IntegrityError, match="do not open"):
-                next(chunks)
+@pytest.mark.parametrize("name", BOTH)
+def test_a_segment_is_known_without_being_opened(name: str) -> None:
+    made = LONG[name]
+    big = BytesReader(made.big)
+    opener = open_sealed(made.entry, small=made.small, big=big, keys=KEYRING)
+    assert opener.authenticated is (name == V2)
+    assert opener.trailer == made.big[opener.layout.trailer_range.offset :]
+    for index in range(opener.layout.segments):
+        sealed = bytearray(big.read_at(*opener.layout.read_range(index)))
+        assert opener.proves(index, sealed)
+        assert not opener.proves(index, sealed[:-1])
+        assert not opener.proves((index + 1) % opener.layout.segments, sealed)
+        sealed[-1] ^= 1
+        assert not opener.proves(index, sealed)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_sizes_are_checked_before_anything_of_big_is_there(name: str) -> None:
+    made = LONG[name]
+    layout = format_named(name).checked_layout(made.entry, small=made.small)
+    assert layout.big_bytes == len(made.big)
+    damaged = bytes([made.small[0] ^ 1]) + made.small[1:]
+    with pytest.raises(IntegrityError, match=r"^small part: "):
+        format_named(name).checked_layout(made.entry, small=damaged)
+
+
+@given(lengths=st.lists(st.integers(1, 2 * S), max_size=8))
+def test_big_may_come_in_pieces_of_any_length(lengths: list[int]) -> None:
+    made = LONG[V1]
+
+    class Pieces(CountingReader):
+        def stream(self, wanted: Range) -> Iterator[Buffer]:
+            assert wanted == (0, self.size)
+            ends = list(itertools.accumulate(lengths, initial=0))
+            for begin, end in itertools.pairwise([*ends, max(self.size, ends[-1])]):
+                yield made.big[begin:end]
+
+    opener = open_sealed(made.entry, small=made.small, big=Pieces(made.big), keys=KEYRING)
+    assert all_opened(opener, made.entry, BytesSource(made.big)) == made.plaintext

@@ -41,3 +41,27 @@ def test_a_source_that_ends_early_is_an_integrity_error() -> None:
     assert read_exactly(BytesReader(b"abcdef"), Range(2, 3), "big part") == b"cde"
     with pytest.raises(IntegrityError, match=r"^big part: 2 bytes at offset 4, expected 3"):
         read_exactly(BytesReader(b"abcdef"), Range(4, 3), "big part")
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("length", [0, 1, S, 3 * S, 3 * S + 17])
+def test_a_beginning_of_big_has_so_many_whole_segments(name: str, length: int) -> None:
+    layout = format_named(name).plan(length, SplitLimits())
+    assert [layout.whole_segments(size) for size in (0, layout.big_bytes)] == [0, layout.segments]
+    for count in range(layout.segments + 1):
+        end = layout.end_of(count)
+        assert end == sum(layout.big_range(index).length for index in range(count))
+        assert layout.whole_segments(end) == count
+        assert layout.whole_segments(end + 1) == count
+        assert count == 0 or layout.whole_segments(end - 1) == count - 1
+
+
+@given(length=st.integers(0, 5 * S), first=st.integers(0, 4), count=st.integers(1, 5))
+def test_several_segments_are_read_at_once(length: int, first: int, count: int) -> None:
+    for name in BOTH:
+        layout = format_named(name).plan(length, SplitLimits())
+        segments = range(layout.segments)[first : first + count] or range(1)
+        offset, size = layout.read_span(segments)
+        assert offset == layout.read_range(segments[0]).offset
+        assert offset + size == sum(layout.read_range(segments[-1]))
+        assert size <= layout.span_bytes(len(segments))

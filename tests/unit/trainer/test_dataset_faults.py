@@ -35,6 +35,18 @@ def label(text: str) -> Break:
     return lambda root: (root / "labels/train/a.txt").write_text(text)
 
 
+# A kilobyte each that would become gigabytes in a message or a mapping.
+BOMB = data_yaml(
+    "val: x\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
+    + "train: *a9\nnames: [coin]\n"
+)
+MERGED = data_yaml(
+    "a0: &a0 {x: 1}\n"
+    + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 9))
+)
+
+
 def truncate(name: str, keep: float) -> Break:
     def cut(root: Path) -> None:
         content = (root / name).read_bytes()
@@ -96,6 +108,10 @@ LABELS = [
     (label("0 0.5 0.5 nan 0.2\n"), "a.txt:1: width is nan; a number between 0 and 1"),
     (label("0 0.5 0.5 0.2 inf\n"), "a.txt:1: height is inf; a number between 0 and 1"),
     (label("0 0.5 0.5 0.2 wide\n"), "a.txt:1: height is wide; a number is wanted"),
+    (
+        label("9" * 5000 + " .5 .5 .2 .2\n"),
+        f"a.txt:1: class is {'9' * 32}; a whole number is wanted",
+    ),
     (label("\n\n2 .5 .5 .2 .2\n"), "a.txt:3: class is 2, beyond names in data.yaml, which end"),
     (label("-1 .5 .5 .2 .2\n"), "a.txt:1: class is -1, beyond names"),
     (label("1.0 .5 .5 .2 .2\n"), "a.txt:1: class is 1.0; a whole number is wanted"),
@@ -145,6 +161,12 @@ DATA = [
     (data_yaml("- a\n"), "data.yaml:1: it must be a mapping with train, val and names"),
     (data_yaml(""), "data.yaml:1: it must be a mapping"),
     (data_yaml("train: !!python/name:os.system\n"), "data.yaml:1: not YAML: could not determine"),
+    (BOMB, "data.yaml:3: an alias is not allowed; write out what it stands for"),
+    (MERGED, "data.yaml:2: an alias is not allowed; write out what it stands for"),
+    (
+        data_yaml(f"train: x\nval: x\nnames: [0x{'f' * 4000}]\n"),
+        "data.yaml:3: a number has more than 64 characters",
+    ),
     (data_yaml("train: !!bool x\n"), "data.yaml: not YAML: it cannot be read"),
     (data_yaml("train: !!timestamp x\n"), "data.yaml: not YAML: it cannot be read"),
     (data_yaml("train: !!int ''\n"), "data.yaml: not YAML: it cannot be read"),
