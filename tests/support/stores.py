@@ -238,24 +238,37 @@ class Job:
     def verify(self, manifest_sha256: str, **changes: Any) -> Ended:
         return self.run(self.verify_task(manifest_sha256, **changes))
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where `sealyard` finds the stores and all secrets."""
+        return (
+            *("--api", self.stores.api.url, "--api-ca", str(self.folder / "ca/api/ca.crt")),
+            *("--cdn", self.stores.cdn.endpoint, "--cdn-ca", str(self.folder / "ca/cdn/ca.crt")),
+            *("--bucket", BUCKET, "--secrets-dir", str(self.flat_secrets)),
+        )
+
     def pull(self, *arguments: str) -> Ended:
         """Run `sealyard pull` on this release."""
         return self.command(*self.pull_arguments(), *arguments)
 
     def pull_arguments(self) -> list[str]:
         """What `sealyard` needs to pull this release, but for keys and places."""
-        return [
-            "pull",
-            *(self.model, self.version),
-            *("--api", self.stores.api.url, "--api-ca", str(self.folder / "ca/api/ca.crt")),
-            *("--cdn", self.stores.cdn.endpoint, "--cdn-ca", str(self.folder / "ca/cdn/ca.crt")),
-            *("--bucket", BUCKET, "--prefix", PREFIX),
-            *("--secrets-dir", str(self.flat_secrets)),
-        ]
+        return ["pull", self.model, self.version, *self.places, "--prefix", PREFIX]
 
     def start_pull(self, *arguments: str) -> Running:
         """Start `sealyard pull` on this release; `output` has both of its streams."""
         return self._started([SEALYARD, *self.pull_arguments(), *arguments], {"COLUMNS": "200"})
+
+    def prove(self, *arguments: str) -> Ended:
+        """Run `sealyard verify` on this release, with its keyring."""
+        keyring = str(self.secrets / "keyring" / "keyring.json")
+        return self.command(
+            "verify", self.model, self.version, *self.places, "--keyring", keyring, *arguments
+        )
+
+    def upload(self, folder: Path, *arguments: str) -> Ended:
+        """Run `sealyard publish` on a folder that `sealyard seal` has filled."""
+        return self.command("publish", str(folder), *self.places, *arguments)
 
     def command(self, *arguments: str) -> Ended:
         """Run `sealyard` with these arguments."""

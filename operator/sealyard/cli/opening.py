@@ -15,8 +15,8 @@ from sealyard.cli.options import (
     KeyringOption,
     VariantOption,
     opening_keys,
-    progress_line,
 )
+from sealyard.cli.progress import progress_of
 from sealyard.cli.report import show_pulled
 from sealyard.delivery.kept import kept_manifest
 from sealyard.delivery.pull import open_kept, open_kept_range
@@ -24,7 +24,7 @@ from sealyard.errors import InvalidError
 from sealyard.sealing.layout import Range
 
 SealedArgument = Annotated[
-    Path, typer.Argument(help="A folder that `sealyard pull --sealed-dir` has filled.")
+    Path, typer.Argument(help="A folder that `seal` or `pull --sealed-dir` has filled.")
 ]
 
 
@@ -60,13 +60,8 @@ def open_command(
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
         return
-    pulled = open_kept(
-        sealed,
-        variant,
-        keys=keys,
-        output=output,
-        progress=progress_line(str(sealed)),
-    )
+    with progress_of(f"opening {sealed}", as_json=as_json) as progress:
+        pulled = open_kept(sealed, variant, keys=keys, output=output, progress=progress)
     show_pulled(pulled, as_json=as_json)
 
 

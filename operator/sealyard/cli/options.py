@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import sys
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-from sealyard.delivery.pull import Progress
 from sealyard.errors import InvalidError, MissingError
 from sealyard.sealing.keyring import KEYRING_MAX_BYTES, FleetKey, Keyring
 from sealyard.sealing.slots import KEY_BYTES, OpeningKeys
@@ -55,23 +53,6 @@ def opening_keys(keyring: Path | None, fleet_key_file: Path | None) -> OpeningKe
         return Keyring.parse(read_file(keyring, KEYRING_MAX_BYTES))
     assert fleet_key_file is not None  # noqa: S101 - for the type checker; said just above
     return FleetKey(key_in(fleet_key_file, "--fleet-key-file"))
-
-
-def progress_line(label: str) -> Progress:
-    """A line that tells how far it is, on a terminal only."""
-    if not sys.stderr.isatty():
-        return lambda _done, _all: None
-    shown = -1
-
-    def show(done: int, total: int) -> None:
-        nonlocal shown
-        percent = 100 * done // max(total, 1)
-        if percent != shown:
-            shown = percent
-            end = "\n" if done >= total else ""
-            print(f"\r{label} {percent:3d} %", end=end, file=sys.stderr, flush=True)
-
-    return show
 
 
 def key_in(path: Path, option: str) -> bytes:

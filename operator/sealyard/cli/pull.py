@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from sealyard.api.secrets import Purpose
 from sealyard.cli.options import (
     FleetKeyOption,
     JsonOption,
@@ -15,43 +14,45 @@ from sealyard.cli.options import (
     OutputOption,
     VariantOption,
     opening_keys,
-    progress_line,
 )
+from sealyard.cli.progress import progress_of
 from sealyard.cli.report import show_pulled
-from sealyard.delivery.cdn import Cdn, CdnPlace
+from sealyard.cli.stores import (
+    DEFAULT_REGION,
+    READING,
+    ApiCaOption,
+    ApiOption,
+    BucketOption,
+    CdnCaOption,
+    CdnOption,
+    ModelArgument,
+    ReaderSecretsOption,
+    RegionOption,
+    Stores,
+    VersionArgument,
+)
 from sealyard.delivery.pull import Puller
-from sealyard.delivery.release_api import Release, ReleaseApi
-from sealyard.delivery.secrets import SecretFiles
-from sealyard.delivery.tls import CaBundle
+from sealyard.delivery.release_api import Release
 from sealyard.delivery.trust import UnsignedApiTrust
 from sealyard.errors import InvalidError
 from sealyard.sealing.context import ReleaseContext
 
 
 def pull(
-    model: Annotated[str, typer.Argument(help="The model.")],
-    version: Annotated[str, typer.Argument(help="The version, exact.")],
+    model: ModelArgument,
+    version: VersionArgument,
     *,
-    api: Annotated[str, typer.Option("--api", help="URL of the release API.")],
-    cdn: Annotated[str, typer.Option("--cdn", help="URL of the S3-compatible CDN.")],
-    bucket: Annotated[str, typer.Option("--bucket", help="The bucket on the CDN.")],
-    secrets_dir: Annotated[
-        Path,
-        typer.Option(
-            "--secrets-dir",
-            help="A folder with the files api-verifier-email, api-verifier-password, "
-            "cdn-read-access-key-id and cdn-read-secret-access-key.",
-        ),
-    ],
-    region: Annotated[str, typer.Option("--region", help="Of the CDN.")] = "us-east-1",
+    api: ApiOption,
+    cdn: CdnOption,
+    bucket: BucketOption,
+    secrets_dir: ReaderSecretsOption,
+    region: RegionOption = DEFAULT_REGION,
     prefix: Annotated[
         str | None,
         typer.Option("--prefix", help="Refuse a release whose objects lie elsewhere on the CDN."),
     ] = None,
-    api_ca: Annotated[
-        Path | None, typer.Option("--api-ca", help="CA bundle of the release API.")
-    ] = None,
-    cdn_ca: Annotated[Path | None, typer.Option("--cdn-ca", help="CA bundle of the CDN.")] = None,
+    api_ca: ApiCaOption = None,
+    cdn_ca: CdnCaOption = None,
     keyring: KeyringOption = None,
     fleet_key_file: FleetKeyOption = None,
     variant: VariantOption = None,
@@ -66,27 +67,25 @@ def pull(
 ) -> None:
     """Fetch both parts of a release, check everything, and open it.
 
-    Secrets come from files only. Exit codes: 64 wrong input, 65 something is not what was
-    released, 66 something is missing, 69 a store cannot be reached or trusted, 77 credentials
-    refused.
+    Secrets come from files only.
     """
     if output is None and sealed_dir is None:
         raise InvalidError("give --output, --sealed-dir or both")
     # What names nothing that can exist is refused before a store is asked.
     ReleaseContext(model, version, variant or "any")
     keys = opening_keys(keyring, fleet_key_file)
-    source = f"folder {secrets_dir}"
+    stores = Stores(
+        api=api,
+        cdn=cdn,
+        bucket=bucket,
+        region=region,
+        secrets_dir=secrets_dir,
+        api_ca=api_ca,
+        cdn_ca=cdn_ca,
+    )
     with (
-        ReleaseApi(
-            api,
-            SecretFiles(Purpose.API_VERIFIER, secrets_dir, source),
-            bundle=_bundle(api_ca),
-        ) as release_api,
-        Cdn(
-            CdnPlace(cdn, region, bucket),
-            SecretFiles(Purpose.CDN_READ, secrets_dir, source),
-            bundle=_bundle(cdn_ca),
-        ) as store,
+        stores.opened(READING) as (release_api, store),
+        progress_of(f"pulling {model} {version}", as_json=as_json) as progress,
     ):
         puller = Puller(
             api=release_api,
@@ -94,11 +93,7 @@ def pull(
             trust=UnsignedApiTrust(release_api),
             keys=keys,
             prefix=prefix,
-            progress=progress_line(f"{model} {version}"),
+            progress=progress,
         )
         pulled = puller.pull(Release(model, version), variant, output=output, sealed=sealed_dir)
     show_pulled(pulled, as_json=as_json)
-
-
-def _bundle(path: Path | None) -> CaBundle | None:
-    return None if path is None else CaBundle(path, f"CA bundle {path}")

@@ -7,13 +7,21 @@ from typing import Annotated, cast
 
 import typer
 
-from sealyard.cli.options import JsonOption, progress_line, read_file
+from sealyard.cli.options import JsonOption, read_file
+from sealyard.cli.progress import progress_of
 from sealyard.cli.report import show_sealed
 from sealyard.delivery.seal import Precision, Subject, seal_file
 from sealyard.errors import InvalidError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import FORMATS, format_named
 from sealyard.sealing.keyring import KEYRING_MAX_BYTES, Keyring
+from sealyard.sealing.manifest import check_prefix
+from sealyard.sealing.split import (
+    DEFAULT_LIMITS,
+    MAX_BYTES_FROM_TO,
+    MAX_PERCENT_FROM_TO,
+    SplitLimits,
+)
 
 _PRECISIONS = ("fp32", "fp16", "int8")
 _IMAGE_SIZE_MAX = 65536
@@ -40,27 +48,50 @@ def seal(
     sealing_format: Annotated[
         str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")
     ] = "sealed-v2",
+    prefix: Annotated[
+        str,
+        typer.Option(
+            "--prefix", help="Where on the CDN the big part will be; the manifest says it."
+        ),
+    ] = "sealyard",
+    max_small_bytes: Annotated[
+        int, typer.Option("--max-small-bytes", help="The most that the small part may have.")
+    ] = DEFAULT_LIMITS.max_bytes,
+    max_small_percent: Annotated[
+        int, typer.Option("--max-small-percent", help="Likewise, in percent of both parts.")
+    ] = DEFAULT_LIMITS.max_percent,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal a model without any network: both parts and a manifest, in a folder.
+    """Seal a model into both parts and a manifest, without a network.
 
-    `sealyard open` opens them again. The manifest names the file as its own source.
+    `sealyard open` opens them again, `sealyard publish` uploads them. The manifest names the file
+    as its own source.
     """
     if precision not in _PRECISIONS:
         raise InvalidError(f"--precision: {precision!r} must be one of {', '.join(_PRECISIONS)}")
-    if not 1 <= image_size <= _IMAGE_SIZE_MAX:
-        raise InvalidError(f"--image-size: {image_size} must be from 1 to {_IMAGE_SIZE_MAX}")
-    manifest = seal_file(
-        file,
-        sealed_dir,
-        Subject(
-            context=ReleaseContext(model, version, variant),
-            format="onnx",
-            precision=cast("Precision", precision),
-            image_size=image_size,
-        ),
-        keyring=Keyring.parse(read_file(keyring, KEYRING_MAX_BYTES)),
-        sealing_format=format_named(sealing_format).name,
-        progress=progress_line(f"{model} {version}"),
+    for option, value, (least, most) in (
+        ("--image-size", image_size, (1, _IMAGE_SIZE_MAX)),
+        ("--max-small-bytes", max_small_bytes, MAX_BYTES_FROM_TO),
+        ("--max-small-percent", max_small_percent, MAX_PERCENT_FROM_TO),
+    ):
+        if not least <= value <= most:
+            raise InvalidError(f"{option}: {value} must be from {least} to {most}")
+    check_prefix(prefix, "--prefix")
+    subject = Subject(
+        context=ReleaseContext(model, version, variant),
+        format="onnx",
+        precision=cast("Precision", precision),
+        image_size=image_size,
     )
+    with progress_of(f"sealing {model} {version}", as_json=as_json) as progress:
+        manifest = seal_file(
+            file,
+            sealed_dir,
+            subject,
+            keyring=Keyring.parse(read_file(keyring, KEYRING_MAX_BYTES)),
+            sealing_format=format_named(sealing_format).name,
+            prefix=prefix,
+            limits=SplitLimits(max_small_bytes, max_small_percent),
+            progress=progress,
+        )
     show_sealed(manifest, sealed_dir, as_json=as_json)

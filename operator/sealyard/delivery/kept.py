@@ -1,12 +1,13 @@
 """A folder with the sealed parts of a release: the manifest, and for each variant both parts.
 
-`pull --sealed-dir` and `seal` fill one, `open` and `inspect` read it. Files have mode 0600 and take
-their place by rename.
+`pull --sealed-dir` and `seal` fill one, `open`, `inspect` and `publish` read it. Files have mode
+0600 and take their place by rename.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -17,18 +18,23 @@ from typing import BinaryIO, Final
 from sealyard.delivery.readers import FileReader
 from sealyard.errors import MissingError
 from sealyard.jobs.workspace import TEMPORARY_SUFFIX, replacing
-from sealyard.sealing.manifest import Manifest
+from sealyard.sealing.manifest import MANIFEST_MAX_BYTES, Manifest
 
 MANIFEST_FILE: Final = "manifest.json"
 # What a file system, or a kernel, says that cannot have files without a name.
 _NO_UNNAMED: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR})
 
 
+def kept_manifest_bytes(sealed: Path) -> bytes:
+    """The manifest in a folder of kept parts as it is, at most a byte longer than it may be."""
+    with FileReader.open(sealed / MANIFEST_FILE) as reader:
+        return reader.read_at(0, MANIFEST_MAX_BYTES + 1)
+
+
 def kept_manifest(sealed: Path) -> tuple[Manifest, str]:
     """The manifest in a folder of kept parts, and its hex digest."""
-    with FileReader.open(sealed / MANIFEST_FILE) as reader:
-        manifest = Manifest.parse(reader.read_at(0, reader.size))
-    return manifest, manifest.digest()
+    raw = kept_manifest_bytes(sealed)
+    return Manifest.parse(raw), hashlib.sha256(raw).hexdigest()
 
 
 def kept_parts(folder: Path, variant: str) -> tuple[Path, Path]:

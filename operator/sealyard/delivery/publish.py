@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from sealyard.api.answers import PublishedVariant, PublishResult
 from sealyard.api.tasks import ExportedVariant, PublishTask, SourceRecord
 from sealyard.delivery.cdn import Cdn
@@ -24,14 +22,13 @@ from sealyard.delivery.record import Record
 from sealyard.delivery.release_api import NotPublishedError, Release, ReleaseApi
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard.jobs.workspace import below
-from sealyard.sealing.formats import object_key
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import (
-    BigPart,
     Manifest,
     Source,
     TrainingRunSource,
     Variant,
+    check_prefix,
 )
 
 logger = logging.getLogger(__name__)
@@ -67,7 +64,7 @@ class Publisher:
             UnavailableError: a store fails.
             RefusedError: a store refuses the credentials.
         """
-        _check_prefix(self.task.cdn.prefix)
+        check_prefix(self.task.cdn.prefix, "cdn.prefix")
         release = Release(self.task.model, self.task.version)
         with contextlib.suppress(NotPublishedError):
             return self._adopt(release, self.api.manifest(release))
@@ -130,16 +127,6 @@ class Publisher:
         self.still_ours()
         self.api.put_small(variant.context, uploaded.small_bytes)
         return uploaded.variant
-
-
-def _check_prefix(prefix: str) -> None:
-    try:
-        BigPart(key=object_key(prefix, "0" * 64), size_bytes=1, sha256="0" * 64)
-    except ValidationError:
-        raise InvalidError(
-            f"cdn.prefix: {prefix!r} must be of letters, digits, '.', '_' and '-', each part "
-            "between slashes beginning with a letter or digit"
-        ) from None
 
 
 def _source(record: SourceRecord) -> Source:

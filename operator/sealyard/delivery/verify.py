@@ -7,7 +7,7 @@ import logging
 from sealyard.api.answers import VerifyResult
 from sealyard.api.tasks import ExportedVariant, VerifyTask
 from sealyard.delivery.cdn import Cdn
-from sealyard.delivery.opening_pipeline import Opening
+from sealyard.delivery.opening_pipeline import Opening, Progress
 from sealyard.delivery.readers import ObjectReader
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.errors import IntegrityError
@@ -15,6 +15,7 @@ from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import open_sealed
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import Entry, Manifest
+from sealyard.sealing.slots import OpeningKeys
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def verify(task: VerifyTask, *, api: ReleaseApi, cdn: Cdn, keyring: Keyring) -> 
     for name, variant in exported.items():
         entry = manifest.entry(ReleaseContext(task.model, task.version, name))
         _check_entry(entry, variant)
-        _check_opens(entry, api=api, cdn=cdn, keyring=keyring)
+        check_opens(entry, api=api, cdn=cdn, keys=keyring)
         logger.info("%s opens, its digest is the export's", entry.context)
     return VerifyResult(manifest_sha256=task.manifest_sha256, variants=sorted(exported))
 
@@ -60,12 +61,31 @@ def _check_entry(entry: Entry, exported: ExportedVariant) -> None:
         )
 
 
-def _check_opens(entry: Entry, *, api: ReleaseApi, cdn: Cdn, keyring: Keyring) -> None:
+def check_opens(
+    entry: Entry,
+    *,
+    api: ReleaseApi,
+    cdn: Cdn,
+    keys: OpeningKeys,
+    progress: Progress = lambda _done, _all: None,
+) -> None:
+    """Fetch both parts of a variant and open them in a stream, to what the manifest says.
+
+    Args:
+        entry: what the manifest says about the variant.
+        api: with a login that may read small parts.
+        cdn: with a credential that may read.
+        keys: open the parts.
+        progress: told how many bytes of how many of the plaintext are opened.
+
+    Raises:
+        IntegrityError, MissingError, UnavailableError, RefusedError: as `verify`.
+    """
     small = api.small(entry.context)
     big = ObjectReader(cdn, entry.variant.big.key, entry.variant.big.size_bytes)
     try:
-        opener = open_sealed(entry, small=small, big=big, keys=keyring)
-        opening = Opening(opener, hashing=True)
+        opener = open_sealed(entry, small=small, big=big, keys=keys)
+        opening = Opening(opener, hashing=True, progress=progress)
         opening.open_from(big, range(opener.layout.segments))
         opening.finish(entry)
     except IntegrityError as error:

@@ -15,15 +15,12 @@ import dataclasses
 import faulthandler
 import logging
 import os
-import resource
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -33,23 +30,14 @@ from sealyard.api.mounts import TASK_VARIABLE
 from sealyard.api.tasks import TASK_VERSION, Task
 from sealyard.errors import InvalidError, SealyardError
 from sealyard.jobs.mounts import Mounts
+from sealyard.jobs.process import Interrupted, interrupt_on, keep_private
 
 EXIT_FAULT = 70
-EXIT_INTERRUPTED = 143
-INTERRUPT_GRACE_SECONDS = 15.0
-"""How long the `finally` blocks may take after SIGTERM; half of Kubernetes' grace of 30 s."""
 SHOWN_PROBLEMS = 3
 
 logger = logging.getLogger(__name__)
 
 TaskT = TypeVar("TaskT", bound=Task)
-
-
-class Interrupted(BaseException):
-    """The work must stop now and may be taken up again: SIGTERM, or a newer pod does it.
-
-    Not an `Exception`, so that no library in between mistakes it for a failure of its own.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +66,13 @@ def run_program(
     """
     _prepare_process()
     mounts = _parse_arguments(name, arguments)
-    _die_gracefully_on_sigterm()
+    interrupt_on({signal.SIGTERM: "interrupted by SIGTERM; the next attempt goes on from here"})
     try:
         exit_code, answer = _attempt(
             handlers, os.environ if environment is None else environment, mounts
         )
     except Interrupted as interruption:
-        exit_code, answer = EXIT_INTERRUPTED, Answer(message=str(interruption))
+        exit_code, answer = interruption.exit_code, Answer(message=str(interruption))
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if exit_code:
         print(f"{name}: {answer.message}", file=sys.stderr, flush=True)  # noqa: T201 - for people
@@ -191,9 +179,7 @@ def _parse_arguments(name: str, arguments: Sequence[str] | None) -> Mounts:
 
 
 def _prepare_process() -> None:
-    # A core file of a courier would hold keys, one of a trainer the user's pictures.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.umask(0o027)
+    keep_private(0o027)
     faulthandler.enable()
     formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s")
     formatter.converter = time.gmtime
@@ -204,23 +190,3 @@ def _prepare_process() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for chatty in ("httpx", "httpcore", "botocore", "boto3", "urllib3", "s3transfer", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def _die_gracefully_on_sigterm() -> None:
-    """Turn the first SIGTERM into `Interrupted` in the main thread, and any later one into the end.
-
-    As process 1 of a container a program without a handler would not die of SIGTERM at all.
-    """
-    main_process = os.getpid()
-    received = threading.Event()
-
-    def on_sigterm(_number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != main_process or received.is_set():
-            os._exit(EXIT_INTERRUPTED)
-        received.set()
-        deadline = threading.Timer(INTERRUPT_GRACE_SECONDS, os._exit, (EXIT_INTERRUPTED,))
-        deadline.daemon = True
-        deadline.start()
-        raise Interrupted("interrupted by SIGTERM; the next attempt goes on from here")
-
-    signal.signal(signal.SIGTERM, on_sigterm)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sealyard.api.mounts import POD_UID_VARIABLE
-from sealyard.jobs.harness import Interrupted
+from sealyard.jobs.process import Interrupted
 from sealyard.jobs.workspace import write_atomic
 
 LOCK_FILE = "LOCK"

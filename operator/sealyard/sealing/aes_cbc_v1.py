@@ -148,6 +148,34 @@ class SealerV1:
         return done + self._encryptor.update_into(tail, out[done:])
 
 
+class CheckerV1:
+    """Compares one artifact with its manifest, without a key. Segments come in order, each once.
+
+    Raises:
+        IntegrityError: a check failed; says which.
+    """
+
+    parallel = False
+
+    def __init__(self, entry: Entry, *, small: Buffer, big: Reader) -> None:
+        self.layout: Final = _checked_layout(entry, small)
+        if big.size != self.layout.big_bytes:
+            raise IntegrityError(f"big part: {big.size} bytes, must be {self.layout.big_bytes}")
+        self._wanted = entry.variant.big.sha256
+        self._digest = hashlib.sha256()
+
+    def check_segment(self, index: int, sealed: Buffer) -> None:
+        """Take in what lies in big at `layout.big_range(index)`; with the last one, compare.
+
+        Raises:
+            IntegrityError: big is not what was sealed.
+        """
+        self._digest.update(sealed)
+        last = index == self.layout.segments - 1
+        if last and not _matches(self._digest.hexdigest(), self._wanted):
+            raise IntegrityError("big part: it is not the one in the manifest")
+
+
 class OpenerV1:
     """Opens one artifact. Segments may be asked for in any order, from several threads.
 
@@ -330,3 +358,7 @@ class AesCbcV1:
     def opener(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> OpenerV1:
         """Check both digests of the manifest, then find the key."""
         return OpenerV1(entry, small=small, big=big, keys=keys)
+
+    def checker(self, entry: Entry, *, small: Buffer, big: Reader) -> CheckerV1:
+        """Check what needs no key, and no segment."""
+        return CheckerV1(entry, small=small, big=big)

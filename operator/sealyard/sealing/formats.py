@@ -73,6 +73,7 @@ T = TypeVar("T")
 __all__ = [
     "FORMATS",
     "BytesReader",
+    "Checker",
     "DeviceKey",
     "Entry",
     "FleetKey",
@@ -88,6 +89,7 @@ __all__ = [
     "Sealer",
     "SealingFormat",
     "SplitLimits",
+    "check_parts",
     "format_named",
     "object_key",
     "one_by_one",
@@ -166,6 +168,29 @@ class Opener(Protocol):
         """
 
 
+class Checker(Protocol):
+    """Compares one artifact with its manifest, segment by segment, without any key."""
+
+    @property
+    def layout(self) -> Layout:
+        """Sizes and ranges."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether segments may come in any order and from several threads."""
+
+    def check_segment(self, index: int, sealed: Buffer) -> None:
+        """Check segment `index` of big, all of `layout.big_range(index)`.
+
+        Args:
+            index: which; 0, 1, 2, … unless `parallel`, and then only the last one tells.
+            sealed: its bytes.
+
+        Raises:
+            IntegrityError: it is not what was sealed.
+        """
+
+
 class SealingFormat(Protocol):
     """One format. It holds nothing: `FORMATS` has the only instances that are needed."""
 
@@ -230,6 +255,13 @@ class SealingFormat(Protocol):
             MissingError: `keys` are not for this artifact.
         """
 
+    def checker(self, entry: Entry, *, small: Buffer, big: Reader) -> Checker:
+        """Check all of the small part that can be checked without a key, and the sizes.
+
+        Raises:
+            IntegrityError: a check failed; says which.
+        """
+
 
 FORMATS: Final[Mapping[str, SealingFormat]] = MappingProxyType(
     {fmt.name: fmt for fmt in (SealedV2(), AesCbcV1())}
@@ -266,6 +298,34 @@ class InOrder(Protocol):
 def one_by_one(work: Callable[[int], T], count: int, /) -> Iterator[T]:
     """`InOrder` without threads."""
     return map(work, range(count))
+
+
+def check_parts(
+    entry: Entry, *, small: Buffer, big: Reader, in_order: InOrder = one_by_one
+) -> Iterator[int]:
+    """Compare both parts with the manifest, without any key; gives how many bytes were compared.
+
+    Only who reads it to its end knows that all of them are what was sealed.
+
+    Args:
+        entry: what the manifest says.
+        small: the small part.
+        big: the big part; each byte is read once.
+        in_order: how segments are worked on, if the format lets them be.
+
+    Raises:
+        IntegrityError: something is not as the manifest says.
+    """
+    fmt = format_named(entry.variant.sealing.format)
+    checker = fmt.checker(entry, small=small, big=big)
+
+    def check(index: int) -> int:
+        sealed = read_exactly(big, checker.layout.big_range(index), "big part")
+        checker.check_segment(index, sealed)
+        return len(sealed)
+
+    run = in_order if checker.parallel else one_by_one
+    yield from run(check, checker.layout.segments)
 
 
 class OpenedReader:

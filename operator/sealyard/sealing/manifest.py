@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -36,6 +37,7 @@ Text = Annotated[str, Field(min_length=1, max_length=512)]
 MetricName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]{0,62}$")]
 Metrics = Annotated[dict[MetricName, float], Field(max_length=64)]
 FormatName = Literal["sealed-v2", "aes-256-cbc-v1"]
+_KEY_PATTERN: Final = r"^([A-Za-z0-9][-A-Za-z0-9._]*/)*objects/[0-9a-f]{64}$"
 
 PROVING_FIELDS: Final[Mapping[FormatName, frozenset[str]]] = MappingProxyType(
     {
@@ -74,7 +76,7 @@ class SmallPart(_Part):
 class BigPart(_Part):
     """The part on the CDN. sealed-v2: `segments`, `treeSha256`; aes-256-cbc-v1: `sha256`."""
 
-    key: Annotated[str, Field(pattern=r"^([A-Za-z0-9][-A-Za-z0-9._]*/)*objects/[0-9a-f]{64}$")]
+    key: Annotated[str, Field(pattern=_KEY_PATTERN)]
     size_bytes: Annotated[int, Field(ge=1, le=MAX_PLAINTEXT_BYTES + (1 << 26))]
     segments: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
     tree_sha256: Hex256 | None = None
@@ -303,6 +305,23 @@ def object_key(prefix: str, object_id: str) -> str:
     """The key of a big part on the CDN: `{prefix}/objects/{id}`, or `objects/{id}`."""
     prefix = prefix.strip("/")
     return f"{prefix}/objects/{object_id}" if prefix else f"objects/{object_id}"
+
+
+def check_prefix(prefix: str, field: str) -> None:
+    """Refuse what no key on the CDN can begin with.
+
+    Args:
+        prefix: as `object_key` takes it.
+        field: what the user calls it.
+
+    Raises:
+        InvalidError: says how it must be.
+    """
+    if not re.fullmatch(_KEY_PATTERN, object_key(prefix, "0" * 64)):
+        raise InvalidError(
+            f"{field}: {prefix[:80]!r} must be of letters, digits, '.', '_' and '-', each part "
+            "between slashes beginning with a letter or digit"
+        )
 
 
 def _canonical_json(raw: bytes) -> Any:

@@ -132,12 +132,50 @@ class SealerV2:
         )
 
 
+class CheckerV2:
+    """Compares one artifact with its manifest, without a key. Segments may come in any order.
+
+    Everything that can be known without a key or a segment is checked when it is made, in this
+    order: small's size, constants, core digest, context, plaintext length; big's size, leaves
+    against the tree.
+
+    Raises:
+        IntegrityError: a check failed; says which.
+    """
+
+    parallel = True
+
+    def __init__(self, entry: Entry, *, small: Buffer, big: Reader) -> None:
+        said = entry.variant.small.size_bytes
+        if said != HEADER_BYTES:
+            raise IntegrityError(
+                f"small part: the manifest says {said} bytes, must be {HEADER_BYTES}"
+            )
+        self.header: Final = Header.parse(small)
+        self.layout: Final = _checked_layout(self.header.core, entry)
+        self.leaves: Final = _checked_leaves(self.header.core, self.layout, entry, big)
+
+    def proves(self, index: int, sealed: Buffer) -> bool:
+        """Whether this is segment `index` of big, all of `layout.big_range(index)`."""
+        return _leaf(sealed) == self.leaves[index * LEAF_BYTES : (index + 1) * LEAF_BYTES]
+
+    def check_segment(self, index: int, sealed: Buffer) -> None:
+        """Compare what lies in big at `layout.big_range(index)` with its leaf.
+
+        Raises:
+            IntegrityError: it is not what was sealed.
+        """
+        if len(sealed) != self.layout.big_range(index).length:
+            raise IntegrityError(f"big part: segment {index} has {len(sealed)} bytes")
+        if not self.proves(index, sealed):
+            raise IntegrityError(f"big part: segment {index} is not the one that was signed")
+
+
 class OpenerV2:
     """Opens one artifact. Segments may be asked for in any order, from several threads.
 
-    Everything that can be known without decrypting is checked when it is made, in this order:
-    small's size, constants, core digest, context, plaintext length; big's size, leaves against the
-    tree; own slot, commitment.
+    Everything that can be known without decrypting is checked when it is made: first what
+    `CheckerV2` checks, then own slot and commitment.
 
     Raises:
         IntegrityError: a check failed; says which, but for what the data key decides.
@@ -148,25 +186,20 @@ class OpenerV2:
     authenticated = True
 
     def __init__(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> None:
-        said = entry.variant.small.size_bytes
-        if said != HEADER_BYTES:
-            raise IntegrityError(
-                f"small part: the manifest says {said} bytes, must be {HEADER_BYTES}"
-            )
-        header = Header.parse(small)
-        self._core = core = header.core
-        self.layout: Final = _checked_layout(core, entry)
-        self._leaves = _checked_leaves(core, self.layout, entry, big)
-        self._cipher = AESGCM(core.payload_key(keys.data_key(header)))
+        self._checker = CheckerV2(entry, small=small, big=big)
+        self.layout: Final = self._checker.layout
+        header = self._checker.header
+        self._core = header.core
+        self._cipher = AESGCM(header.core.payload_key(keys.data_key(header)))
 
     @property
     def trailer(self) -> bytes:
         """The leaves: what lies in big at `layout.trailer_range`."""
-        return self._leaves
+        return self._checker.leaves
 
     def proves(self, index: int, sealed: Buffer) -> bool:
         """Whether this is segment `index` of big, all of `layout.read_range(index)`."""
-        return _leaf(sealed) == self._leaves[index * LEAF_BYTES : (index + 1) * LEAF_BYTES]
+        return self._checker.proves(index, sealed)
 
     def open_segment(self, index: int, sealed: Buffer, out: bytearray | memoryview) -> int:
         """Write segment `index` of the plaintext to the beginning of `out`; returns its length.
@@ -179,11 +212,8 @@ class OpenerV2:
         Raises:
             IntegrityError: the segment is not what was sealed.
         """
+        self._checker.check_segment(index, sealed)
         length = self.layout.plaintext_range(index).length
-        if len(sealed) != self.layout.big_range(index).length:
-            raise IntegrityError(f"big part: segment {index} has {len(sealed)} bytes")
-        if not self.proves(index, sealed):
-            raise IntegrityError(f"big part: segment {index} is not the one that was signed")
         body = memoryview(out)[: len(sealed) - TAG_BYTES]
         try:
             self._cipher.decrypt_into(_nonce(self._core, index), sealed, None, body)
@@ -297,3 +327,7 @@ class SealedV2:
     def opener(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> OpenerV2:
         """Check both parts against the manifest, and find the data key."""
         return OpenerV2(entry, small=small, big=big, keys=keys)
+
+    def checker(self, entry: Entry, *, small: Buffer, big: Reader) -> CheckerV2:
+        """Check what needs no key, and no segment."""
+        return CheckerV2(entry, small=small, big=big)

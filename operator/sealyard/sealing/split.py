@@ -7,6 +7,9 @@ from typing import Final
 
 from sealyard.errors import InvalidError
 
+MAX_BYTES_FROM_TO: Final = (320, 3072)
+MAX_PERCENT_FROM_TO: Final = (8, 20)
+
 
 @dataclass(frozen=True, slots=True)
 class SplitLimits:
@@ -20,10 +23,12 @@ class SplitLimits:
     max_percent: int = 20
 
     def __post_init__(self) -> None:
-        if not 320 <= self.max_bytes <= 3072:
-            raise InvalidError(f"split.maxBytes: {self.max_bytes} must be between 320 and 3072")
-        if not 8 <= self.max_percent <= 20:
-            raise InvalidError(f"split.maxPercent: {self.max_percent} must be between 8 and 20")
+        for field, value, (least, most) in (
+            ("split.maxBytes", self.max_bytes, MAX_BYTES_FROM_TO),
+            ("split.maxPercent", self.max_percent, MAX_PERCENT_FROM_TO),
+        ):
+            if not least <= value <= most:
+                raise InvalidError(f"{field}: {value} must be between {least} and {most}")
 
     def small_limit(self, total: int) -> int:
         """The most bytes that the small part of `total` sealed bytes may have."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sealyard.cli.main import main
+from sealyard.cli.app import run
 from sealyard.sealing.keyring import Keyring
 from support.sealing import seeded
 
@@ -112,7 +112,7 @@ class Call:
         stdin = io.TextIOWrapper(io.BytesIO(given))
         self._monkeypatch.setattr(sys, "stdin", stdin)
         self._monkeypatch.setattr(sys, "argv", ["sealyard", "keyring", *arguments])
-        code = main()
+        code = run()
         seen = self._capture.readouterr()
         no_key_in(seen.err)
         return SimpleNamespace(code=code, out=seen.out, said=seen.err.decode())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sealyard.cli.main import main
+from sealyard.cli.app import run
 from sealyard.sealing.keyring import Keyring
 
 MIB = 1 << 20
@@ -41,7 +41,7 @@ class CommandLine:
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, standard output and standard error."""
         self.monkeypatch.setattr("sys.argv", ["sealyard", *arguments])
-        code = main()
+        code = run()
         said = self.capsys.readouterr()
         return code, said.out, said.err
 
@@ -81,12 +81,48 @@ def test_what_is_sealed_opens(sealyard: CommandLine, sealing: str, size: int) ->
 
 
 @pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        ((), "sealyard/objects/"),
+        (("--prefix", "team/models"), "team/models/objects/"),
+        (("--prefix", ""), "objects/"),
+    ],
+)
+def test_the_manifest_says_where_the_big_part_will_be(
+    sealyard: CommandLine, arguments: tuple[str, ...], key: str
+) -> None:
+    assert sealyard.seal(*arguments)[0] == 0
+    _, output, _ = sealyard("inspect", str(sealyard.sealed))
+    (variant,) = json.loads(output)["predicate"]["variants"]
+    assert variant["big"]["key"].rpartition("/")[0] + "/" == key
+
+
+@pytest.mark.parametrize(
+    ("arguments", "small"),
+    [
+        ((), 3072),
+        (("--max-small-bytes", "500"), 500),
+        (("--max-small-percent", "8"), (16 + 20_000) * 8 // 100),
+    ],
+)
+def test_the_small_part_keeps_to_its_limits(
+    sealyard: CommandLine, arguments: tuple[str, ...], small: int
+) -> None:
+    sealyard.plain.write_bytes(bytes(19_999))
+    _, output, _ = sealyard.seal("--format", "aes-256-cbc-v1", "--json", *arguments)
+    assert json.loads(output)["smallBytes"] == small
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("--precision", "fp8"), "--precision: 'fp8' must be one of fp32, fp16, int8"),
         (("--format", "rot13"), "sealing.format: 'rot13' must be one of"),
         (("--variant", "A"), "variant: 'A' must be 1 to 63"),
         (("--image-size", "0"), "--image-size: 0 must be from 1 to 65536"),
+        (("--max-small-bytes", "319"), "--max-small-bytes: 319 must be from 320 to 3072"),
+        (("--max-small-percent", "21"), "--max-small-percent: 21 must be from 8 to 20"),
+        (("--prefix", "a//b"), "--prefix: 'a//b' must be of letters, digits"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_left(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sealyard.api.mounts import POD_UID_VARIABLE
-from sealyard.jobs.harness import Interrupted
 from sealyard.jobs.lock import LOCK_FILE, WorkspaceLock, pod_uid
+from sealyard.jobs.process import Interrupted
 
 
 def test_the_newest_pod_may_write(tmp_path: Path) -> None:
