@@ -90,7 +90,7 @@ MEANINGS = {
     Reason.SUCCEEDED: "Trained. Final.",
     Reason.RELEASED: "Published, and proven to open. Final.",
     Reason.PROBED: "Every check of the last probe passed.",
-    Reason.REWRAPPED: "The same, and the last rewrap that was asked for is done.",
+    Reason.REWRAPPED: "Probed, and the last rewrap that was asked for is done.",
     Reason.TIDY_FAILED: "Plaintext exports were not deleted (an event; the release stands).",
     Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
     Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",

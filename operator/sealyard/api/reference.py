@@ -30,6 +30,8 @@ new object instead. A Failed object is opened again by the annotation
 ```
 kubectl annotate --overwrite trainingrun NAME {REQUESTED_AT_ANNOTATION}=$(date -u +%FT%TZ)
 ```
+
+On a ReleaseTarget the same annotation asks for a probe at once.
 """
 
 

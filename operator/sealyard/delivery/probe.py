@@ -30,6 +30,16 @@ Action = Literal["read", "write"]
 SECONDS: Final = 15.0
 """The longest that one request of a probe may take."""
 RETRY: Final = Retry(attempts=2, longest_wait_seconds=5.0)
+_OF_THE_API: Final = frozenset(
+    {
+        Check.API_TLS,
+        Check.PUBLISHER_LOGIN,
+        Check.PUBLISHER_ROLE,
+        Check.VERIFIER_LOGIN,
+        Check.VERIFIER_ROLE,
+    }
+)
+_OF_WRONG_KEYS: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +83,7 @@ def probe(
         checks=(Check.VERIFIER_LOGIN, Check.VERIFIER_ROLE),
     )
     refuses_overwriting = _try_credentials(cdn, writer, reader)
-    cdn_checks = list(Check)[list(Check).index(Check.CDN_TLS) :]
-    checks = [(cdn if check in cdn_checks else api).outcome(check) for check in Check]
+    checks = [(api if check in _OF_THE_API else cdn).outcome(check) for check in Check]
     for outcome in checks:
         logger.info("%s: %s %s", outcome.name, outcome.result, outcome.message or "")
     unknown = [outcome for outcome in checks if outcome.result == "Unknown"]
@@ -255,6 +264,8 @@ def _refuses_overwriting(store: _Store, writer: ProbeObject) -> bool | None:
 
 
 def _refused(said: Said, subject: ProbeObject, right: str) -> str:
+    if said.code.startswith(_OF_WRONG_KEYS):
+        return f"refused ({said.code}); correct the keys in {subject.source}"
     return f"refused ({said.code}); allow {right} to the credential in {subject.source}"
 
 

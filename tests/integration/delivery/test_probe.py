@@ -123,8 +123,9 @@ def test_a_credential_that_the_store_does_not_know(probed: Probed, purpose: Purp
     probed.mount(purpose, "NOBODY", "nobody-knows-this-one")
     ended = probed.run()
     own = {Purpose.CDN_WRITE: Check.WRITE_PUT, Purpose.CDN_READ: Check.READ_GET}[purpose]
-    assert list(verdicts(ended, "Failed")) == [own]
-    assert verdicts(ended, "Failed")[own].startswith("refused (InvalidAccessKeyId, status 403);")
+    assert verdicts(ended, "Failed") == {
+        own: f"refused (InvalidAccessKeyId, status 403); correct the keys in Secret {purpose}"
+    }
     assert len(verdicts(ended, "Passed")) > 6
 
 
