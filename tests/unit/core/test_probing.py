@@ -305,14 +305,27 @@ def test_what_could_not_be_tried_is_told_and_tried_again(
 
 
 @CHANGES
-def test_what_waits_is_tried_again_at_once_where_something_changed(change: Any) -> None:
-    target = started()
-    target = target.after(look(target, job().failed(66, "no such key")))
-    plan = look(change(target), now=at(2))
-    assert job_names(plan) == [name(2)]
-    # It is another probe: how long the one before has waited is forgotten.
+@pytest.mark.parametrize("waited", [1, 3])
+def test_what_waits_is_tried_again_at_once_where_something_changed(
+    change: Any, waited: int
+) -> None:
+    target = passed()
+    for attempt in range(2, 2 + waited):
+        moment = at(HOUR * attempt)
+        target = target.after(look(target, now=moment))
+        ended = job(attempt).failed(66, "no such key", at=moment)
+        target = target.after(look(target, ended, now=moment))
+    attempt, moment = 2 + waited, at(HOUR * (1 + waited) + 2)
+    plan = look(change(target), now=moment)
+    assert job_names(plan) == [name(attempt)]
+    # What is asked again does not seem well before it answers.
+    assert says(plan)[1:3] == ("FTF", "InputMissing")
     target = change(target).after(plan)
-    second = look(target, job(2).failed(66, "no such key", at=at(3)), now=at(3))
+    running = look(target, job(attempt).running(), now=moment)
+    doing = f"probe: no such key; now in Job {name(attempt)}"
+    assert says(running)[1:] == ("FTF", "InputMissing", doing)
+    # It is another probe: how long the one before has waited is forgotten.
+    second = look(target, job(attempt).failed(66, "no such key", at=moment), now=moment)
     assert second.requeue_after == 10
 
 
@@ -333,6 +346,7 @@ def test_one_that_is_given_up_is_followed_by_another(end: ObservedJob, reason: R
     target = target.after(plan)
     again = look(target, now=at(240))
     assert job_names(again) == [name(2)]
+    assert says(look(target.after(again), job(2).running(), now=at(241)))[1] == "FTF"
     assert says(look(target.after(again), job(2).complete(result()), now=at(310)))[1] == "TFF"
 
 

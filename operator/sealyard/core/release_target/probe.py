@@ -26,9 +26,7 @@ FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
 """A login that is refused is tried no more often than this in the long run: servers count."""
 RETRY_AFTER_FAULT = timedelta(minutes=5)
-NO_TROUBLE = frozenset({EndReason.DONE, EndReason.REOPENED, EndReason.NO_ANSWER}) | (
-    attempts.INTERRUPTIONS
-)
+NO_TROUBLE = frozenset({EndReason.DONE, EndReason.NO_ANSWER}) | attempts.INTERRUPTIONS
 """Ends that say nothing against what the last probe found."""
 
 
@@ -111,7 +109,7 @@ class Probe:
         name = job["metadata"]["name"]
         if name in observed.foreign_jobs:
             return Step(self.work.ledger, name_taken=name)
-        return Step(self._started(now), create=(job,))
+        return Step(self._started(), create=(job,))
 
     def due_at(self, now: datetime) -> datetime | None:
         """When the next Job is to be created; None for no time that is known.
@@ -133,11 +131,15 @@ class Probe:
             return ended + self._no_longer_than_the_interval(RETRY_AFTER_FAULT)
         return parse_time(ledger.not_before) or now
 
-    def _started(self, now: datetime) -> Attempts:
-        """The ledger once the next Job is created; a new probe begins without failures."""
+    def _started(self) -> Attempts:
+        """The ledger once the next Job is created; a new probe begins without failures.
+
+        How the one before ended stays until this one has: what could not be reached does not seem
+        well again because it is asked again.
+        """
         ledger = self.work.ledger
         if ledger.done or self.failure or ledger.watched != self.watched:
-            ledger = attempts.anew(ledger, now=now)
+            ledger = Attempts(name=ledger.name, started=ledger.started, last_end=ledger.last_end)
         return attempts.start(ledger, watched=self.watched)
 
     def _retry(self) -> timedelta:
