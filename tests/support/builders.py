@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION, CustomResource
 from sealyard.api.model_release import ModelRelease
+from sealyard.api.probe import Check
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ProgressEndpoint
@@ -79,6 +80,11 @@ TRAIN_RESULT: dict[str, Any] = {
     "artifacts": [
         {"name": "best.pt", "path": "runs/coins-1/best.pt", "sha256": DIGEST, "sizeBytes": 400}
     ],
+}
+PROBE_RESULT: dict[str, Any] = {
+    "generation": 1,
+    "refusesOverwriting": True,
+    "checks": [{"name": check.value, "result": "Passed"} for check in Check],
 }
 
 
@@ -205,6 +211,30 @@ class TargetBuilder(Resource):
     ) -> ReleaseTargetObserved:
         return ReleaseTargetObserved(self.build(), jobs, foreign_jobs)
 
+    def probed(self, moment: datetime = NOW) -> Self:
+        """As it is after a probe of it that passed: nothing more is due for an hour."""
+        metadata, time = self.build().metadata, time_of(moment)
+        requested_at = metadata.annotations.get(REQUESTED_AT_ANNOTATION)
+        task = {
+            "name": "probe",
+            "started": 1,
+            "done": True,
+            "watched": " ".join(filter(None, [str(metadata.generation), requested_at])),
+            "lastEnd": {"attempt": 1, "exitCode": 0, "reason": "Done", "time": time},
+        }
+        others = self.document["status"].get("tasks", [])
+        checks = [{**check, "lastTransitionTime": time} for check in PROBE_RESULT["checks"]]
+        return self.with_status(
+            tasks=[*(other for other in others if other["name"] != "probe"), task],
+            probe={
+                **PROBE_RESULT,
+                "generation": metadata.generation,
+                "completedAt": time,
+                "failures": 0,
+                "checks": checks,
+            },
+        )
+
 
 def a_training_run() -> RunBuilder:
     return RunBuilder(_document("coins", "run-uid", RUN_SPEC))
@@ -225,7 +255,8 @@ def a_release_target() -> TargetBuilder:
 
 
 def a_job(role: Role = Role.TRAIN, *, attempt: int = 1, variant: str = "") -> JobBuilder:
-    owner = {Role.TRAIN: "run-uid", Role.REWRAP: "target-uid"}.get(role, "release-uid")
+    owners = {Role.TRAIN: "run-uid", Role.REWRAP: "target-uid", Role.PROBE: "target-uid"}
+    owner = owners.get(role, "release-uid")
     name = f"{role}-{variant}-{attempt}" if variant else f"{role}-{attempt}"
     return JobBuilder(
         ObservedJob(

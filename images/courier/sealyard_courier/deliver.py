@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from sealyard.api.answers import Answer
 from sealyard.api.mounts import CA_KEY
 from sealyard.api.secrets import Purpose
-from sealyard.api.tasks import PublishTask, RemoteApi, RemoteCdn, RewrapTask, VerifyTask
+from sealyard.api.tasks import (
+    ProbeTask,
+    PublishTask,
+    RemoteApi,
+    RemoteCdn,
+    RewrapTask,
+    VerifyTask,
+)
 from sealyard.delivery.cdn import Cdn, CdnPlace
+from sealyard.delivery.http import HttpClient
+from sealyard.delivery.probe import RETRY, SECONDS, probe
+from sealyard.delivery.probe_object import ProbeObject
 from sealyard.delivery.publish import Publisher
 from sealyard.delivery.release_api import ReleaseApi
 from sealyard.delivery.rewrap import rewrap_releases
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.delivery.verify import verify
+from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.workspace import below, make_folder, remove_temporaries
@@ -70,6 +82,63 @@ def run_rewrap(task: RewrapTask, mounts: Mounts) -> Answer:
         f"{result.skipped}"
     )
     return Answer(message=message, result=result.to_wire())
+
+
+def run_probe(task: ProbeTask, mounts: Mounts) -> Answer:
+    """Try both logins and both credentials; a check that fails is a result, and no failure."""
+    names = {
+        Purpose.API_PUBLISHER: task.publisher.secret_name,
+        Purpose.API_VERIFIER: task.verifier.secret_name,
+        Purpose.CDN_WRITE: task.writer.secret_name,
+        Purpose.CDN_READ: task.reader.secret_name,
+    }
+    files = {
+        purpose: SecretFiles.mounted(purpose, mounts.secrets, name)
+        for purpose, name in names.items()
+    }
+    _miss_none_of(files.values())
+
+    def api(remote: RemoteApi, purpose: Purpose) -> ReleaseApi:
+        bundle = _bundle(mounts.ca / "api", remote.ca_bundle_name)
+        return ReleaseApi(remote.url, files[purpose], bundle=bundle, retry=RETRY, seconds=SECONDS)
+
+    def probe_object(remote: RemoteCdn, purpose: Purpose) -> ProbeObject:
+        place = CdnPlace(remote.endpoint, remote.region, remote.bucket)
+        return ProbeObject(http, place, remote.prefix, files[purpose], retry=RETRY, seconds=SECONDS)
+
+    with (
+        api(task.publisher, Purpose.API_PUBLISHER) as publisher,
+        api(task.verifier, Purpose.API_VERIFIER) as verifier,
+        HttpClient(
+            "CDN",
+            task.writer.endpoint,
+            bundle=_bundle(mounts.ca / "cdn", task.writer.ca_bundle_name),
+        ) as http,
+    ):
+        result = probe(
+            task.generation,
+            publisher=publisher,
+            verifier=verifier,
+            writer=probe_object(task.writer, Purpose.CDN_WRITE),
+            reader=probe_object(task.reader, Purpose.CDN_READ),
+        )
+    passed = sum(check.result == "Passed" for check in result.checks)
+    message = f"{passed} of {len(result.checks)} checks passed"
+    return Answer(message=message, result=result.to_wire())
+
+
+def _miss_none_of(files: Iterable[SecretFiles]) -> None:
+    """Names everything that is missing at once; what is there and malformed is judged later."""
+    missing = []
+    for one in files:
+        try:
+            one.pair()
+        except MissingError as error:
+            missing.append(str(error))
+        except InvalidError:
+            continue
+    if missing:
+        raise MissingError("; ".join(missing))
 
 
 def _counted(variants: int) -> str:

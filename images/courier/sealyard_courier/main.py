@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sealyard.api.tasks import PublishTask, RewrapTask, TidyTask, VerifyTask
+from sealyard.api.tasks import ProbeTask, PublishTask, RewrapTask, TidyTask, VerifyTask
 from sealyard.jobs.harness import Handler, run_program
-from sealyard_courier.deliver import run_publish, run_rewrap, run_verify
+from sealyard_courier.deliver import run_probe, run_publish, run_rewrap, run_verify
 from sealyard_courier.tidy import run_tidy
 
 
@@ -17,5 +17,6 @@ def main() -> int:
             Handler("verify", VerifyTask, run_verify),
             Handler("tidy", TidyTask, run_tidy),
             Handler("rewrap", RewrapTask, run_rewrap),
+            Handler("probe", ProbeTask, run_probe),
         ],
     )

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from sealyard.api.model import Model, Name, RelativePath, Sha256
+from sealyard.api.probe import MAX_CHECKS, CheckOutcome
 from sealyard.api.release_target import RewrapSummary
 from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
 
@@ -70,6 +71,14 @@ class TidyResult(Model):
 
 class RewrapResult(RewrapSummary):
     """What a finished rewrap has seen and done."""
+
+
+class ProbeResult(Model):
+    """What a probe has found out; every check stands there, judged or not."""
+
+    generation: Annotated[int, Field(ge=1)]
+    refuses_overwriting: bool | None = None
+    checks: Annotated[list[CheckOutcome], Field(min_length=1, max_length=MAX_CHECKS)]
 
 
 class Answer(Model):

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     PUBLISHING = "Publishing"
     VERIFYING = "Verifying"
     REWRAPPING = "Rewrapping"
+    PROBING = "Probing"
     POD_NOT_STARTED = "PodNotStarted"
     RETRYING = "Retrying"
 
@@ -48,7 +49,7 @@ class Reason(StrEnum):
     # Done
     SUCCEEDED = "Succeeded"
     RELEASED = "Released"
-    CONFIGURED = "Configured"
+    PROBED = "Probed"
     REWRAPPED = "Rewrapped"
 
     # Nothing stalls for it, but somebody should know
@@ -66,6 +67,7 @@ class Reason(StrEnum):
     SOURCE_REPLACED = "SourceReplaced"
     VERSION_TAKEN = "VersionTaken"
     NAME_TAKEN = "NameTaken"
+    PROBE_FAILED = "ProbeFailed"
 
 
 MEANINGS = {
@@ -76,6 +78,7 @@ MEANINGS = {
     Reason.PUBLISHING: "The artifacts are sealed, split and uploaded.",
     Reason.VERIFYING: "The verifier's login fetches both parts and opens them.",
     Reason.REWRAPPING: "The small parts of all releases are moved to the active key.",
+    Reason.PROBING: "The logins and credentials of a new or changed target are tried.",
     Reason.POD_NOT_STARTED: "A pod cannot be scheduled, or its image cannot be pulled.",
     Reason.RETRYING: "An attempt failed, was interrupted or lost; the next one is due.",
     Reason.CLAIM_MISSING: "A PersistentVolumeClaim does not exist. Create it.",
@@ -86,8 +89,8 @@ MEANINGS = {
     Reason.CREDENTIALS_REFUSED: "A store refused the login. Mend the Secret.",
     Reason.SUCCEEDED: "Trained. Final.",
     Reason.RELEASED: "Published, and proven to open. Final.",
-    Reason.CONFIGURED: "Addresses and Secrets are named.",
-    Reason.REWRAPPED: "Configured, and the last rewrap that was asked for is done.",
+    Reason.PROBED: "Every check of the last probe passed.",
+    Reason.REWRAPPED: "Probed, and the last rewrap that was asked for is done.",
     Reason.TIDY_FAILED: "Plaintext exports were not deleted (an event; the release stands).",
     Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
     Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",
@@ -100,6 +103,7 @@ MEANINGS = {
     Reason.SOURCE_REPLACED: "The TrainingRun was replaced by another of its name.",
     Reason.VERSION_TAKEN: "An older ModelRelease has this model, version and target.",
     Reason.NAME_TAKEN: "Somebody else's Job has the name that the next one needs.",
+    Reason.PROBE_FAILED: "A login or credential cannot do its part, or can do more. Mend that.",
 }
 """One line per reason, for the reference."""
 

@@ -14,7 +14,7 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 REQUESTED_AT_ANNOTATION = f"{GROUP}/requestedAt"
-"""Set it to a new time to reopen an object that Failed."""
+"""Set it to a new time to reopen an object that Failed, or to have a target probed now."""
 
 OWNER_UID_LABEL = f"{GROUP}/owner-uid"
 OWNER_KIND_LABEL = f"{GROUP}/owner-kind"

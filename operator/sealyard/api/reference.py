@@ -9,6 +9,7 @@ from typing import Any
 from sealyard.api.conditions import MEANINGS, ConditionType
 from sealyard.api.crd import KINDS, openapi
 from sealyard.api.kind import API_VERSION, REQUESTED_AT_ANNOTATION, CustomResource
+from sealyard.api.probe import CHECK_MEANINGS
 from sealyard.api.secrets import SECRET_USES
 
 CONDITIONS = {
@@ -29,12 +30,14 @@ new object instead. A Failed object is opened again by the annotation
 ```
 kubectl annotate --overwrite trainingrun NAME {REQUESTED_AT_ANNOTATION}=$(date -u +%FT%TZ)
 ```
+
+On a ReleaseTarget the same annotation asks for a probe at once.
 """
 
 
 def reference() -> str:
     """The whole page."""
-    parts = [INTRODUCTION, *(_kind(kind) for kind in KINDS), _conditions(), _secrets()]
+    parts = [INTRODUCTION, *(_kind(kind) for kind in KINDS), _conditions(), _checks(), _secrets()]
     return "\n".join(parts)
 
 
@@ -113,6 +116,13 @@ def _conditions() -> str:
     lines += [f"| `{kind}` | {meaning} |" for kind, meaning in CONDITIONS.items()]
     lines += ["", "| reason | meaning |", "|---|---|"]
     lines += [f"| `{reason}` | {meaning} |" for reason, meaning in MEANINGS.items()]
+    return "\n".join([*lines, ""])
+
+
+def _checks() -> str:
+    lines = ["## Probe", "", "The checks in `status.probe` of a ReleaseTarget.", ""]
+    lines += ["| check | passed means |", "|---|---|"]
+    lines += [f"| `{check}` | {meaning} |" for check, meaning in CHECK_MEANINGS.items()]
     return "\n".join([*lines, ""])
 
 

@@ -10,6 +10,7 @@ from sealyard.api.attempts import Attempts
 from sealyard.api.conditions import Condition
 from sealyard.api.kind import CustomResource, PrinterColumn, ready_message
 from sealyard.api.model import HttpsUrl, LocalObjectReference, Model, Name, Timestamp, says
+from sealyard.api.probe import ProbeStatus
 
 
 class ApiSpec(Model):
@@ -85,6 +86,20 @@ class ReleaseTargetSpec(Model):
             ]
         },
     )
+    probe_interval_seconds: Annotated[int, Field(ge=0, le=604_800)] = Field(
+        default=3600,
+        description="How long after a probe that passed the next one comes. 0: none comes by "
+        "itself. Whatever stands here, the target is probed when it is created or changed, and "
+        "again and again while something is wrong.",
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "self == 0 || self >= 60",
+                    "message": "must be 0, or at least 60",
+                }
+            ]
+        },
+    )
 
 
 class RewrapSummary(Model):
@@ -118,7 +133,9 @@ class ReleaseTargetStatus(Model):
         default_factory=list,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
+    probe: ProbeStatus | None = None
     rewrap: RewrapStatus | None = None
+    summary: dict[str, Annotated[str, StringConstraints(max_length=128)]] | None = None
     tasks: Annotated[list[Attempts], Field(max_length=4)] | None = Field(
         default=None,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
@@ -133,6 +150,9 @@ class ReleaseTarget(CustomResource):
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("rtgt",)
     COLUMNS: ClassVar[tuple[PrinterColumn, ...]] = (
         PrinterColumn("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+        PrinterColumn("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
+        PrinterColumn("Probe", ".status.summary.probe"),
+        PrinterColumn("Probed", ".status.probe.completedAt", type="date"),
         PrinterColumn("API", ".spec.api.url"),
         PrinterColumn("Bucket", ".spec.cdn.bucket"),
         PrinterColumn("CDN", ".spec.cdn.endpoint", wide=True),

@@ -32,6 +32,7 @@ class Role(StrEnum):
     VERIFY = "verify"
     TIDY = "tidy"
     REWRAP = "rewrap"
+    PROBE = "probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,19 @@ class SecretUse:
 SECRET_USES: dict[Purpose, SecretUse] = {
     Purpose.API_PUBLISHER: SecretUse(
         ("api-publisher-email", "api-publisher-password"),
-        frozenset({Role.PUBLISH, Role.REWRAP}),
+        frozenset({Role.PUBLISH, Role.REWRAP, Role.PROBE}),
     ),
     Purpose.API_VERIFIER: SecretUse(
         ("api-verifier-email", "api-verifier-password"),
-        frozenset({Role.VERIFY, Role.REWRAP}),
+        frozenset({Role.VERIFY, Role.REWRAP, Role.PROBE}),
     ),
     Purpose.CDN_WRITE: SecretUse(
-        ("cdn-write-access-key-id", "cdn-write-secret-access-key"), frozenset({Role.PUBLISH})
+        ("cdn-write-access-key-id", "cdn-write-secret-access-key"),
+        frozenset({Role.PUBLISH, Role.PROBE}),
     ),
     Purpose.CDN_READ: SecretUse(
-        ("cdn-read-access-key-id", "cdn-read-secret-access-key"), frozenset({Role.VERIFY})
+        ("cdn-read-access-key-id", "cdn-read-secret-access-key"),
+        frozenset({Role.VERIFY, Role.PROBE}),
     ),
     Purpose.KEYRING: SecretUse(
         ("keyring.json",), frozenset({Role.PUBLISH, Role.VERIFY, Role.REWRAP})

@@ -162,6 +162,19 @@ class RewrapTask(Task):
     keyring_secret_name: str
 
 
+class ProbeTask(Task):
+    """Find out whether a target's logins and credentials do their part, and nothing else."""
+
+    kind: Literal["probe"] = "probe"
+    generation: Annotated[int, Field(ge=1)] = Field(
+        description="Of the spec that is probed; the answer gives it back."
+    )
+    publisher: RemoteApi
+    verifier: RemoteApi
+    writer: RemoteCdn
+    reader: RemoteCdn
+
+
 def to_environment(task: Task) -> str:
     """The task as the value of an environment variable.
 

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sealyard.api.model import HttpsUrl
 from sealyard.delivery.retry import TransientError
-from sealyard.delivery.tls import CaBundle, client_context, explain
+from sealyard.delivery.tls import CaBundle, UntrustedError, client_context, explain
 from sealyard.errors import InvalidError, UnavailableError
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -117,9 +117,10 @@ class HttpClient:
 
         Raises:
             TransientError: no connection, no answer in time, or one that broke off.
-            UnavailableError: TLS does not verify (which no attempt of this Job can mend; the CA
+            UntrustedError: TLS does not verify (which no attempt of this Job can mend; the CA
                 bundle, the URL or the certificate may be corrected while the operator tries
-                again), or the answer is longer than allowed, encoded, or no HTTP.
+                again).
+            UnavailableError: the answer is longer than allowed, encoded, or no HTTP.
         """
         url = self.url + path
         length = {"Content-Length": str(len(body))} if body else {}
@@ -191,7 +192,7 @@ class HttpClient:
             return TransientError(f"{self.name} gave no whole answer within {bounds.seconds:.3g} s")
         why = explain(error, self._bundle)
         if why is not None:
-            return UnavailableError(f"{self.name}: {why}")
+            return UntrustedError(f"{self.name}: {why}")
         return TransientError(f"{self.name}: {_describe(error)}")
 
 

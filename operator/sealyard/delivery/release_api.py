@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, NoReturn, Self, TypeVar
+from typing import Final, Literal, NoReturn, Self, TypeVar
 from urllib.parse import urlencode
 
 from pydantic import ValidationError
@@ -53,6 +53,7 @@ from sealyard.sealing.context import ReleaseContext
 _ANSWER_BYTES: Final = 16 * 1024
 _PAGE_BYTES: Final = 512 * 1024
 _SECONDS: Final = 30.0
+_NO_NAME: Final = "-"
 
 WireT = TypeVar("WireT", bound=WireModel)
 
@@ -63,6 +64,10 @@ class NotPublishedError(MissingError):
 
 class ReplacedError(UnavailableError):
     """Somebody else has replaced what was to be replaced: read it again."""
+
+
+class ForbiddenError(RefusedError):
+    """The login is let in, but its role or its models do not allow what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,11 @@ class ReleaseApi:
     def name(self) -> str:
         """What it is called in messages: what it is, host and port."""
         return self._http.name
+
+    @property
+    def source(self) -> str:
+        """What its login is called in messages."""
+        return self._credentials.source
 
     def releases(self, *, page: int = PAGE_MAX) -> Iterator[ReleaseEntry]:
         """Every release whose model the login has, in the server's order; others are left out.
@@ -192,6 +202,34 @@ class ReleaseApi:
         what = f"the small part of {context}"
         self._put(path, what, small, SMALL_CONTENT_TYPE, {"If-Match": tag})
 
+    def may(self, action: Literal["read", "write"]) -> bool:
+        """Whether the login's role lets it do that with small parts. Nothing is read or written.
+
+        The small part is one whose name no model can have. A server judges the role before the
+        name, so one that objects to the name would let the role do it to another.
+
+        Raises:
+            RefusedError: the login is refused.
+            UnavailableError: the server objects to neither.
+        """
+        method = "GET" if action == "read" else "PUT"
+        try:
+            reply = self._authorised(
+                method,
+                small_path(_NO_NAME, "0.0.0", _NO_NAME),
+                "small parts",
+                bounds=Bounds(_ANSWER_BYTES, self._seconds),
+                headers={"Content-Type": SMALL_CONTENT_TYPE},
+            )
+        except ForbiddenError:
+            return False
+        if reply.status != 400 or self._parse(ErrorBody, reply).error != Reason.INVALID_NAME:
+            raise UnavailableError(
+                f"{self.name} answered with status {reply.status} to a name that no model has; "
+                "is this the URL of a release API?"
+            )
+        return True
+
     def close(self) -> None:
         """Close all connections and forget the token."""
         self._login.forget()
@@ -262,7 +300,7 @@ class ReleaseApi:
             token = self._login.newer(token)
             reply = send(token)
         if reply.status == 403:
-            raise RefusedError(
+            raise ForbiddenError(
                 f"Forbidden: {self.name} does not let the login in {self._credentials.source} "
                 f"{'read' if method == 'GET' else 'write'} {what}; check its role and its models"
             )

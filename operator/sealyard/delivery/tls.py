@@ -13,7 +13,7 @@ from pathlib import Path
 
 import certifi
 
-from sealyard.errors import MissingError
+from sealyard.errors import MissingError, UnavailableError
 
 _SYSTEM_ROOTS = (
     Path("/etc/ssl/certs/ca-certificates.crt"),  # Debian, Alpine, Arch
@@ -35,6 +35,10 @@ _ADVICE = {
     62: _WRONG_NAME,
     64: _WRONG_NAME,
 }
+
+
+class UntrustedError(UnavailableError):
+    """A server cannot prove by TLS that it is the one that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

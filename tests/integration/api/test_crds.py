@@ -89,6 +89,7 @@ def test_defaults_are_filled_in(server: Server) -> None:
     assert target["split"] == {"maxBytes": 3072, "maxPercent": 20}
     assert target["cdn"]["prefix"] == "sealyard"
     assert target["rewrapGeneration"] == 0
+    assert target["probeIntervalSeconds"] == 3600
 
 
 @pytest.mark.parametrize(
@@ -190,6 +191,18 @@ def test_defaults_are_filled_in(server: Server) -> None:
             "spec.rewrapGeneration",
             "should be greater than or equal to 0",
         ),
+        *(
+            (
+                "ReleaseTarget",
+                {"probeIntervalSeconds": seconds},
+                "spec.probeIntervalSeconds",
+                right,
+            )
+            for seconds, right in (
+                (59, "must be 0, or at least 60"),
+                (604_801, "should be less than or equal to 604800"),
+            )
+        ),
     ],
 )
 def test_what_is_refused_and_what_would_be_right(
@@ -239,6 +252,8 @@ def test_what_decides_the_result_cannot_change(
     [
         ("TrainingRun", {"backoffLimit": 9, "compute": {"memory": "8Gi"}}),
         ("ReleaseTarget", {"api": {"url": "https://elsewhere"}, "split": {"maxPercent": 10}}),
+        ("ReleaseTarget", {"probeIntervalSeconds": 0}),
+        ("ReleaseTarget", {"probeIntervalSeconds": 60}),
     ],
 )
 def test_everything_else_can(server: Server, kind: str, patch: dict[str, Any]) -> None:

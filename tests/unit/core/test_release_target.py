@@ -11,15 +11,10 @@ def plan_of(target: TargetBuilder) -> Plan:
     return reconcile(target.observed(), SETTINGS, NOW)
 
 
-def test_a_target_is_configured() -> None:
-    plan = plan_of(a_release_target())
-    assert says(plan) == (
-        "",
-        "TFF",
-        "Configured",
-        "addresses and Secrets are named; the first release proves that the logins work",
-    )
-    assert plan_of(a_release_target().after(plan)).events == ()
+def test_a_target_is_ready_once_it_is_proven() -> None:
+    plan = plan_of(a_release_target().probed())
+    assert says(plan) == ("", "TFF", "Probed", "all 13 checks of the last probe passed")
+    assert plan_of(a_release_target().probed().after(plan)).events == ()
 
 
 @pytest.mark.parametrize(
@@ -48,6 +43,8 @@ def test_what_the_schema_cannot_say(field: str, value: str, message: str) -> Non
     plan = plan_of(a_release_target().with_spec(field, value))
     assert says(plan) == ("", "FFT", "InvalidSpec", message)
     assert [event.type for event in plan.events] == ["Warning"]
+    assert plan.create == ()
+    assert plan.requeue_after is None
 
 
 def test_a_target_that_is_being_deleted_is_left_alone() -> None:

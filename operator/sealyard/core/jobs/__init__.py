@@ -5,13 +5,21 @@ common. A Job is created and never changed, so a builder must give the same mani
 input.
 """
 
-from sealyard.core.jobs.courier import pin, publish_job, rewrap_job, tidy_job, verify_job
+from sealyard.core.jobs.courier import (
+    pin,
+    probe_job,
+    publish_job,
+    rewrap_job,
+    tidy_job,
+    verify_job,
+)
 from sealyard.core.jobs.export import export_job
 from sealyard.core.jobs.train import train_job
 
 __all__ = [
     "export_job",
     "pin",
+    "probe_job",
     "publish_job",
     "rewrap_job",
     "tidy_job",

@@ -1,4 +1,4 @@
-"""The Jobs that carry: publish, verify, tidy, rewrap. One image, from the settings only."""
+"""The Jobs that carry: publish, verify, tidy, rewrap, probe. One image, from the settings only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sealyard.api.secrets import Purpose, Role
 from sealyard.api.tasks import (
     ExportedVariant,
     Owner,
+    ProbeTask,
     PublishTask,
     RemoteApi,
     RemoteCdn,
@@ -28,6 +29,9 @@ from sealyard.core.settings import Settings
 ENTRY_POINT = "sealyard-courier"
 RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 SCRATCH_SIZE = "256Mi"
+PROBE_DEADLINE_SECONDS = 600
+"""Every request of a probe is bounded; this bounds what keeps its pod from starting, too."""
+PROBE_TTL_SECONDS = 600
 
 
 def publish_job(
@@ -140,6 +144,41 @@ def rewrap_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> di
     return _job(target, settings, Role.REWRAP, task, mounts, variant=generation)
 
 
+def probe_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> dict[str, Any]:
+    """The Job that tries both logins and both credentials. It has no key that opens anything."""
+    spec = target.spec
+    secrets = {
+        Purpose.API_PUBLISHER: spec.api.publisher_secret_ref.name,
+        Purpose.API_VERIFIER: spec.api.verifier_secret_ref.name,
+        Purpose.CDN_WRITE: spec.cdn.write_secret_ref.name,
+        Purpose.CDN_READ: spec.cdn.read_secret_ref.name,
+    }
+    pinned = pin(target)
+    task = ProbeTask(
+        owner=_owner(target),
+        attempt=attempt,
+        generation=target.metadata.generation,
+        publisher=_api(target, pinned, secrets[Purpose.API_PUBLISHER]),
+        verifier=_api(target, pinned, secrets[Purpose.API_VERIFIER]),
+        writer=_cdn(target, pinned, secrets[Purpose.CDN_WRITE]),
+        reader=_cdn(target, pinned, secrets[Purpose.CDN_READ]),
+    )
+    mounts = [
+        *(pod.secret(Role.PROBE, purpose, name) for purpose, name in secrets.items()),
+        *_ca_bundles(target, "api", "cdn"),
+    ]
+    return _job(
+        target,
+        settings,
+        Role.PROBE,
+        task,
+        mounts,
+        deadline_seconds=PROBE_DEADLINE_SECONDS,
+        # They come again and again: the next one takes the place of the last.
+        ttl_seconds=min(PROBE_TTL_SECONDS, settings.release_ttl_seconds_after_finished),
+    )
+
+
 def pin(target: ReleaseTarget) -> PinnedTarget:
     """Where this target puts things now."""
     return PinnedTarget(
@@ -159,7 +198,11 @@ def _job(
     mounts: list[pod.Mount],
     *,
     variant: str = "",
+    deadline_seconds: int | None = None,
+    ttl_seconds: int | None = None,
 ) -> dict[str, Any]:
+    if ttl_seconds is None:
+        ttl_seconds = settings.release_ttl_seconds_after_finished
     return pod.build(
         pod.JobParts(
             owner=owner,
@@ -172,7 +215,8 @@ def _job(
             resources=RESOURCES,
             mounts=mounts,
             scratch_size=SCRATCH_SIZE,
-            ttl_seconds=settings.release_ttl_seconds_after_finished,
+            deadline_seconds=deadline_seconds,
+            ttl_seconds=ttl_seconds,
             pods=settings.pods,
         )
     )

@@ -15,7 +15,9 @@ from sealyard.core.release_target.situation import Situation
 def invalid(situation: Situation) -> Plan | None:
     """Starts nothing that no Job could do."""
     problems = problems_of(situation.target)
-    return situation.decide(stalled(Reason.INVALID_SPEC, "; ".join(problems))) if problems else None
+    if not problems:
+        return None
+    return situation.decide(stalled(Reason.INVALID_SPEC, "; ".join(problems)), probes=False)
 
 
 def problems_of(target: ReleaseTarget) -> list[str]:

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sealyard.core.observed import ReleaseTargetObserved
 from sealyard.core.plan import Plan
-from sealyard.core.release_target.configured import configured
+from sealyard.core.release_target.probing import probing
 from sealyard.core.release_target.problems import invalid
+from sealyard.core.release_target.proven import proven
 from sealyard.core.release_target.rewrapping import rewrapping
 from sealyard.core.release_target.situation import Situation
 from sealyard.core.settings import Settings
@@ -23,7 +24,8 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     deleted,
     invalid,
     rewrapping,
-    configured,
+    probing,
+    proven,
 )
 
 

@@ -1,4 +1,4 @@
-"""What the policies of a ReleaseTarget look at: the target, with its rewrap's ends accounted."""
+"""What the policies of a ReleaseTarget look at: the target, with the ends of its Jobs accounted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sealyard.core.conditions import State
 from sealyard.core.observed import ObservedJob, ReleaseTargetObserved
 from sealyard.core.outcome import outcome
 from sealyard.core.plan import Plan
+from sealyard.core.release_target.probe import Probe, Step
 from sealyard.core.settings import Settings
 from sealyard.core.times import format_time
 
@@ -35,6 +36,9 @@ class Situation:
     """A Job that still rewraps for an earlier generation."""
     completed: RewrapStatus | None
     """The last rewrap that was done."""
+    probe: Probe
+    step: Step
+    """What is done for the probe, whatever else is."""
 
     @classmethod
     def of(cls, observed: ReleaseTargetObserved, settings: Settings, now: datetime) -> Situation:
@@ -51,6 +55,7 @@ class Situation:
             RewrapResult.from_wire,
             now=now,
         )
+        probe = Probe.of(observed, settings, now)
         former = (job for job in rewraps if job.variant != str(generation))
         return cls(
             target,
@@ -60,6 +65,8 @@ class Situation:
             work,
             next((job for job in former if job.state == "Active"), None),
             _completed(generation, work, now) or target.status.rewrap,
+            probe,
+            probe.next_step(observed, settings, now),
         )
 
     @property
@@ -84,8 +91,9 @@ class Situation:
         create: tuple[dict[str, Any], ...] = (),
         requeue_after: float | None = None,
         quiet: bool = False,
+        probes: bool = True,
     ) -> Plan:
-        """The Plan of a policy, with what every status of a target holds.
+        """The Plan of a policy, with what every status of a target holds, and its probe beside it.
 
         Args:
             state: the wanted conditions.
@@ -93,11 +101,18 @@ class Situation:
             create: Jobs to create.
             requeue_after: seconds until the next look.
             quiet: nothing new is said, so no event.
+            probes: a Job could try the target.
         """
-        kept = ledger or self.work.ledger
+        step = self.step if probes else Step(self.probe.work.ledger)
+        ledgers = (ledger or self.work.ledger, step.ledger)
         status: dict[str, Any] = {}
-        if kept.started:
-            status["tasks"] = [kept.to_wire()]
+        if tasks := [kept.to_wire() for kept in ledgers if kept.started]:
+            status["tasks"] = tasks
+        if last := self.probe.last:
+            # What the last one could not tell must not stay from the one before.
+            status["probe"] = {"refusesOverwriting": None, **last.to_wire()}
+            passed = sum(check.result == "Passed" for check in last.checks)
+            status["summary"] = {"probe": f"{passed}/{len(last.checks)}"}
         if self.completed:
             status["rewrap"] = self.completed.to_wire()
         return outcome(
@@ -106,10 +121,14 @@ class Situation:
             state,
             now=self.now,
             status=status,
-            create=create,
-            requeue_after=requeue_after,
+            create=(*create, *step.create),
+            requeue_after=_soonest(requeue_after, step.requeue_after),
             quiet=quiet,
         )
+
+
+def _soonest(*delays: float | None) -> float | None:
+    return min((delay for delay in delays if delay is not None), default=None)
 
 
 def _completed(generation: int, work: Work[RewrapResult], now: datetime) -> RewrapStatus | None:

@@ -15,6 +15,7 @@ from sealyard.api.tasks import ExportedVariant
 from sealyard.core.jobs import (
     export_job,
     pin,
+    probe_job,
     publish_job,
     rewrap_job,
     tidy_job,
@@ -80,8 +81,13 @@ JOBS: dict[Role, dict[str, Any]] = {
     ),
     Role.TIDY: tidy_job(RELEASE, SETTINGS, workspace=WORKSPACE, attempt=1),
     Role.REWRAP: rewrap_job(TARGET, SETTINGS, attempt=1),
+    Role.PROBE: probe_job(TARGET, SETTINGS, attempt=1),
 }
-OWNERS: dict[Role, CustomResource] = {Role.TRAIN: RUN, Role.REWRAP: TARGET}
+OWNERS: dict[Role, CustomResource] = {
+    Role.TRAIN: RUN,
+    Role.REWRAP: TARGET,
+    Role.PROBE: TARGET,
+}
 MANIFESTS = pytest.mark.parametrize("manifest", JOBS.values(), ids=JOBS.keys())
 
 
@@ -236,6 +242,15 @@ MOUNTED: dict[Role, set[str]] = {
         "ca-api",
         "scratch",
     },
+    Role.PROBE: {
+        "secret-api-verifier",
+        "secret-api-publisher",
+        "secret-cdn-write",
+        "secret-cdn-read",
+        "ca-api",
+        "ca-cdn",
+        "scratch",
+    },
 }
 WRITABLE = {"workspace", "shared-memory", "scratch"}
 
@@ -284,6 +299,7 @@ def test_a_builder_cannot_mount_what_its_role_may_not(role: Role, purpose: Purpo
         (Role.VERIFY, "sealyard-courier", "sealyard/courier:1"),
         (Role.TIDY, "sealyard-courier", "sealyard/courier:1"),
         (Role.REWRAP, "sealyard-courier", "sealyard/courier:1"),
+        (Role.PROBE, "sealyard-courier", "sealyard/courier:1"),
     ],
 )
 def test_the_program_of_each_role(role: Role, program: str, image: str) -> None:
@@ -389,6 +405,36 @@ def _rewraps() -> list[dict[str, Any]]:
     """Two attempts each for two generations."""
     targets = [a_release_target().with_spec("rewrapGeneration", n).build() for n in (1, 2)]
     return [rewrap_job(t, SETTINGS, attempt=attempt) for t in targets for attempt in (1, 2)]
+
+
+def test_the_task_of_a_probe_has_every_way_in_and_no_key() -> None:
+    api = {"url": "https://api.stores.svc:8443", "caBundleName": "stores-ca"}
+    cdn = {
+        "endpoint": "https://cdn.stores.svc:8333",
+        "region": "us-east-1",
+        "bucket": "models",
+        "prefix": "sealyard",
+        "caBundleName": "stores-ca",
+    }
+    assert task_of(JOBS[Role.PROBE]) == {
+        "taskVersion": 1,
+        "owner": {"namespace": "coins", "name": "stores", "uid": "target-uid"},
+        "attempt": 1,
+        "kind": "probe",
+        "generation": 1,
+        "publisher": {**api, "secretName": "publisher"},
+        "verifier": {**api, "secretName": "verifier"},
+        "writer": {**cdn, "secretName": "cdn-write"},
+        "reader": {**cdn, "secretName": "cdn-read"},
+    }
+    assert "keyring" not in str(JOBS[Role.PROBE])
+
+
+@pytest.mark.parametrize(("configured", "ttl"), [(3600, 600), (60, 60)])
+def test_finished_probes_are_few_and_none_runs_for_ever(configured: int, ttl: int) -> None:
+    settings = replace(SETTINGS, release_ttl_seconds_after_finished=configured)
+    spec = probe_job(TARGET, settings, attempt=1)["spec"]
+    assert (spec["ttlSecondsAfterFinished"], spec["activeDeadlineSeconds"]) == (ttl, 600)
 
 
 def test_a_dollar_in_a_task_is_not_expanded() -> None:

@@ -16,6 +16,7 @@ from support.builders import (
     NOW,
     SHARED_CLAIMS,
     ReleaseBuilder,
+    TargetBuilder,
     a_job,
     a_model_release,
     a_training_run,
@@ -182,6 +183,12 @@ def test_publishing_follows_the_last_export() -> None:
     assert published["source"] == LINEAGE
     assert published["sealingFormat"] == "sealed-v2"
     assert [v["sha256"] for v in published["variants"]] == [DIGEST]
+
+
+@pytest.mark.parametrize("target", [TARGET, TARGET.probed().with_status(probe={"failures": 3})])
+def test_a_probe_that_failed_or_is_still_to_come_holds_nothing_up(target: TargetBuilder) -> None:
+    done = a_job(Role.EXPORT, variant="onnx-fp32").complete(EXPORT_RESULT)
+    assert job_names(look(exporting(), done, target=target)) == [name(Role.PUBLISH)]
 
 
 def test_publishing_needs_the_run_no_more() -> None:
