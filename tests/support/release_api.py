@@ -28,6 +28,7 @@ import httpx
 from sealyard_local.pki import CertPair, PrivateCA
 from sealyard_local.processes import die_with_parent
 from sealyard_release_api.accounts import Role, User, hash_password, users_document
+from sealyard_release_api.database import Database, Postgres, Sqlite
 from sealyard_release_api.tokens import new_key_set
 
 START_SECONDS = 60
@@ -50,11 +51,16 @@ def user(
 
 PUBLISHER = "publisher@example.org"
 VERIFIER = "verifier@example.org"
+ADMIN = "admin@example.org"
 
 
 def default_users() -> list[User]:
-    """One publisher and one verifier of every model, both with `PASSWORD`."""
-    return [user(PUBLISHER, Role.PUBLISHER), user(VERIFIER, Role.VERIFIER)]
+    """One publisher and one verifier of every model, and an admin, all with `PASSWORD`."""
+    return [
+        user(PUBLISHER, Role.PUBLISHER),
+        user(VERIFIER, Role.VERIFIER),
+        user(ADMIN, Role.ADMIN, models=()),
+    ]
 
 
 @dataclass
@@ -99,7 +105,7 @@ class ReleaseApi:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "sealyard_release_api.main", "serve"),
-                    *("--host", "127.0.0.1", "--port", str(self.port)),
+                    *("--host", "127.0.0.1", "--port", str(self.port), "--metrics-port", "0"),
                     *("--data-dir", str(self.data_dir), "--secrets-dir", str(self.secrets_dir)),
                     *self.arguments,
                 ],
@@ -111,6 +117,11 @@ class ReleaseApi:
             )
         line = self.wait_for_line(lambda line: line.get("message") == "listening")
         self.port = line["port"]
+
+    def metrics(self) -> str:
+        """What Prometheus would read now."""
+        line = self.wait_for_line(lambda line: line.get("message") == "serving metrics")
+        return httpx.get(f"http://127.0.0.1:{line['port']}/metrics", trust_env=False).text
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
@@ -152,6 +163,17 @@ class ReleaseApi:
 
     def _log_path(self) -> Path:
         return self.directory / f"release-api-{self._starts}.log"
+
+
+def database_flags(database: Database) -> tuple[str, ...]:
+    """The flags of `serve` for a database; the last of a flag wins."""
+    if isinstance(database, Postgres):
+        return (
+            f"--database-url-file={database.url_file}",
+            f"--database-ca-file={database.ca_file}",
+        )
+    assert isinstance(database, Sqlite)
+    return (f"--data-dir={database.data_dir}",)
 
 
 def prepare(

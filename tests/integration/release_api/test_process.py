@@ -203,7 +203,7 @@ def test_what_the_commands_print_is_what_the_server_reads() -> None:
         "passwordHash": hashed.stdout.decode().strip(),
     }
     accounts = Accounts.parse(json.dumps({"users": [entry]}).encode())
-    assert accounts.verify(VERIFIER, PASSWORD) is not None
+    assert accounts.proves(accounts.users[VERIFIER], PASSWORD)
     keys = KeySet.parse(command("new-keys", "--issuer=me", "--audience=you").stdout)
     assert (keys.issuer, keys.audience) == ("me", "you")
 
