@@ -53,7 +53,7 @@ _SMALL_SCHEMA: Mapping[str, Any] = {
 _ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 _TOKEN = (Reason.TOKEN_REFUSED, Reason.FORBIDDEN)
 _BODY = (Reason.TOO_SLOW, Reason.TOO_LARGE, Reason.WRONG_CONTENT_TYPE)
-_ALWAYS = (Reason.INTERNAL, Reason.UNAVAILABLE)
+_ALWAYS = (Reason.INVALID_REQUEST, Reason.INTERNAL, Reason.UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ OPERATIONS: Sequence[Operation] = (
         Action.LOGIN,
         (_JSON, LoginResponse),
         body=(_JSON, LoginRequest),
-        reasons=(Reason.INVALID_REQUEST, Reason.LOGIN_REFUSED, Reason.TOO_MANY_REQUESTS, *_BODY),
+        reasons=(Reason.LOGIN_REFUSED, Reason.TOO_MANY_REQUESTS, *_BODY),
     ),
     Operation(
         "PUT",
@@ -117,7 +117,7 @@ OPERATIONS: Sequence[Operation] = (
         "Read a variant's small part",
         Action.GET_SMALL,
         (SMALL_CONTENT_TYPE, _SMALL_SCHEMA),
-        reasons=(*_TOKEN, Reason.INVALID_NAME, Reason.NOT_FOUND),
+        reasons=(*_TOKEN, Reason.INVALID_NAME),
     ),
     Operation(
         "PUT",
@@ -143,7 +143,7 @@ OPERATIONS: Sequence[Operation] = (
         "Read the manifest",
         Action.GET_MANIFEST,
         (MANIFEST_CONTENT_TYPE, _ANY_OBJECT),
-        reasons=(*_TOKEN, Reason.INVALID_NAME, Reason.NOT_FOUND),
+        reasons=(*_TOKEN, Reason.INVALID_NAME),
     ),
     Operation(
         "GET",
@@ -151,7 +151,7 @@ OPERATIONS: Sequence[Operation] = (
         "List the releases of the account's models",
         Action.LIST,
         (_JSON, ReleasePage),
-        reasons=(*_TOKEN, Reason.INVALID_REQUEST, Reason.INVALID_NAME),
+        reasons=(*_TOKEN, Reason.INVALID_NAME),
         parameters=("after-release", "limit"),
     ),
     Operation(
@@ -160,7 +160,7 @@ OPERATIONS: Sequence[Operation] = (
         "List the accounts",
         Action.LIST_USERS,
         (_JSON, UserPage),
-        reasons=(*_TOKEN, Reason.INVALID_REQUEST),
+        reasons=_TOKEN,
         parameters=("after-user", "limit"),
     ),
     Operation(
@@ -170,7 +170,7 @@ OPERATIONS: Sequence[Operation] = (
         Action.SET_USER_STATE,
         (_JSON, UserEntry),
         body=(_JSON, UserState),
-        reasons=(*_TOKEN, Reason.INVALID_REQUEST, Reason.NOT_FOUND, *_BODY),
+        reasons=(*_TOKEN, *_BODY),
     ),
     Operation("GET", HEALTH_PATH, "Whether the process answers", None, (_JSON, _ANY_OBJECT)),
     Operation("GET", READY_PATH, "Whether the database answers", None, (_JSON, _ANY_OBJECT)),
@@ -284,7 +284,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
         for status in operation.statuses
     }
     refused: dict[int, list[str]] = {}
-    for reason in (*operation.reasons, *_ALWAYS):
+    # A name with a slash in it makes the path another one.
+    not_found = (Reason.NOT_FOUND,) if "{" in operation.path else ()
+    for reason in (*operation.reasons, *not_found, *_ALWAYS):
         refused.setdefault(STATUS_OF[reason], []).append(reason.value)
     for status in sorted(refused):
         responses[str(status)] = {
