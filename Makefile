@@ -16,7 +16,7 @@ FUZZ_SECONDS ?= 300
 export PYTHONPATH := local
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo demo-stop test fuzz verify generate lock cluster clean
+.PHONY: help bench demo demo-stop test fuzz fuzz-api verify generate lock cluster clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,10 @@ fuzz: $(VENV)/.ready ## Search longer for input that breaks a reader (FUZZ_SECON
 	  PYTHONPATH=tests $(BIN)/python -m fuzz $$target .fuzz/$$target \
 	    -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
+
+fuzz-api: $(VENV)/.ready ## Send the release API more requests that nobody thought of (five times FUZZ_SECONDS)
+	SEALYARD_FUZZ_SECONDS=$(FUZZ_SECONDS) SEALYARD_FUZZ_SEED=$$(date +%s) \
+	  $(BIN)/pytest --log-cli-level=INFO tests/integration/release_api/test_fuzz.py
 
 verify: $(VENV)/.ready ## Style, types, import rules, generated files
 	$(BIN)/ruff check .

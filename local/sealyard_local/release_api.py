@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from sealyard_local.pki import CertPair, PrivateCA
 from sealyard_local.processes import die_with_parent
 from sealyard_release_api.accounts import NewUser, User, users_document
 from sealyard_release_api.tokens import new_key_set
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 60
 
 
@@ -75,7 +77,7 @@ class ReleaseApi:
         """Start the process and wait until it listens; a second start takes the first one's port.
 
         Raises:
-            RuntimeError: it ended, or does not listen within a minute; with its output.
+            RuntimeError: it ended, or does not listen in time; with its output.
         """
         self._starts += 1
         log = self._log_path()
@@ -84,7 +86,7 @@ class ReleaseApi:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "sealyard_release_api.main", "serve"),
-                    *("--host", "127.0.0.1", "--port", str(self.port)),
+                    *("--host", "127.0.0.1", "--port", str(self.port), "--metrics-port", "0"),
                     *("--data-dir", str(self.data_dir), "--secrets-dir", str(self.secrets_dir)),
                     *self.arguments,
                 ],
@@ -96,6 +98,11 @@ class ReleaseApi:
             )
         line = self.wait_for_line(lambda line: line.get("message") == "listening")
         self.port = line["port"]
+
+    def metrics(self) -> str:
+        """What Prometheus would read now."""
+        line = self.wait_for_line(lambda line: line.get("message") == "serving metrics")
+        return httpx.get(f"http://127.0.0.1:{line['port']}/metrics", trust_env=False).text
 
     def stop(self) -> int:
         """SIGTERM, and the exit code.

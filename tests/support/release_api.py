@@ -20,6 +20,7 @@ import httpx
 from sealyard_local import release_api
 from sealyard_local.pki import CertPair, PrivateCA
 from sealyard_release_api.accounts import Role, User, hash_password
+from sealyard_release_api.database import Database, Postgres, Sqlite
 
 ReleaseApi = release_api.ReleaseApi
 
@@ -40,11 +41,27 @@ def user(
 
 PUBLISHER = "publisher@example.org"
 VERIFIER = "verifier@example.org"
+ADMIN = "admin@example.org"
 
 
 def default_users() -> list[User]:
-    """One publisher and one verifier of every model, both with `PASSWORD`."""
-    return [user(PUBLISHER, Role.PUBLISHER), user(VERIFIER, Role.VERIFIER)]
+    """One publisher and one verifier of every model, and an admin, all with `PASSWORD`."""
+    return [
+        user(PUBLISHER, Role.PUBLISHER),
+        user(VERIFIER, Role.VERIFIER),
+        user(ADMIN, Role.ADMIN, models=()),
+    ]
+
+
+def database_flags(database: Database) -> tuple[str, ...]:
+    """The flags of `serve` for a database; the last of a flag wins."""
+    if isinstance(database, Postgres):
+        return (
+            f"--database-url-file={database.url_file}",
+            f"--database-ca-file={database.ca_file}",
+        )
+    assert isinstance(database, Sqlite)
+    return (f"--data-dir={database.data_dir}",)
 
 
 def prepare(

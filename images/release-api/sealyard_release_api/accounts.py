@@ -1,4 +1,4 @@
-"""Who may log in: `users.json`, its argon2id hashes, and what each role may do."""
+"""What an account is: its argon2id hash, what each role may do, and the form of `users.json`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from typing import Annotated
 
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from sealyard.errors import InvalidError
@@ -28,6 +36,7 @@ _USERS_MAX = 1000
 class Role(StrEnum):
     """What an account is for. The roles of contracts.md section 6 that work so far."""
 
+    ADMIN = "Admin"
     PUBLISHER = "Publisher"
     VERIFIER = "Verifier"
 
@@ -35,14 +44,19 @@ class Role(StrEnum):
 class Action(StrEnum):
     """What a request does; also the `event` in the audit log."""
 
+    LOGIN = "login"
     PUT_SMALL = "put-small"
     GET_SMALL = "get-small"
     PUT_MANIFEST = "put-manifest"
     GET_MANIFEST = "get-manifest"
     LIST = "list-releases"
+    LIST_USERS = "list-users"
+    SET_USER_STATE = "set-user-state"
 
 
 ALLOWED: Mapping[Role, frozenset[Action]] = {
+    # Neither reads nor publishes: what an Admin's password opens, it shows or shuts.
+    Role.ADMIN: frozenset({Action.LIST_USERS, Action.SET_USER_STATE}),
     Role.PUBLISHER: frozenset(
         {Action.PUT_SMALL, Action.PUT_MANIFEST, Action.GET_MANIFEST, Action.LIST}
     ),
@@ -82,7 +96,7 @@ ModelPattern = Annotated[
 
 
 class User(BaseModel):
-    """One entry of `users.json`."""
+    """An account: one entry of `users.json`, or of the database."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -94,19 +108,31 @@ class User(BaseModel):
 
     email: Annotated[str, Field(max_length=254), AfterValidator(_acceptable_email)]
     role: Role
-    models: Annotated[tuple[ModelPattern, ...], Field(min_length=1, max_length=64)]
+    models: Annotated[tuple[ModelPattern, ...], Field(max_length=64, validate_default=True)] = ()
     password_hash: Annotated[
         str, Field(max_length=512, repr=False), AfterValidator(_acceptable_hash)
     ]
 
-    @property
-    def generation(self) -> str:
+    @field_validator("models")
+    @classmethod
+    def _something_to_work_on(
+        cls, models: tuple[str, ...], info: ValidationInfo
+    ) -> tuple[str, ...]:
+        if not models and info.data.get("role") is not Role.ADMIN:
+            raise ValueError("must name at least one model")
+        return models
+
+    def generation(self, changes: int) -> str:
         """Changes whenever anything of the entry does, and with it every token ends.
 
         The hash's salt is random, so nothing about the password can be learned from it.
+
+        Args:
+            changes: how often the account was changed in the database, so that one that is as it
+                was before is yet another.
         """
-        digest = hashlib.sha256(self.model_dump_json(by_alias=True).encode())
-        return digest.hexdigest()[:16]
+        facts = f"{changes} {self.model_dump_json(by_alias=True)}"
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
     def may(self, action: Action, model: str | None = None) -> bool:
         """Whether the role allows the action, and the entry's models the model if one is given."""
@@ -125,7 +151,7 @@ class UsersFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """All accounts, by their normal email.
+    """The accounts of `users.json`, by their normal email.
 
     Attributes:
         users: the accounts.
@@ -157,18 +183,16 @@ class Accounts:
         decoy = PasswordHasher.from_parameters(costliest).hash(hashlib.sha256(raw).digest())
         return cls(users, decoy)
 
-    def verify(self, email: str, password: str) -> User | None:
-        """The account, if the password is right. Costs about the same whether it exists or not.
+    def proves(self, user: User | None, password: str) -> bool:
+        """Whether the password is the account's. Costs about the same if there is no account.
 
         Blocks for the time of one argon2 hash, outside of the interpreter's lock.
         """
-        user = self.users.get(normal_email(email))
-        phc = user.password_hash if user is not None else self.decoy
         try:
-            _HASHER.verify(phc, password)
+            _HASHER.verify(user.password_hash if user is not None else self.decoy, password)
         except (VerificationError, InvalidHashError):
-            return None
-        return user
+            return False
+        return user is not None
 
 
 def hash_password(password: str) -> str:

@@ -1,13 +1,16 @@
-"""What surrounds every request: how many at a time, headers, and the audit line."""
+"""What surrounds every request: its id, how many at a time, headers, the audit line, counts."""
 
 from __future__ import annotations
 
+import secrets
+import time
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sealyard.api.release_api import Reason
-from sealyard_release_api.log import audit
+from sealyard_release_api.log import REQUEST_ID, audit
+from sealyard_release_api.metrics import Metrics
 from sealyard_release_api.wire import Refusal
 
 _HEADERS = (
@@ -23,8 +26,9 @@ class Frame:
     status and reason are added when the answer goes out.
     """
 
-    def __init__(self, app: ASGIApp, *, max_requests: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, max_requests: int) -> None:
         self._app = app
+        self._metrics = metrics
         self._max_requests = max_requests
         self._running = 0
 
@@ -35,29 +39,44 @@ class Frame:
             return
         fields = audit_fields(scope)
         status: int | None = None
+        begun = time.monotonic()
+        # Never the client's: it could make two requests look like one.
+        request_id = secrets.token_hex(8)
+        REQUEST_ID.set(request_id)
 
         async def framed_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_HEADERS]
+                own = (*_HEADERS, (b"x-request-id", request_id.encode()))
+                message["headers"] = [*message["headers"], *own]
             await send(message)
 
         # A server that is busy is alive: being restarted would not help it.
-        if self._running >= self._max_requests and scope["path"] != "/healthz":
-            busy = Refusal(
-                Reason.UNAVAILABLE, "too many requests at the same time", {"Retry-After": "1"}
-            )
-            await busy.response()(scope, receive, framed_send)
-            return
+        busy = self._running >= self._max_requests and scope["path"] != "/healthz"
         self._running += 1
+        self._metrics.running.set(self._running)
         try:
-            await self._app(scope, receive, framed_send)
+            if busy:
+                fields["reason"] = Reason.UNAVAILABLE.value
+                await _BUSY.response()(scope, receive, framed_send)
+            else:
+                await self._app(scope, receive, framed_send)
         finally:
             self._running -= 1
+            self._metrics.running.set(self._running)
+            self._metrics.answered(
+                event=fields.get("event", "other"),
+                status=status,
+                reason=fields.get("reason", ""),
+                seconds=time.monotonic() - begun,
+            )
             if "event" in fields:
                 client = scope.get("client")
                 audit({**fields, "status": status, "address": client[0] if client else None})
+
+
+_BUSY = Refusal(Reason.UNAVAILABLE, "too many requests at the same time", {"Retry-After": "1"})
 
 
 def audit_fields(scope: Scope) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 AUDIT = logging.getLogger("sealyard.release_api.audit")
 SERVER = logging.getLogger("sealyard.release_api")
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Of the request that is being answered: it stands in every line about it, and in its answer."""
 
 
 def timestamp(seconds: float) -> str:
@@ -24,6 +27,9 @@ class _JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
+        request_id = REQUEST_ID.get()
+        if request_id is not None:
+            line["requestId"] = request_id
         fields = getattr(record, "fields", None)
         if fields is None:
             line["message"] = record.getMessage()

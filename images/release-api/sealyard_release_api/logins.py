@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from sealyard.api.release_api import LoginRequest, LoginResponse, Reason
-from sealyard_release_api.accounts import User, normal_email
+from sealyard_release_api.accounts import Accounts, User, normal_email
 from sealyard_release_api.config import Settings
+from sealyard_release_api.directory import Account, Directory
 from sealyard_release_api.limits import LoginGuard
 from sealyard_release_api.log import timestamp
 from sealyard_release_api.mounted import Mounted
@@ -34,15 +38,26 @@ class Logins:
     """Everything about who somebody is. One per server.
 
     Args:
+        settings: how the server runs.
+        mounted: the keys.
+        directory: the accounts.
         clock: Unix seconds, for tokens.
         monotonic: seconds that never go back, for the limits.
     """
 
     def __init__(
-        self, settings: Settings, mounted: Mounted, *, clock: Clock, monotonic: Clock
+        self,
+        settings: Settings,
+        mounted: Mounted,
+        directory: Directory,
+        *,
+        clock: Clock,
+        monotonic: Clock,
     ) -> None:
         self._settings = settings
         self._mounted = mounted
+        self._directory = directory
+        self._seen: set[str] = set()  # accounts that exist: as many as there are, at most
         self._clock = clock
         self._monotonic = monotonic
         self._guard = LoginGuard(
@@ -57,19 +72,24 @@ class Logins:
         """Let the threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def known(self, email: str) -> str | None:
-        """The account of an email as it is looked up, or None if there is none."""
+    def seen(self, email: str) -> str | None:
+        """The account of an email as it is looked up, where there is known to be one.
+
+        For the audit trail, also of attempts that are turned away before anybody is looked up.
+        """
         account = normal_email(email)
-        return account if account in self._mounted.credentials.accounts.users else None
+        there = account in self._mounted.credentials.accounts.users or account in self._seen
+        return account if there else None
 
     async def login(self, request: LoginRequest, address: str) -> LoggedIn:
         """A token for the right password.
 
         Raises:
             Refusal: `LoginRefused`, or `TooManyRequests` and `Unavailable` with Retry-After.
+            SQLAlchemyError: the database does not answer.
         """
-        account = normal_email(request.email)
-        wait = self._guard.admit(account, address, self._monotonic())
+        email = normal_email(request.email)
+        wait = self._guard.admit(email, address, self._monotonic())
         if wait:
             raise Refusal(
                 Reason.TOO_MANY_REQUESTS,
@@ -77,31 +97,39 @@ class Logins:
                 {"Retry-After": str(math.ceil(wait))},
             )
         if self._pending >= self._settings.login_threads + self._settings.login_queue:
-            self._guard.forgive(account, address)
+            self._guard.forgive(email, address)
             raise Refusal(
                 Reason.UNAVAILABLE, "too many logins at the same time", {"Retry-After": "1"}
             )
         credentials = self._mounted.credentials
         self._pending += 1
         try:
-            user = await asyncio.get_running_loop().run_in_executor(
-                self._pool, credentials.accounts.verify, account, request.password
+            account = await asyncio.get_running_loop().run_in_executor(
+                self._pool, self._prove, credentials.accounts, email, request.password
             )
+        except SQLAlchemyError:
+            self._guard.forgive(email, address)
+            raise
         finally:
             self._pending -= 1
-        if user is None:
+        if account is None:
             raise Refusal(Reason.LOGIN_REFUSED, "the email or the password is wrong")
-        self._guard.forgive(account, address)
+        self._guard.forgive(email, address)
         now = int(self._clock())
         seconds = self._settings.token_seconds
-        token = credentials.keys.issue(user, now=now, seconds=seconds)
-        return LoggedIn(user, LoginResponse(token=token, expires_at=timestamp(now + seconds)))
+        token = credentials.keys.issue(
+            account.user, generation=account.generation, now=now, seconds=seconds
+        )
+        return LoggedIn(
+            account.user, LoginResponse(token=token, expires_at=timestamp(now + seconds))
+        )
 
     def authenticate(self, authorization: str | None) -> User:
-        """The account of a bearer token, as it is now.
+        """The account of a bearer token, as it is now. Blocks: it asks the database.
 
         Raises:
             Refusal: `TokenRefused`.
+            SQLAlchemyError: the database does not answer.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -111,7 +139,20 @@ class Logins:
             claims = credentials.keys.verify(token.strip(), now=self._clock())
         except TokenError as error:
             raise Refusal(Reason.TOKEN_REFUSED, f"{error}; log in again") from None
-        user = credentials.accounts.users.get(claims.sub)
-        if user is None or user.generation != claims.generation:
+        account = self._directory.find(claims.sub)
+        if (
+            account is None
+            or account.state.disabled
+            or not hmac.compare_digest(account.generation, claims.generation)
+        ):
             raise Refusal(Reason.TOKEN_REFUSED, "the account has changed; log in again")
-        return user
+        return account.user
+
+    def _prove(self, accounts: Accounts, email: str, password: str) -> Account | None:
+        """Look up and hash, in this order for everybody; the hash is what takes the time."""
+        account = self._directory.find(email)
+        if account is not None:
+            self._seen.add(email)
+        usable = account is not None and not account.state.disabled
+        proven = accounts.proves(account.user if account and usable else None, password)
+        return account if proven else None

@@ -94,6 +94,17 @@ class Mounted:
         return Credentials(Accounts.parse(contents[USERS]), keys, tls)
 
 
+def read_accounts(directory: Path) -> Accounts:
+    """The accounts of `users.json` alone, for a program that serves nothing.
+
+    Raises:
+        MissingError: it is not there.
+        InvalidError: naming the field that is wrong.
+    """
+    path = directory / USERS
+    return Accounts.parse(_read_file(path, path))
+
+
 def _read_file(path: Path, shown: Path) -> bytes:
     try:
         with path.open("rb") as file:

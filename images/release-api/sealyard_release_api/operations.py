@@ -39,7 +39,7 @@ def put_small(
         Refusal: `releases.judge_small` says no, or `Small.of`.
     """
     new = Small.of(body)
-    with store.writing() as transaction:
+    with store.writing(str(release)) as transaction:
         there = transaction.small(release, variant)
         manifest = transaction.manifest(release)
         change = judge_small(
@@ -64,7 +64,7 @@ def put_manifest(store: Store, release: Release, body: bytes, *, author: Author)
     """
     manifest = read_manifest(body, release)
     sha256 = hashlib.sha256(body).hexdigest()
-    with store.writing() as transaction:
+    with store.writing(str(release)) as transaction:
         there = transaction.manifest(release)
         change = judge_manifest(
             manifest, sha256, there.sha256 if there else None, transaction.smalls(release)

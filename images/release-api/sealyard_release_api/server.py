@@ -11,19 +11,24 @@ from typing import Any
 
 import h11
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sealyard.api.release_api import ErrorBody, Reason
 from sealyard.errors import UnavailableError
-from sealyard_release_api.app import Api, create_app
+from sealyard_release_api.app import create_app
 from sealyard_release_api.config import Settings
 from sealyard_release_api.log import SERVER, audit
+from sealyard_release_api.metrics import Metrics, serving
 from sealyard_release_api.mounted import Mounted
+from sealyard_release_api.routes import Api
 from sealyard_release_api.store import Store
 
 _UNWANTED_BYTES = 1 << 20
 """How much is read of a body that is no longer wanted, so that its sender gets the answer."""
 _FAREWELL_SECONDS = 2
+_LAST_WORD_SECONDS = 0.5
+"""How long an answer to what is no HTTP has to arrive before the connection is closed."""
 
 
 def run(settings: Settings) -> None:
@@ -32,26 +37,28 @@ def run(settings: Settings) -> None:
     Raises:
         MissingError: a file of the Secret is missing, or the data folder cannot be used.
         InvalidError: a file is wrong.
-        UnavailableError: the address is taken.
+        UnavailableError: an address is taken, or the database's server cannot be reached.
     """
     mounted = Mounted(settings.secrets_dir, issuer=settings.issuer)
-    store = Store.open(settings.data_dir)
-    try:
-        api = Api(settings, mounted, store)
-        try:
-            with _listen(settings) as listener:
-                asyncio.run(_serve(settings, mounted, api, listener))
-        finally:
-            api.close()
-    finally:
-        store.close()
+    metrics = Metrics()
+    with (
+        contextlib.closing(Store.open(settings.database())) as store,
+        contextlib.closing(Api(settings, mounted, store)) as api,
+        _listen(settings) as listener,
+        serving(metrics, settings.host, settings.metrics_port),
+        asyncio.Runner(loop_factory=lambda: _Loop(settings.peer_seconds)) as runner,
+    ):
+        app = create_app(api, metrics, max_requests=settings.max_requests)
+        runner.run(_serve(settings, mounted, app, listener))
 
 
-async def _serve(settings: Settings, mounted: Mounted, api: Api, listener: socket.socket) -> None:
+async def _serve(
+    settings: Settings, mounted: Mounted, app: ASGIApp, listener: socket.socket
+) -> None:
     server = _Server(
         uvicorn.Config(
-            create_app(api, max_requests=settings.max_requests),
-            http=_BoundedProtocol,
+            app,
+            http=_protocol(settings.max_connections),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -83,6 +90,19 @@ async def _reload(mounted: Mounted, seconds: float) -> None:
             audit({"event": "secret-reloaded", "users": len(mounted.credentials.accounts.users)})
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop whose servers wait for a handshake no longer than for anything else of a peer."""
+
+    def __init__(self, peer_seconds: float) -> None:
+        super().__init__()
+        self._peer_seconds = peer_seconds
+
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
+        return await super().create_server(
+            *args, **options, ssl_handshake_timeout=self._peer_seconds
+        )
+
+
 class _Server(uvicorn.Server):
     """Uvicorn that is told to stop: its own handlers raise the signal again at the end."""
 
@@ -104,16 +124,23 @@ class _Server(uvicorn.Server):
 class _BoundedProtocol(H11Protocol):
     """HTTP/1.1 whose peers cannot keep a connection by sending nothing, or never ending."""
 
+    max_connections: int
     _deadline: asyncio.TimerHandle | None = None
     _unwanted = 0
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch()
+        if len(self.connections) > self.max_connections:
+            transport.abort()
+        else:
+            self._watch()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._unwanted = self._unwanted + len(data) if self.conn.our_state is h11.DONE else 0
+        if not self._refused:
+            super().data_received(data)
+        over = self._refused or self.conn.our_state is h11.DONE
+        self._unwanted = self._unwanted + len(data) if over else 0
         if self._unwanted > _UNWANTED_BYTES:
             self.transport.abort()
         self._watch()
@@ -147,7 +174,9 @@ class _BoundedProtocol(H11Protocol):
         )
         for event in events:
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        # Closed with bytes unread, the kernel resets the connection, and the answer with it.
+        self._refused = True
+        self.loop.call_later(_LAST_WORD_SECONDS, self.transport.close)
 
     def _close_soon(self) -> None:
         """A closing TLS connection waits long for its peer's farewell, which may never come."""
@@ -166,6 +195,11 @@ class _BoundedProtocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _protocol(max_connections: int) -> type[_BoundedProtocol]:
+    """The protocol with its bound: uvicorn makes one for every connection, without arguments."""
+    return type("BoundedProtocol", (_BoundedProtocol,), {"max_connections": max_connections})
 
 
 @contextlib.contextmanager

@@ -53,7 +53,7 @@ class Claims(BaseModel):
     iss: str
     aud: str
     sub: str
-    role: Literal["Publisher", "Verifier"]
+    role: Literal["Admin", "Publisher", "Verifier"]
     models: list[str]
     generation: str
     iat: int
@@ -104,7 +104,7 @@ class KeySet:
             verifying={kid: key.public_key() for kid, key in keys.items()},
         )
 
-    def issue(self, user: User, *, now: int, seconds: int) -> str:
+    def issue(self, user: User, *, generation: str, now: int, seconds: int) -> str:
         """A token for an account, good from `now` for `seconds` (at most 15 minutes)."""
         claims = {
             "iss": self.issuer,
@@ -112,7 +112,7 @@ class KeySet:
             "sub": user.email,
             "role": user.role.value,
             "models": list(user.models),
-            "generation": user.generation,
+            "generation": generation,
             "iat": now,
             "nbf": now,
             "exp": now + min(seconds, MAX_TOKEN_SECONDS),

@@ -7,7 +7,7 @@ Only what both sides need: paths, bounds, bodies and the reasons of errors. The 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -21,10 +21,12 @@ MANIFEST_MAX_BYTES = 256 * 1024
 MANIFEST_CONTENT_TYPE = "application/json"
 LOGIN_MAX_BYTES = 4096
 PAGE_MAX = 500
-"""The most releases that one page of `GET /releases` holds."""
+"""The most entries that one page of `GET /releases` or `GET /users` holds."""
+USER_STATE_MAX_BYTES = 256
 
 LOGIN_PATH = "/login"
 RELEASES_PATH = "/releases"
+USERS_PATH = "/users"
 
 
 def manifest_path(model: str, version: str) -> str:
@@ -35,6 +37,11 @@ def manifest_path(model: str, version: str) -> str:
 def small_path(model: str, version: str, variant: str) -> str:
     """The path of a variant's small part."""
     return f"{RELEASES_PATH}/{model}/{version}/variants/{variant}/small"
+
+
+def user_state_path(email: str) -> str:
+    """The path of an account's state; the email is percent-encoded by the caller."""
+    return f"{USERS_PATH}/{email}/state"
 
 
 def etag(sha256: str) -> str:
@@ -129,3 +136,29 @@ class ReleasePage(WireModel):
 
     releases: Annotated[list[ReleaseEntry], Field(max_length=PAGE_MAX)]
     next: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+class UserEntry(WireModel):
+    """An account, without anything that is secret.
+
+    `origin` says where it is kept, and so where it is changed: `secret` or `database`.
+    """
+
+    email: Annotated[str, StringConstraints(max_length=254)]
+    role: Annotated[str, StringConstraints(max_length=16)]
+    models: Annotated[list[str], Field(max_length=64)]
+    origin: Literal["secret", "database"]
+    disabled: bool
+
+
+class UserPage(WireModel):
+    """`GET /users`, in the order of the emails as text; `next` as in `ReleasePage`."""
+
+    users: Annotated[list[UserEntry], Field(max_length=PAGE_MAX)]
+    next: Annotated[str, StringConstraints(max_length=254)] | None = None
+
+
+class UserState(WireModel):
+    """`PUT` of an account's state: whether it may log in."""
+
+    disabled: bool

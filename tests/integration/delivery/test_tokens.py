@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import jwt
 import pytest
 
 from sealyard.api.secrets import Purpose
@@ -16,6 +17,7 @@ from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.errors import RefusedError
 from sealyard_release_api.accounts import Role
+from sealyard_release_api.tokens import KeySet
 from support import release_api
 from support.stores import Job, Stores, running_stores, until
 
@@ -66,11 +68,27 @@ def logins(stores: Stores) -> int:
     return sum(line.get("event") == "login" for line in stores.api.log_lines())
 
 
-def test_a_hundred_requests_with_an_ended_token_cause_one_login(stores: Stores, job: Job) -> None:
+def age_token(stores: Stores, api: ReleaseApi) -> None:
+    """Put the client's token a thousand seconds into the past, signed as the server signs."""
+    keys = KeySet.parse((stores.api.secrets_dir / "jwt-keys.json").read_bytes())
+    held = api._login.token()
+    claims = jwt.decode(held.text, options={"verify_signature": False})
+    claims.update({name: claims[name] - 1000 for name in ("iat", "nbf", "exp")})
+    header = {"kid": keys.active}
+    api._login._text = jwt.encode(claims, keys.signing, algorithm="EdDSA", headers=header)
+
+
+@pytest.mark.parametrize("expired", [True, False], ids=["expired", "ended"])
+def test_a_hundred_requests_with_a_dead_token_cause_one_login(
+    *, stores: Stores, job: Job, expired: bool
+) -> None:
     release = Release(job.model, job.version)
     with client_of(stores, job) as api:
         expected = api.manifest(release)
-        end_tokens(stores)
+        if expired:
+            age_token(stores, api)
+        else:
+            end_tokens(stores)
         before = logins(stores)
         with ThreadPoolExecutor(100) as pool:
             answers = list(pool.map(lambda _number: api.manifest(release), range(100)))

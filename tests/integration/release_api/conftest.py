@@ -6,11 +6,15 @@ import httpx
 import pytest
 
 from sealyard_release_api.accounts import Role
+from sealyard_release_api.database import Database, Sqlite
+from support.postgres import PostgresServer, postgres_server
 from support.release_api import (
+    ADMIN,
     PUBLISHER,
     VERIFIER,
     ReleaseApi,
     connect,
+    database_flags,
     default_users,
     release_api_server,
     user,
@@ -24,7 +28,37 @@ UNLIMITED = ("--account-attempts=10000", "--address-attempts=100000")
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseApi]:
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL; each test takes a database of its own."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def new_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Database]:
+    """Makes a database that nobody else uses; whoever asks for it is tested with both kinds."""
+
+    def make() -> Database:
+        folder = tmp_path_factory.mktemp("database")
+        if request.param == "sqlite":
+            return Sqlite(folder / "data")
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return server.database(folder).ours
+
+    return make
+
+
+@pytest.fixture
+def database(new_database: Callable[[], Database]) -> Database:
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def api(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], Database]
+) -> Iterator[ReleaseApi]:
     """One server for all tests that leave no trace but releases with names of their own."""
     users = [
         *default_users(),
@@ -32,7 +66,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseApi]:
         user(COINS_VERIFIER, Role.VERIFIER, models=["coins"]),
     ]
     with release_api_server(
-        tmp_path_factory.mktemp("api"), users=users, arguments=UNLIMITED
+        tmp_path_factory.mktemp("api"),
+        users=users,
+        arguments=[*UNLIMITED, *database_flags(new_database())],
     ) as server:
         yield server
 
@@ -52,6 +88,12 @@ def publisher(api: ReleaseApi) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def verifier(api: ReleaseApi) -> Iterator[httpx.Client]:
     with connect(api, VERIFIER) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def admin(api: ReleaseApi) -> Iterator[httpx.Client]:
+    with connect(api, ADMIN) as client:
         yield client
 
 

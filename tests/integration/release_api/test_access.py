@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealyard.api.release_api import LoginResponse, manifest_path, small_path
+from sealyard.api.release_api import LoginResponse, manifest_path, small_path, user_state_path
 from sealyard_release_api.tokens import KeySet
 from support.release_api import PASSWORD, PUBLISHER, VERIFIER, ReleaseApi, connect, log_in
 from support.releases import sample
@@ -27,6 +27,7 @@ OCTETS = {"Content-Type": "application/octet-stream"}
 JSON = {"Content-Type": "application/json"}
 SMALL = small_path("coins", "0.0.1", "v")
 MANIFEST = manifest_path("coins", "0.0.1")
+STATE = user_state_path("nobody@example.org")
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
@@ -110,12 +111,30 @@ def test_what_was_sent_is_never_repeated(anonymous: httpx.Client) -> None:
         ("verifier", "PUT", MANIFEST, False),
         ("verifier", "GET", MANIFEST, True),
         ("verifier", "GET", "/releases", True),
+        ("admin", "PUT", SMALL, False),
+        ("admin", "GET", SMALL, False),
+        ("admin", "PUT", MANIFEST, False),
+        ("admin", "GET", MANIFEST, False),
+        ("admin", "GET", "/releases", False),
+        ("admin", "GET", "/users", True),
+        ("publisher", "GET", "/users", False),
+        ("verifier", "GET", "/users", False),
+        ("admin", "PUT", STATE, True),
+        ("publisher", "PUT", STATE, False),
+        ("verifier", "PUT", STATE, False),
     ],
 )
 def test_each_role_may_do_its_own_work_only(
-    request: pytest.FixtureRequest, role: str, method: str, path: str, allowed: bool
+    *,
+    publisher: httpx.Client,
+    verifier: httpx.Client,
+    admin: httpx.Client,
+    role: str,
+    method: str,
+    path: str,
+    allowed: bool,
 ) -> None:
-    client: httpx.Client = request.getfixturevalue(role)
+    client = {"publisher": publisher, "verifier": verifier, "admin": admin}[role]
     # An empty body is never stored: what is allowed gets as far as the body, or finds nothing.
     answer = client.request(method, path, headers=OCTETS if path == SMALL else JSON)
     if allowed:
@@ -126,7 +145,16 @@ def test_each_role_may_do_its_own_work_only(
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("PUT", SMALL), ("GET", SMALL), ("PUT", MANIFEST), ("GET", MANIFEST), ("GET", "/releases")],
+    [
+        ("PUT", SMALL),
+        ("GET", SMALL),
+        ("PUT", MANIFEST),
+        ("GET", MANIFEST),
+        ("GET", "/releases"),
+        ("GET", "/releases?limit=x"),
+        ("GET", "/users"),
+        ("PUT", STATE),
+    ],
 )
 @pytest.mark.parametrize(
     "authorization", [None, "", "Bearer", "Basic YTpi", "Bearer x", "Bearer a.b.c"]

@@ -236,7 +236,6 @@ def test_what_is_no_http(api: ReleaseApi, request_text: str) -> None:
         ("GET", "/", (404, "NotFound")),
         ("GET", "/nothing", (404, "NotFound")),
         ("GET", "/docs", (404, "NotFound")),
-        ("GET", "/openapi.json", (404, "NotFound")),
         ("GET", "/login", (405, "MethodNotAllowed")),
         ("DELETE", manifest_path("coins", "1.0.0"), (405, "MethodNotAllowed")),
         ("POST", "/releases", (405, "MethodNotAllowed")),

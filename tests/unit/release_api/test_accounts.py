@@ -48,7 +48,7 @@ def argon2i() -> str:
         (b"{}", "users: Field required"),
         (b'{"users": []}', "users: "),
         (json.dumps({"users": [entry(role="Root")]}).encode(), "users.0.role"),
-        (json.dumps({"users": [entry(role="Admin")]}).encode(), "'Publisher' or 'Verifier'"),
+        (json.dumps({"users": [entry(role="Device")]}).encode(), "'Publisher' or 'Verifier'"),
         (
             json.dumps({"users": [entry(email="nobody")]}).encode(),
             "users.0.email: must be an email",
@@ -80,13 +80,17 @@ def test_a_wrong_file_is_named_and_not_repeated(raw: bytes, says: str) -> None:
 
 
 def test_the_right_password_and_no_other() -> None:
+    accounts = parse(entry(email=" PUBLISHER@example.org"))
+    user = accounts.users["publisher@example.org"]
+    assert accounts.proves(user, PASSWORD)
+    assert not accounts.proves(user, PASSWORD + " ")
+    assert not accounts.proves(user, "")
+
+
+def test_nobody_has_no_password() -> None:
     accounts = parse(entry())
-    found = accounts.verify(" PUBLISHER@example.org", PASSWORD)
-    assert found is not None
-    assert found.role is Role.PUBLISHER
-    assert accounts.verify("publisher@example.org", PASSWORD + " ") is None
-    assert accounts.verify("publisher@example.org", "") is None
-    assert accounts.verify("nobody@example.org", PASSWORD) is None
+    assert not accounts.proves(None, PASSWORD)
+    assert not accounts.proves(None, "")
 
 
 def test_an_unknown_account_costs_what_the_costliest_costs() -> None:
@@ -106,9 +110,14 @@ def test_an_unknown_account_costs_what_the_costliest_costs() -> None:
     ],
 )
 def test_any_change_is_another_generation(changes: dict[str, Any]) -> None:
-    before = User.model_validate(entry())
-    assert User.model_validate(entry(**changes)).generation != before.generation
-    assert User.model_validate(entry()).generation == before.generation
+    before = User.model_validate(entry()).generation(0)
+    assert User.model_validate(entry(**changes)).generation(0) != before
+    assert User.model_validate(entry()).generation(0) == before
+
+
+def test_what_was_changed_and_changed_back_is_another_generation() -> None:
+    user = User.model_validate(entry())
+    assert len({user.generation(changes) for changes in range(3)}) == 3
 
 
 @pytest.mark.parametrize(
@@ -141,16 +150,34 @@ def test_models(patterns: list[str], model: str, allowed: bool) -> None:
         (Role.VERIFIER, Action.PUT_MANIFEST, False),
         (Role.VERIFIER, Action.GET_MANIFEST, True),
         (Role.VERIFIER, Action.LIST, True),
+        (Role.VERIFIER, Action.LIST_USERS, False),
+        (Role.VERIFIER, Action.SET_USER_STATE, False),
+        (Role.PUBLISHER, Action.LIST_USERS, False),
+        (Role.PUBLISHER, Action.SET_USER_STATE, False),
+        (Role.ADMIN, Action.PUT_SMALL, False),
+        (Role.ADMIN, Action.GET_SMALL, False),
+        (Role.ADMIN, Action.PUT_MANIFEST, False),
+        (Role.ADMIN, Action.GET_MANIFEST, False),
+        (Role.ADMIN, Action.LIST, False),
+        (Role.ADMIN, Action.LIST_USERS, True),
+        (Role.ADMIN, Action.SET_USER_STATE, True),
     ],
 )
 def test_roles(role: Role, action: Action, allowed: bool) -> None:
     assert User.model_validate(entry(role=role)).may(action) is allowed
 
 
+def test_only_an_admin_needs_no_models() -> None:
+    assert User.model_validate(entry(role="Admin", models=[])).models == ()
+    without = {name: value for name, value in entry(role="Admin").items() if name != "models"}
+    assert User.model_validate(without).models == ()
+
+
 def test_a_document_of_new_users_is_read_back() -> None:
     text = users_document([NewUser("a@example.org", "Verifier", ["coins*"], PASSWORD)])
-    user = Accounts.parse(text.encode()).verify("a@example.org", PASSWORD)
-    assert user is not None
+    accounts = Accounts.parse(text.encode())
+    user = accounts.users["a@example.org"]
+    assert accounts.proves(user, PASSWORD)
     assert (user.role, user.models) == (Role.VERIFIER, ("coins*",))
     assert PASSWORD not in text
 
