@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from typing import Any
@@ -62,6 +63,12 @@ class Frame:
                 await _BUSY.response()(scope, receive, framed_send)
             else:
                 await self._app(scope, receive, framed_send)
+        except asyncio.CancelledError:
+            # The server ends, and has waited for this request as long as it may.
+            if status is not None:
+                raise
+            fields["reason"] = Reason.UNAVAILABLE.value
+            await _ENDING.response()(scope, receive, framed_send)
         finally:
             self._running -= 1
             self._metrics.running.set(self._running)
@@ -77,6 +84,11 @@ class Frame:
 
 
 _BUSY = Refusal(Reason.UNAVAILABLE, "too many requests at the same time", {"Retry-After": "1"})
+_ENDING = Refusal(
+    Reason.UNAVAILABLE,
+    "the server is stopping and the request has taken too long",
+    {"Retry-After": "1", "Connection": "close"},
+)
 
 
 def audit_fields(scope: Scope) -> dict[str, Any]:
