@@ -151,7 +151,11 @@ def test_a_server_that_is_not_reached_gets_no_secret_shown(
     assert refused(lambda: action(place)).exit_code in {66, 69}
 
 
-@pytest.mark.parametrize("secret", [PASSWORD.encode() + b"\xff", f"{PASSWORD}\nmore".encode()])
+@pytest.mark.parametrize(
+    "secret",
+    [PASSWORD.encode() + b"\xff", f"{PASSWORD}\nmore".encode()],
+    ids=["no UTF-8", "two lines"],
+)
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
 def test_a_secret_that_is_none_is_not_shown(
     real: Place, action: Callable[[Place], None], secret: bytes
