@@ -105,6 +105,8 @@ class CountingProxy:
             self._as_server.wrap_socket(connection, server_side=True) as client,
             self._as_client.wrap_socket(server, server_hostname=self._upstream[0]) as store,
         ):
+            # Only the connection is made within a time: a busy machine may answer late.
+            store.settimeout(None)
             with self._lock:
                 self._sockets += [client, store]
             while head := _head(client):
