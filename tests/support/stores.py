@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -54,6 +55,11 @@ SEALYARD = str(Path(sys.executable).with_name("sealyard"))
 PROGRAM_SECONDS = 120
 
 
+def _without_progress(text: str) -> list[str]:
+    progress = re.compile(r'\{"progress": |[^{]*: [0-9]+ %, ')
+    return [line for line in text.splitlines() if not progress.match(line)]
+
+
 @dataclass(frozen=True)
 class Ended:
     """A program that has ended."""
@@ -64,6 +70,16 @@ class Ended:
     peak_mebibytes: int = 0
     warnings: str = ""
     """What `sealyard` said on stderr though it succeeded; `output` is its stdout then."""
+
+    @property
+    def said(self) -> list[str]:
+        """The lines of `output`, less those of progress, which only a slow machine sees."""
+        return _without_progress(self.output)
+
+    @property
+    def warned(self) -> list[str]:
+        """The lines of `warnings`, likewise."""
+        return _without_progress(self.warnings)
 
     @property
     def result(self) -> dict[str, Any]:

@@ -57,8 +57,8 @@ def test_control_c_on_a_terminal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [
-        (signal.SIGINT, 130, "sealyard: interrupted\n"),
-        (signal.SIGTERM, 143, "sealyard: ended by SIGTERM\n"),
+        (signal.SIGINT, 130, "sealyard: interrupted"),
+        (signal.SIGTERM, 143, "sealyard: ended by SIGTERM"),
     ],
 )
 def test_a_signal_ends_it_and_leaves_nothing(
@@ -70,7 +70,8 @@ def test_a_signal_ends_it_and_leaves_nothing(
         wait_until_it_writes(tmp_path)
         process.send_signal(number)
         output, error = process.communicate(timeout=SECONDS)
-    assert (process.returncode, output, error) == (code, "", said)
+    assert (process.returncode, output) == (code, "")
+    assert error.splitlines()[-1] == said  # before it, a slow machine sees progress
     assert list((tmp_path / "sealed").iterdir()) == []
 
 
@@ -93,7 +94,8 @@ def test_only_the_result_is_on_standard_output(tmp_path: Path) -> None:
         [*seal(tmp_path, size=5 * MIB), "--json"], capture_output=True, check=True, timeout=SECONDS
     )
     assert json.loads(done.stdout)["sizeBytes"] == 5 * MIB
-    assert done.stderr == b""
+    # A machine that is slow enough sees progress, which is JSON too.
+    assert all("progress" in json.loads(line) for line in done.stderr.splitlines())
 
 
 def test_what_it_writes_is_nobody_elses_and_no_core_is_dumped(tmp_path: Path) -> None:
