@@ -12,7 +12,8 @@ from support.operator import Kubectl, wait_for
 from support.stores import BUCKET, PREFIX, Stores
 
 TARGET = "stores"
-SECONDS = 120.0
+SECONDS = 180.0
+"""A pod or two, and a backoff between them, on a machine that has other things to do."""
 
 
 class Target:

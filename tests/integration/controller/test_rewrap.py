@@ -17,9 +17,9 @@ from sealyard.sealing.header import EMPTY_SLOT
 from support.operator import Cluster, Kubectl, OperatorProcess, wait_for
 from support.rewraps import Rotation
 from support.stores import running_stores
-from support.targets import TARGET, Target
+from support.targets import SECONDS, TARGET, Target
 
-pytestmark = [pytest.mark.cluster, pytest.mark.stores]
+pytestmark = [pytest.mark.cluster, pytest.mark.stores, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_rotation_by_the_operator(
     ask_for(target, 1)
     [job] = wait_for(lambda: target.jobs("rewrap"), what="the Job")
     operator.end(signal.SIGKILL)
-    wait_for(lambda: target.jobs("rewrap")[0]["status"].get("succeeded"), what="the Job's end")
+    wait_for(lambda: target.jobs("rewrap")[0]["status"].get("succeeded"), SECONDS, "the Job's end")
     operator.start()
     status = wait_until(target, "Rewrapped", 1)
     assert len(target.jobs("rewrap")) == 1

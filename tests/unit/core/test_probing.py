@@ -111,6 +111,10 @@ def test_an_operator_killed_before_its_patch_finds_its_job() -> None:
     plan = look(a_release_target(), job().running())
     assert plan.create == ()
     assert ledger(plan.status, "probe")["started"] == 1
+    # What it answers counts. What it was begun for is not known, so one more follows.
+    ended = look(a_release_target(), job().complete(result()))
+    assert says(ended)[1:3] == ("TFF", "Probed")
+    assert job_names(ended) == [name(2)]
 
 
 def test_a_first_pod_that_cannot_start_is_told() -> None:

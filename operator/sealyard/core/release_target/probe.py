@@ -116,7 +116,8 @@ class Probe:
 
         A change of the spec, and a request, are due at once, or as soon as a Job that runs has
         ended. Else a probe that passed is followed by the next after the interval, one with a check
-        that failed sooner, one that could not judge as any Job of ours.
+        that failed sooner, one that could not judge as any Job of ours. A Job that nobody wrote
+        down, because the operator died, may be about something else, and is followed at once too.
         """
         ledger = self.work.ledger
         if self.work.job:
