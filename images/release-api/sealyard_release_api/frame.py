@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from typing import Any
@@ -62,6 +63,12 @@ class Frame:
                 await _BUSY.response()(scope, receive, framed_send)
             else:
                 await self._app(scope, receive, framed_send)
+        except asyncio.CancelledError:
+            # The server stops and has waited long enough; uvicorn would say that it has failed.
+            if status is None:
+                fields["reason"] = Reason.UNAVAILABLE.value
+                await _STOPPING.response()(scope, receive, framed_send)
+            raise
         finally:
             self._running -= 1
             self._metrics.running.set(self._running)
@@ -76,6 +83,7 @@ class Frame:
                 audit({**fields, "status": status, "address": client[0] if client else None})
 
 
+_STOPPING = Refusal(Reason.UNAVAILABLE, "the server is stopping", {"Retry-After": "1"})
 _BUSY = Refusal(Reason.UNAVAILABLE, "too many requests at the same time", {"Retry-After": "1"})
 
 
