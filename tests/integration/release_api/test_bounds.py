@@ -100,6 +100,8 @@ def test_a_request_that_never_ends_is_not_waited_for(tmp_path: Path) -> None:
         assert api.stop() == 0
         assert api.log_lines()[-1]["message"] == "stopped"
         assert finish() == 503
+        cut_off = next(line for line in api.log_lines() if line.get("event") == "put-small")
+        assert (cut_off["status"], cut_off["reason"]) == (503, "Unavailable")
 
 
 def test_too_many_connections_are_hung_up_on(tmp_path: Path) -> None:
