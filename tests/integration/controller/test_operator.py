@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from support.training import CLAIMS, Run, claim_manifest, run_manifest
 pytestmark = pytest.mark.cluster
 
 RUNS = "sealyard.io/v1alpha1/trainingruns"
+JOBS = "batch/v1/jobs"
 WRITES_IN_A_LIFE = 6
 
 
@@ -196,6 +198,44 @@ def test_writers_beside_it_do_no_harm(operator: OperatorProcess, kubectl: Kubect
     assert status["attempts"] == 1
     assert int(run.object["metadata"]["annotations"]["example.test/n"]) > 1
     assert errors(operator) == [], "a conflict is no error"
+
+
+def test_two_operators_at_once_do_the_work_of_one(
+    operator: OperatorProcess, kubectl: Kubectl, kubeconfig: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    with (
+        OperatorProcess(folder, kubeconfig, kubectl.namespace) as second,
+        kubectl.changes(RUNS, JOBS) as seen,
+    ):
+        kubectl.apply(*CLAIMS, *(run_manifest(f"run-{number}") for number in range(2)))
+        runs = [Run(kubectl, f"run-{number}") for number in range(2)]
+        pods = [run.wait_for_pod() for run in runs]
+        for run, pod in zip(runs, pods, strict=True):
+            run.play_start(pod)
+        for run, pod in zip(runs, pods, strict=True):
+            run.wait_for_phase("Running")
+            run.play_end(pod)
+        for run in runs:
+            assert run.wait_for_phase("Succeeded")["attempts"] == 1
+        versions = [run.object["metadata"]["resourceVersion"] for run in runs]
+        # What both do next comes after whatever the ends above made them do.
+        apply(kubectl, "later", claims=False).wait_for_pod()
+        assert [run.object["metadata"]["resourceVersion"] for run in runs] == versions
+        writes = [wait_for(partial(lambda run: writes_to(run, seen()), run)) for run in runs]
+        print(f"{writes} writes in their lives")  # noqa: T201 - a figure to report
+        # Of two writes of the same version one is refused, so that they are as few as one's.
+        assert max(writes) <= WRITES_IN_A_LIFE
+        made = [
+            event["object"]["metadata"]["ownerReferences"][0]["name"]
+            for event in seen()
+            if event["type"] == "ADDED" and event["object"]["kind"] == "Job"
+        ]
+        assert sorted(made) == ["later", *(run.name for run in runs)]
+        for one in (operator, second):
+            assert errors(one) == []
+            assert one.end(signal.SIGTERM) == 0
 
 
 def test_a_name_that_somebody_else_took(operator: OperatorProcess, kubectl: Kubectl) -> None:
