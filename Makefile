@@ -9,6 +9,8 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 # For example `--only publish --mebibytes 256 --rounds 3`; benchmarks/README.md has them all.
 BENCH_ARGS ?=
+# What of the demo outlives it; it can be stopped without the environment that started it.
+DEMO_CLUSTER := .demo/cluster
 FUZZ_TARGETS ?= header manifest keyring secret open
 # For each of them.
 FUZZ_SECONDS ?= 300
@@ -25,7 +27,11 @@ demo: setup ## From YAML to an opened model on an embedded cluster; leaves it ru
 	@$(BIN)/python -m sealyard_local.demo up
 
 demo-stop: ## Stop what the demo started, and delete its folder
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m sealyard_local.demo down; fi
+	@if [ -e $(VENV)/.ready ]; then $(BIN)/python -m sealyard_local.demo down; \
+	elif [ -d $(DEMO_CLUSTER) ]; then \
+	  PYTHONPATH=local:operator $(PYTHON) -m sealyard_local.cluster down --dir $(DEMO_CLUSTER) \
+	  && rm -rf .demo; \
+	fi
 
 test: setup ## All tests: units, real servers, the embedded cluster, the main job end to end
 	$(BIN)/pytest -n $(WORKERS) --ignore=tests/e2e $(PYTEST_ARGS)

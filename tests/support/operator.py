@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self, TextIO, TypeVar
@@ -106,6 +106,23 @@ class Kubectl:
             finally:
                 process.terminate()
                 process.wait(timeout=10)
+
+    @contextmanager
+    def changes(self, *collections: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+        """The watch events of collections of this namespace, none missed from here on.
+
+        Args:
+            collections: such as `batch/v1/jobs`.
+        """
+        with ExitStack() as stack:
+            watches = []
+            for collection in collections:
+                version, _, plural = collection.rpartition("/")
+                path = f"/apis/{version}/namespaces/{self.namespace}/{plural}"
+                listed = json.loads(self("get", "--raw", path))["metadata"]["resourceVersion"]
+                watch = f"{path}?watch=true&resourceVersion={listed}"
+                watches.append(stack.enter_context(self.watching("get", "--raw", watch)))
+            yield lambda: [json.loads(line) for seen in watches for line in seen() if line]
 
     def apply(self, *manifests: Mapping[str, Any]) -> None:
         """Apply manifests."""

@@ -78,7 +78,7 @@ def _finished(folder: Path, inputs: Mapping[str, str]) -> Answer | None:
     try:
         result = ExportResult.model_validate(done.answer.result)
         digest = hash_file(folder / MODEL_FILE)
-    except (ValidationError, OSError):
+    except (ValidationError, OSError, IntegrityError):
         return None
     whole = (digest.sha256, digest.size_bytes) == (result.sha256, result.size_bytes)
     return done.answer if whole else None

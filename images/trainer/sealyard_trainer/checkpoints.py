@@ -13,7 +13,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sealyard.api.model import Model, Sha256
-from sealyard.jobs.workspace import copy_atomic, hash_file, remove_temporaries, write_atomic
+from sealyard.errors import IntegrityError
+from sealyard.jobs.workspace import (
+    copy_atomic,
+    hash_file,
+    read_record,
+    remove_temporaries,
+    write_atomic,
+)
 
 KEPT = 2
 """The newest, and the one to fall back to should the disk have lost the newest."""
@@ -104,7 +111,7 @@ class Checkpoints:
     def _whole(self, file: StoredFile) -> bool:
         try:
             digest = hash_file(self._folder / file.name)
-        except OSError:
+        except (OSError, IntegrityError):
             return False
         return (digest.sha256, digest.size_bytes) == (file.sha256, file.size_bytes)
 
@@ -116,8 +123,8 @@ class Checkpoints:
         records = []
         for path in self._folder.glob("epoch-*.json"):
             try:
-                records.append(Record.model_validate_json(path.read_bytes()))
-            except ValidationError:
+                records.append(Record.model_validate_json(read_record(path)))
+            except (ValidationError, IntegrityError):
                 logger.warning("%s cannot be read and is not used", path.name)
         return sorted(records, key=lambda record: record.epoch, reverse=True)
 

@@ -10,9 +10,11 @@ import csv
 import io
 from pathlib import Path
 
-from sealyard.jobs.workspace import write_atomic
+from sealyard.jobs.workspace import read_record, write_atomic
 
 EPOCH, TIME = "epoch", "time"
+MAX_BYTES = 64 << 20
+"""Of some hundred thousand epochs."""
 
 
 class Curve:
@@ -24,7 +26,7 @@ class Curve:
         self._header: list[str] = []
         self._rows: list[list[str]] = []
         if path.exists() and epochs:
-            self._header, *rows = list(csv.reader(io.StringIO(path.read_text())))
+            self._header, *rows = list(csv.reader(io.StringIO(_read(path))))
             self._rows = [row for row in rows if int(row[0]) <= epochs]
         self._elapsed = float(self._rows[-1][1]) if self._rows else 0.0
         self._write()
@@ -54,3 +56,7 @@ class Curve:
             write_atomic(self._path, self._text().encode())
         else:
             self._path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> str:
+    return read_record(path, MAX_BYTES).decode()

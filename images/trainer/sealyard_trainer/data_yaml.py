@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from sealyard.errors import MissingError
+from sealyard.errors import IntegrityError, MissingError
+from sealyard.jobs.workspace import read_record
 from sealyard_trainer.faults import Fault, fail, refuse
 
 DATA_FILE = "data.yaml"
@@ -103,8 +104,9 @@ def read_data_yaml(root: Path) -> DataYaml:
 def _load(root: Path) -> _Document:
     path = root / DATA_FILE
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_record(path.resolve(), MAX_BYTES + 1)
+    except (IntegrityError, RuntimeError):  # the latter of a loop of links
+        fail(DATA_FILE, 0, "not a file")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingError(
             f"dataset: there is no {DATA_FILE} in the dataset's folder yet; "

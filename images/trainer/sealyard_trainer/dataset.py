@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sealyard.errors import IntegrityError
+from sealyard.jobs.workspace import read_record
 from sealyard_trainer.data_yaml import DATA_FILE, DataYaml, read_data_yaml
 from sealyard_trainer.faults import Fault, refuse
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"})
 SHOWN_CHARACTERS = 80
+MAX_LIST_BYTES = 256 << 20
 UNSUPPORTED_SUFFIXES = frozenset({".avif", ".dng", ".heic", ".heif", ".jp2", ".pfm"})
 """Ultralytics may read these, depending on what is installed; here they would be left out."""
 
@@ -141,9 +144,13 @@ class _Finder:
     def _list(self, file: Path) -> Iterator[str]:
         name = self._name(file)
         try:
-            lines = file.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError):
+            content = read_record(file.resolve(), MAX_LIST_BYTES + 1)
+            lines = content.decode("utf-8-sig").splitlines()
+        except (OSError, IntegrityError, UnicodeDecodeError):
             self.faults.append(Fault(name, 0, "it cannot be read as text"))
+            return
+        if len(content) > MAX_LIST_BYTES:
+            self.faults.append(Fault(name, 0, f"it has more than {MAX_LIST_BYTES} bytes"))
             return
         for number, line in enumerate(lines, start=1):
             entry = line.strip()

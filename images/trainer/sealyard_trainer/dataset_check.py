@@ -10,7 +10,6 @@ import hashlib
 import io
 import math
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,11 +17,17 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from sealyard.errors import IntegrityError
+from sealyard.jobs.workspace import read_record
 from sealyard_trainer.dataset import Dataset, Picture
 from sealyard_trainer.faults import Fault, refuse
 
 PICTURE_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 LEAST_SIDE = 10
+MAX_PICTURE_BYTES = 256 << 20
+"""Of 64 million pixels that nothing compresses, and more."""
+MAX_LABEL_BYTES = 16 << 20
+"""Of some hundred thousand boxes."""
 COLUMNS = ("class", "x_center", "y_center", "width", "height")
 LONGEST_CLASS = 9
 """Digits of a class; Python itself refuses to read a number of some thousand."""
@@ -95,7 +100,7 @@ def _look_at_all(dataset: Dataset) -> Iterator[_Seen]:
 
 def _look(root: Path, picture: Picture, classes: int) -> _Seen:
     seen = _Seen(picture)
-    content = _read(root, picture.path, seen.faults)
+    content = _read(root, picture.path, MAX_PICTURE_BYTES, seen.faults)
     if content is not None:
         seen.picture_sha256 = hashlib.sha256(content).hexdigest()
         if problem := _decode(content):
@@ -103,7 +108,7 @@ def _look(root: Path, picture: Picture, classes: int) -> _Seen:
     label = picture.label_path
     if not os.path.lexists(root / label):
         return seen
-    content = _read(root, label, seen.faults)
+    content = _read(root, label, MAX_LABEL_BYTES, seen.faults)
     if content is not None:
         seen.label_sha256 = hashlib.sha256(content).hexdigest()
         seen.boxes, faults = check_labels(label, content, classes)
@@ -111,16 +116,18 @@ def _look(root: Path, picture: Picture, classes: int) -> _Seen:
     return seen
 
 
-def _read(root: Path, name: str, faults: list[Fault]) -> bytes | None:
+def _read(root: Path, name: str, max_bytes: int, faults: list[Fault]) -> bytes | None:
     """The content of a regular file below `root`, or None and a fault."""
-    path = root / name
     try:
-        if not path.resolve(strict=True).is_relative_to(root):
+        path = (root / name).resolve(strict=True)
+        if not path.is_relative_to(root):
             problem = "a link that leaves the dataset"
-        elif not stat.S_ISREG(path.stat().st_mode):
-            problem = "not a file"
+        elif len(content := read_record(path, max_bytes + 1)) > max_bytes:
+            problem = f"it has more than {max_bytes} bytes"
         else:
-            return path.read_bytes()
+            return content
+    except IntegrityError:
+        problem = "not a file"
     except FileNotFoundError:
         problem = "it does not exist"
     except (OSError, RuntimeError) as error:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from sealyard.api.model import Model, Sha256
 from sealyard.errors import IntegrityError
-from sealyard.jobs.workspace import write_atomic
+from sealyard.jobs.workspace import read_record, write_atomic
 from sealyard_trainer.dataset_check import Inspection
 
 LOCK_FILE = "dataset.lock"
@@ -78,7 +78,7 @@ def write_lock(folder: Path, inspection: Inspection, *, owner_uid: str, software
 
 def _read(folder: Path) -> DatasetLock | None:
     try:
-        return DatasetLock.model_validate_json((folder / LOCK_FILE).read_bytes())
+        return DatasetLock.model_validate_json(read_record(folder / LOCK_FILE))
     except FileNotFoundError:
         return None
     except ValidationError as error:

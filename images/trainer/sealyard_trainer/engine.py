@@ -22,6 +22,7 @@ from ultralytics.utils import LOGGER, SETTINGS
 from sealyard.api.training_run import Metrics, ModelSpec
 from sealyard.errors import InvalidError
 from sealyard.jobs.lock import WorkspaceLock
+from sealyard.jobs.workspace import copy_atomic
 from sealyard_trainer.architecture import write_architecture
 from sealyard_trainer.checkpoints import Checkpoint, Checkpoints
 from sealyard_trainer.curve import Curve
@@ -118,7 +119,7 @@ def _trainer(training: Training, checkpoint: Checkpoint | None) -> Any:
 
 
 def _place(source: Path, target: Path) -> Path:
-    target.write_bytes(source.read_bytes())
+    copy_atomic(source, target)
     return target
 
 

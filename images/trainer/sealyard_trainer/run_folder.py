@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from sealyard.api.answers import Answer, TrainResult
 from sealyard.api.training_run import Artifact
+from sealyard.errors import IntegrityError
 from sealyard.jobs.done import Done, read_done, remove_done
 from sealyard.jobs.workspace import copy_atomic, hash_file, make_folder, remove_temporaries
 from sealyard_trainer.checkpoints import Checkpoints
@@ -94,5 +95,5 @@ class RunFolder:
         try:
             result = TrainResult.model_validate(answer.result)
             return all(self._artifact(each.name) == each for each in result.artifacts)
-        except (ValidationError, OSError):
+        except (ValidationError, OSError, IntegrityError):
             return False

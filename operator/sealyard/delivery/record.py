@@ -17,10 +17,10 @@ from sealyard.api.model import Model, Sha256
 from sealyard.api.tasks import ExportedVariant, PublishTask
 from sealyard.delivery.kept import private_file
 from sealyard.delivery.upload import UploadState
+from sealyard.jobs.workspace import read_record
 from sealyard.sealing.manifest import Variant
 
 RECORD_FILE = "publish.json"
-_RECORD_MAX_BYTES = 4 << 20
 
 
 class Uploaded(Model):
@@ -103,8 +103,7 @@ def _inputs_of(task: PublishTask) -> str:
 
 def _read(path: Path, inputs: str) -> dict[str, VariantRecord]:
     try:
-        with path.open("rb") as file:
-            stored = _Stored.model_validate_json(file.read(_RECORD_MAX_BYTES))
+        stored = _Stored.model_validate_json(read_record(path))
     except (FileNotFoundError, ValidationError):
         return {}
     return dict(stored.variants) if stored.inputs == inputs else {}

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sealyard.api.answers import Answer
 from sealyard.api.model import Model
 from sealyard.errors import InvalidError
-from sealyard.jobs.workspace import write_atomic
+from sealyard.jobs.workspace import read_record, write_atomic
 
 DONE_FILE = "DONE.json"
 
@@ -52,9 +52,12 @@ def read_done(folder: Path) -> Done | None:
     """The record in a folder; None where there is none that can be read.
 
     Whoever adopts it looks first whether the files that it names are still what it says.
+
+    Raises:
+        IntegrityError: there is something else of its name.
     """
     try:
-        return Done.model_validate_json((folder / DONE_FILE).read_bytes())
+        return Done.model_validate_json(read_record(folder / DONE_FILE))
     except (FileNotFoundError, ValidationError):
         return None
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from sealyard.api.mounts import POD_UID_VARIABLE
 from sealyard.jobs.process import Interrupted
-from sealyard.jobs.workspace import write_atomic
+from sealyard.jobs.workspace import read_record, write_atomic
 
 LOCK_FILE = "LOCK"
+MAX_HOLDER_BYTES = 256
 
 
 class WorkspaceLock:
@@ -39,9 +40,10 @@ class WorkspaceLock:
 
         Raises:
             Interrupted: another pod has taken it.
+            IntegrityError: it is no regular file any more.
         """
         try:
-            holder = self._path.read_text()
+            holder = read_record(self._path, MAX_HOLDER_BYTES).decode(errors="replace")
         except FileNotFoundError:
             holder = ""
         if holder != self._holder:

@@ -7,17 +7,21 @@ that is read again is written beside its place, flushed to the disk, and renamed
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
-from sealyard.errors import InvalidError, MissingError
+from sealyard.errors import IntegrityError, InvalidError, MissingError
 
 TEMPORARY_SUFFIX = ".part"
 COPY_BYTES = 1 << 20
+MAX_RECORD_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,49 @@ class FileDigest:
     size_bytes: int
 
 
+def open_file(path: Path) -> BufferedReader:
+    """Open a regular file. Nothing else of its name is waited for, as a pipe would be, or followed.
+
+    Raises:
+        IntegrityError: it is a link, a pipe, a device or a folder.
+        OSError: it is not there, or cannot be read.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            raise _no_file(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_file(path)
+    return os.fdopen(descriptor, "rb")
+
+
+def _no_file(path: Path) -> IntegrityError:
+    return IntegrityError(
+        f"{path} is a link, a pipe, a device or a folder; a regular file is wanted: delete it"
+    )
+
+
+def read_record(path: Path, max_bytes: int = MAX_RECORD_BYTES) -> bytes:
+    """What a small file holds. One that is longer is none of ours, and comes cut off.
+
+    Raises:
+        IntegrityError, OSError: as `open_file`.
+    """
+    with open_file(path) as file:
+        return file.read(max_bytes)
+
+
 def hash_file(path: Path) -> FileDigest:
     """The digest of a file, read once.
 
     Raises:
-        OSError: it cannot be read.
+        IntegrityError, OSError: as `open_file`.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         digest = hashlib.file_digest(file, "sha256")
         return FileDigest(digest.hexdigest(), file.tell())
 
@@ -76,12 +116,16 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def copy_atomic(source: Path, target: Path) -> FileDigest:
-    """Copy `source` to `target`, whole or not at all, and give the digest of what was copied."""
+    """Copy `source` to `target`, whole or not at all, and give the digest of what was copied.
+
+    Raises:
+        IntegrityError, OSError: as `open_file`.
+    """
     digest = hashlib.sha256()
     size = 0
     with (
         replacing(target) as temporary,
-        source.open("rb") as reader,
+        open_file(source) as reader,
         temporary.open("wb") as writer,
     ):
         while block := reader.read(COPY_BYTES):

@@ -26,11 +26,14 @@ def kubectl(cluster: Cluster, namespace: str) -> Kubectl:
 
 
 @pytest.fixture
-def operator(
-    crds: None, cluster: Cluster, namespace: str, tmp_path: Path
-) -> Iterator[OperatorProcess]:
-    """The operator as a process, with the rights of its chart."""
+def kubeconfig(crds: None, cluster: Cluster, namespace: str, tmp_path: Path) -> Path:
+    """The rights of the chart in the test's namespace, and no others."""
     account = grant_rights(cluster, namespace)
-    kubeconfig = account_kubeconfig(cluster, namespace, account, tmp_path)
+    return account_kubeconfig(cluster, namespace, account, tmp_path)
+
+
+@pytest.fixture
+def operator(kubeconfig: Path, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """The operator as a process, with the rights of its chart."""
     with OperatorProcess(tmp_path, kubeconfig, namespace) as running:
         yield running

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sealyard.errors import InvalidError, MissingError
+from sealyard.errors import IntegrityError, InvalidError, MissingError
 from sealyard.jobs.workspace import (
     below,
     copy_atomic,
     hash_file,
     make_folder,
+    read_record,
     remove_temporaries,
     replacing,
     write_atomic,
@@ -49,6 +53,39 @@ def test_a_copy_gives_the_digest_of_what_was_copied(tmp_path: Path) -> None:
     assert digest.sha256 == hashlib.sha256(content).hexdigest()
     assert digest.size_bytes == len(content)
     assert hash_file(tmp_path / "target") == digest
+
+
+def link(path: Path) -> None:
+    path.with_name("elsewhere").write_bytes(b"x")
+    path.symlink_to("elsewhere")
+
+
+def bind(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, link, bind])
+@pytest.mark.parametrize("read", [read_record, hash_file, lambda path: copy_atomic(path, path)])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(
+    tmp_path: Path, make: Callable[[Path], object], read: Callable[[Path], object]
+) -> None:
+    make(tmp_path / "best.pt")
+    with pytest.raises(IntegrityError, match=r"best\.pt is a link, a pipe, a device or a folder"):
+        read(tmp_path / "best.pt")
+
+
+def test_a_device_is_refused() -> None:
+    with pytest.raises(IntegrityError, match="/dev/zero is a link, a pipe, a device"):
+        read_record(Path("/dev/zero"))
+
+
+def test_a_record_that_is_too_long_comes_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "LOCK").write_bytes(b"0123456789")
+    assert read_record(tmp_path / "LOCK", 4) == b"0123"
+    assert read_record(tmp_path / "LOCK") == b"0123456789"
+    with pytest.raises(FileNotFoundError):
+        read_record(tmp_path / "DONE.json")
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:

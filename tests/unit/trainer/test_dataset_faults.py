@@ -77,9 +77,16 @@ def outside(root: Path) -> None:
     link("images/train", str(root.parent / "outside/images/train"))(root)
 
 
-def fifo(root: Path) -> None:
-    (root / "images/train/a.png").unlink()
-    os.mkfifo(root / "images/train/a.png")
+def fifo(name: str) -> Break:
+    def replace(root: Path) -> None:
+        (root / name).unlink()
+        os.mkfifo(root / name)
+
+    return replace
+
+
+def grow(name: str, size: int) -> Break:
+    return lambda root: os.truncate(root / name, size)
 
 
 def no_labels(root: Path) -> None:
@@ -93,7 +100,8 @@ PICTURES = [
     (truncate("images/train/a.png", 0.5), "images/train/a.png: the picture cannot be decoded: "),
     (truncate("images/train/b.jpg", 0.7), "images/train/b.jpg: the picture cannot be decoded: "),
     (truncate("images/val/d.png", 0.9), "images/val/d.png: the picture cannot be decoded: "),
-    (fifo, "images/train/a.png: not a file"),
+    (fifo("images/train/a.png"), "images/train/a.png: not a file"),
+    (grow("images/train/a.png", (256 << 20) + 1), "a.png: it has more than 268435456 bytes"),
     (write("images/train/a.heic", b""), "images/train/a.heic: .heic is not supported"),
     (link("images/train/a.png", "/etc/hostname"), "images/train/a.png: a link that leaves the"),
     (link("images/train/a.png", "nowhere"), "images/train/a.png: it does not exist"),
@@ -117,11 +125,15 @@ LABELS = [
     (label("1.0 .5 .5 .2 .2\n"), "a.txt:1: class is 1.0; a whole number is wanted"),
     (label("coin .5 .5 .2 .2\n"), "a.txt:1: class is coin; a whole number is wanted"),
     (write("labels/train/a.txt", b"0 .5 .5 .2 .2\n\xff\xfe"), "a.txt:2: not text"),
+    (fifo("labels/train/a.txt"), "labels/train/a.txt: not a file"),
+    (grow("labels/train/a.txt", (16 << 20) + 1), "a.txt: it has more than 16777216 bytes"),
     (link("labels/train/a.txt", "/etc/hostname"), "a.txt: a link that leaves the dataset"),
     (no_labels, "labels/train/a.txt: no labels in the whole split train"),
 ]
 
 DATA = [
+    (fifo("data.yaml"), "data.yaml: not a file"),
+    (link("data.yaml", "data.yaml"), "data.yaml: not a file"),
     (
         data_yaml("train: images/train\nval: images/val\nnames: [coin]\ndownload: |\n  exit\n"),
         "data.yaml:4: download is not allowed, a script in a dataset is never run; delete it",
