@@ -94,7 +94,8 @@ def test_plaintext_is_gone_and_no_secret_was_ever_said(whole: Whole, tmp_path: P
     secrets = whole.secrets()
     assert {
         *("release-api-publisher/api-publisher-password", "cdn-write/cdn-write-secret-access-key"),
-        *("keyring/keyring.json/keys/cluster-1/key", "release-api/tls.key", "token 0"),
+        *("the signature of token 0", "the signature of token 1"),
+        *("keyring/keyring.json/keys/cluster-1/key", "release-api/tls.key"),
     } <= secrets.keys()
     search = SecretSearch(secrets)
     found = []
