@@ -18,7 +18,7 @@ from sealyard_local.demo import picture
 from sealyard_local.demo.overlay import write_overlay
 from support.coins import coins_program
 from support.operator import wait_for
-from support.secret_search import SecretSearch
+from support.secret_search import SecretSearch, has_web_token
 from support.whole import Whole, whole_sealyard
 
 pytestmark = [
@@ -94,17 +94,17 @@ def test_plaintext_is_gone_and_no_secret_was_ever_said(whole: Whole, tmp_path: P
     secrets = whole.secrets()
     assert {
         *("release-api-publisher/api-publisher-password", "cdn-write/cdn-write-secret-access-key"),
-        *("keyring/keyring.json/keys/cluster-1/key", "release-api/tls.key", "token 0"),
+        *("the signature of token 0", "the signature of token 1"),
+        *("keyring/keyring.json/keys/cluster-1/key", "release-api/tls.key"),
     } <= secrets.keys()
     search = SecretSearch(secrets)
-    found = [
-        f"{where}: {name}"
-        for where, said in (
-            *whole.everything_said(),
-            ("sealyard pull", f"{pulled.stdout}{pulled.stderr}".encode()),
-        )
-        for name in search.found_in(said)
-    ]
+    found = []
+    said = ("sealyard pull", f"{pulled.stdout}{pulled.stderr}".encode())
+    for where, content in (*whole.everything_said(), said):
+        found += [f"{where}: {name}" for name in search.found_in(content)]
+        # The release API's tokens are nobody's to know here. Other programs have some of their own.
+        if where.startswith(("an object", "the log", "the operator", "sealyard")):
+            found += [f"{where}: a JSON Web Token"] * has_web_token(content)
     assert not found, "\n".join(found)
 
 

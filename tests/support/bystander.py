@@ -21,10 +21,10 @@ from sealyard.api.mounts import TASK_VARIABLE
 
 PROGRAMS = ("sealyard-trainer", "sealyard-exporter", "sealyard-courier")
 
-_PAUSE_SECONDS = 0.01
+_PAUSE_SECONDS = 0.03
 _YOUNG_SECONDS = 2.0
 """So long a process is looked at in every round: it becomes what it is by exec."""
-_SELDOM_SECONDS = 0.25
+_SELDOM_SECONDS = 0.5
 """How often all others are looked at, and what the node keeps on its disk."""
 _CORE_LIMIT = re.compile(rb"Max core file size +(\w+) +(\w+)")
 _TASK = f"{TASK_VARIABLE}=".encode()

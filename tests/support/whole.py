@@ -118,7 +118,9 @@ class Whole:
                     for key, value in one.get("data", {}).items():
                         name = f"{one['metadata']['name']}/{key}"
                         found |= _secrets_in(name, base64.b64decode(value))
-        return found | {f"token {n}": token for n, token in enumerate(self.bystander.tokens)}
+        # Other tokens say the same in header and claims, and so does a certificate of our names.
+        tokens = enumerate(token.rpartition(".")[2] for token in self.bystander.tokens)
+        return found | {f"the signature of token {number}": text for number, text in tokens}
 
     def everything_said(self) -> Iterator[tuple[str, bytes]]:
         """All that a run shows and leaves behind, but for its Secrets; each with where it is."""
@@ -184,7 +186,10 @@ def _secret_fields(name: str, document: Any) -> Iterator[tuple[str, bytes | str]
         elif step in {"key", "seed"}:
             yield where, base64.b64decode(value)
             yield f"{where} in base64", value
-        elif step in {"accessKey", "secretKey", "passwordHash"}:
+        elif step == "passwordHash":
+            # What stands before it, all hashes have.
+            yield where, value.rpartition("$")[2]
+        elif step in {"accessKey", "secretKey"}:
             yield where, value
 
 
