@@ -47,7 +47,7 @@ class Bystander:
         self.without_core: set[str] = set()
         self.with_core_again: set[str] = set()
         self._node = cluster / "node"
-        self._mark = str(cluster).encode()
+        self._cluster = cluster
         self._said: dict[bytes, str] = {}
         self._logs: dict[Path, bytearray] = {}
         self._first_seen: dict[int, float] = {}
@@ -114,17 +114,10 @@ class Bystander:
         self._said.setdefault(command, f"the arguments of {name}")
         environment = (folder / "environ").read_bytes()
         self._said.setdefault(environment, f"the environment of {name}")
-        if any(program.encode() in words[:2] for program in PROGRAMS) and self._is_ours(pid):
+        if any(program.encode() in words[:2] for program in PROGRAMS) and _is_of(
+            self._cluster, pid
+        ):
             self._look_at_limits(pid, _kind_of_task(environment), name)
-
-    def _is_ours(self, pid: int) -> bool:
-        """Whether the process, or one that it comes from, was told of this cluster's folder."""
-        while pid > 1:
-            if self._mark in (Path("/proc") / str(pid) / "cmdline").read_bytes():
-                return True
-            status = (Path("/proc") / str(pid) / "status").read_text()
-            pid = next(int(line[5:]) for line in status.splitlines() if line.startswith("PPid:"))
-        return False
 
     def _look_at_limits(self, pid: int, kind: str, name: str) -> None:
         limits = _CORE_LIMIT.search((Path("/proc") / str(pid) / "limits").read_bytes())
@@ -145,6 +138,33 @@ class Bystander:
                 text = path.read_bytes()
                 if text.startswith(b"eyJ"):
                     self.tokens.add(text.decode().strip())
+
+
+def processes_of(cluster: Path, program: str) -> Iterator[int]:
+    """The processes of a program that run in a cluster's containers, as this machine counts them.
+
+    Args:
+        cluster: the folder of the embedded cluster.
+        program: its entry point.
+    """
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):  # noqa: PTH208
+        # It may end at any time.
+        with contextlib.suppress(OSError):
+            command = (Path("/proc") / str(pid) / "cmdline").read_bytes()
+            words = [os.path.basename(word) for word in command.split(b"\0")]  # noqa: PTH119
+            if program.encode() in words[:2] and _is_of(cluster, pid):
+                yield pid
+
+
+def _is_of(cluster: Path, pid: int) -> bool:
+    """Whether the process, or one that it comes from, was told of this cluster's folder."""
+    mark = str(cluster).encode()
+    while pid > 1:
+        if mark in (Path("/proc") / str(pid) / "cmdline").read_bytes():
+            return True
+        status = (Path("/proc") / str(pid) / "status").read_text()
+        pid = next(int(line[5:]) for line in status.splitlines() if line.startswith("PPid:"))
+    return False
 
 
 def _kind_of_task(environment: bytes) -> str:

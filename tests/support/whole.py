@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from urllib.request import urlopen
 from sealyard_local import stores
 from sealyard_local.cluster import Cluster
 from sealyard_local.stores import Stores
-from support.bystander import Bystander
+from support.bystander import Bystander, processes_of
 from support.operator import Kubectl, chart_values, install_crds, installed_chart, wait_for
 from support.secret_search import secrets_of_private_key
 
@@ -77,9 +79,19 @@ class Whole:
         return wait_for(look, 240, f"{kind} {name}: {reason}")["message"]
 
     def kill_operator(self) -> None:
-        """SIGKILL to the operator's pod; its Deployment makes another."""
+        """SIGKILL to the operator's process; its Deployment makes another pod.
+
+        To delete the pod would not do: whatever grace is asked for, a kubelet begins with SIGTERM.
+        """
+        killed = 0
+        for pid in processes_of(self.directory, "sealyard-operator"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+        # Not the same pod again: it would be started later each time that it dies.
         selector = f"app.kubernetes.io/instance={self.operator}"
         self.kubectl("delete", "pods", "-l", selector, "--force", "--grace-period=0")
+        assert killed, "no operator ran"
 
     def pull(self, folder: Path, model: str, version: str) -> subprocess.CompletedProcess[str]:
         """`sealyard pull` with the third login and the read-only credential."""
@@ -211,4 +223,5 @@ def whole_sealyard(cluster: Cluster, namespace: str) -> Iterator[Whole]:
             rollout = ("rollout", "status", f"deployment/{name}", "--timeout=50s")
             kubectl(*rollout, "-n", stores.NAMESPACE)
         yield Whole(kubectl, made, operator, values["health"]["port"], cluster.directory, bystander)
-    kubectl("delete", "namespace", stores.NAMESPACE, "--wait=false")
+    # Waited for: whoever installs it again on this cluster would meet it going away.
+    kubectl("delete", "namespace", stores.NAMESPACE, "--timeout=120s")
