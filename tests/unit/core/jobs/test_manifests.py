@@ -9,103 +9,28 @@ import kubernetes_validate
 import pytest
 
 from sealyard.api.kind import MANAGED_BY, MANAGED_BY_LABEL, CustomResource
-from sealyard.api.model_release import Lineage
 from sealyard.api.secrets import SECRET_USES, Purpose, Role
-from sealyard.api.tasks import ExportedVariant
-from sealyard.core.jobs import (
-    export_job,
-    pin,
-    probe_job,
-    publish_job,
-    rewrap_job,
-    tidy_job,
-    train_job,
-    verify_job,
-)
+from sealyard.core.jobs import probe_job, tidy_job, train_job
 from sealyard.core.jobs.pod import secret
-from sealyard.core.settings import PodSettings
-from support.builders import (
-    DIGEST,
-    NOW,
-    WITH_PROGRESS,
-    a_model_release,
-    a_release_target,
-    a_training_run,
-    task_of,
+from support.builders import a_model_release, a_training_run, task_of
+from support.job_manifests import (
+    JOBS,
+    RELEASE,
+    RUN,
+    SETTINGS,
+    TARGET,
+    WORKSPACE,
+    container_of,
+    mounts_of,
+    pod_of,
 )
 
-SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
-RUN = a_training_run().succeeded().requested_at(NOW).with_spec("compute.gpus", 1).build()
-RELEASE = a_model_release().build()
-TARGET = a_release_target().with_spec("rewrapGeneration", 3).build()
-WORKSPACE = RUN.spec.workspace.persistent_volume_claim
-LINEAGE = Lineage(training_run="coins", training_run_uid="run-uid", dataset_digest=DIGEST)
-EXPORTS = [
-    ExportedVariant(
-        spec=RELEASE.spec.variants[0],
-        image_size=128,
-        path="runs/coins-1.0.0-x/model.onnx",
-        sha256=DIGEST,
-        size_bytes=400,
-    )
-]
-
-JOBS: dict[Role, dict[str, Any]] = {
-    Role.TRAIN: train_job(RUN, SETTINGS, attempt=2, image="trainer", deadline_seconds=90),
-    Role.EXPORT: export_job(
-        RELEASE,
-        RUN,
-        SETTINGS,
-        variant=RELEASE.spec.variants[0],
-        checkpoint=RUN.status.artifacts[0] if RUN.status.artifacts else None,  # type: ignore[arg-type]
-        image_size=128,
-        attempt=1,
-    ),
-    Role.PUBLISH: publish_job(
-        RELEASE,
-        TARGET,
-        SETTINGS,
-        workspace=WORKSPACE,
-        variants=EXPORTS,
-        lineage=LINEAGE,
-        attempt=1,
-    ),
-    Role.VERIFY: verify_job(
-        RELEASE,
-        TARGET,
-        SETTINGS,
-        pinned=pin(TARGET),
-        manifest_sha256=DIGEST,
-        variants=EXPORTS,
-        attempt=1,
-    ),
-    Role.TIDY: tidy_job(RELEASE, SETTINGS, workspace=WORKSPACE, attempt=1),
-    Role.REWRAP: rewrap_job(TARGET, SETTINGS, attempt=1),
-    Role.PROBE: probe_job(TARGET, SETTINGS, attempt=1),
-}
 OWNERS: dict[Role, CustomResource] = {
     Role.TRAIN: RUN,
     Role.REWRAP: TARGET,
     Role.PROBE: TARGET,
 }
 MANIFESTS = pytest.mark.parametrize("manifest", JOBS.values(), ids=JOBS.keys())
-
-
-def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    spec: dict[str, Any] = manifest["spec"]["template"]["spec"]
-    return spec
-
-
-def container_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    (container,) = pod_of(manifest)["containers"]
-    found: dict[str, Any] = container
-    return found
-
-
-def mounts_of(manifest: dict[str, Any]) -> dict[str, tuple[str, bool]]:
-    """Volume → where it is mounted, and whether read-only."""
-    mounts = container_of(manifest)["volumeMounts"]
-    return {m["name"]: (m["mountPath"], m.get("readOnly", False)) for m in mounts}
 
 
 def test_there_is_a_job_for_each_role() -> None:
@@ -290,25 +215,6 @@ def test_a_builder_cannot_mount_what_its_role_may_not(role: Role, purpose: Purpo
             secret(role, purpose, "name")
 
 
-@pytest.mark.parametrize(
-    ("role", "program", "image"),
-    [
-        (Role.TRAIN, "sealyard-trainer", "trainer"),
-        (Role.EXPORT, "sealyard-exporter", "sealyard/exporter:1"),
-        (Role.PUBLISH, "sealyard-courier", "sealyard/courier:1"),
-        (Role.VERIFY, "sealyard-courier", "sealyard/courier:1"),
-        (Role.TIDY, "sealyard-courier", "sealyard/courier:1"),
-        (Role.REWRAP, "sealyard-courier", "sealyard/courier:1"),
-        (Role.PROBE, "sealyard-courier", "sealyard/courier:1"),
-    ],
-)
-def test_the_program_of_each_role(role: Role, program: str, image: str) -> None:
-    container = container_of(JOBS[role])
-    assert container["command"] == [program]
-    assert container["image"] == image
-    assert task_of(JOBS[role])["kind"] == role.value
-
-
 def test_training_gets_its_resources() -> None:
     container = container_of(JOBS[Role.TRAIN])
     assert container["resources"] == {
@@ -349,102 +255,11 @@ def test_the_run_s_ttl_goes_to_its_jobs() -> None:
     assert JOBS[Role.TIDY]["spec"]["ttlSecondsAfterFinished"] == 3600
 
 
-def test_the_task_of_training() -> None:
-    assert task_of(JOBS[Role.TRAIN]) == {
-        "taskVersion": 1,
-        "owner": {"namespace": "coins", "name": "coins", "uid": "run-uid"},
-        "attempt": 2,
-        "kind": "train",
-        "model": {"architecture": "yolo11n.yaml", "scale": {"width": 0.125}},
-        "hyperparameters": {
-            "epochs": 16,
-            "imageSize": 128,
-            "batch": 16,
-            "seed": 0,
-            "patience": 100,
-            "optimizer": "auto",
-            "extra": {"lr0": 0.002},
-        },
-        "datasetPath": "coins",
-        "runPath": RUN.workspace_path,
-        "gpus": 1,
-        "requestedAt": "2026-11-24T12:00:00Z",
-        "progress": {"url": "https://operator.sealyard.svc:8443", "ca": "PEM"},
-    }
-    assert RUN.workspace_path == f"runs/coins-{RUN.spec.build_input_hash()}"
-
-
-def test_publish_and_verify_use_different_credentials() -> None:
-    publish, verify = task_of(JOBS[Role.PUBLISH]), task_of(JOBS[Role.VERIFY])
-    assert (publish["api"]["secretName"], publish["cdn"]["secretName"]) == (
-        "publisher",
-        "cdn-write",
-    )
-    assert (verify["api"]["secretName"], verify["cdn"]["secretName"]) == ("verifier", "cdn-read")
-    assert publish["api"]["url"] == verify["api"]["url"]
-    assert publish["releasePath"].startswith("runs/coins-1.0.0-")
-
-
-def test_the_task_of_a_rewrap_has_both_logins_and_no_way_to_the_cdn() -> None:
-    url = "https://api.stores.svc:8443"
-    assert task_of(JOBS[Role.REWRAP]) == {
-        "taskVersion": 1,
-        "owner": {"namespace": "coins", "name": "stores", "uid": "target-uid"},
-        "attempt": 1,
-        "kind": "rewrap",
-        "verifier": {"url": url, "secretName": "verifier", "caBundleName": "stores-ca"},
-        "publisher": {"url": url, "secretName": "publisher", "caBundleName": "stores-ca"},
-        "keyringSecretName": "keyring",
-    }
-    assert JOBS[Role.REWRAP]["spec"]["ttlSecondsAfterFinished"] == 3600
-    assert "cdn" not in str(JOBS[Role.REWRAP]["spec"]["template"]["spec"])
-    assert len({job["metadata"]["name"] for job in _rewraps()}) == 4
-
-
-def _rewraps() -> list[dict[str, Any]]:
-    """Two attempts each for two generations."""
-    targets = [a_release_target().with_spec("rewrapGeneration", n).build() for n in (1, 2)]
-    return [rewrap_job(t, SETTINGS, attempt=attempt) for t in targets for attempt in (1, 2)]
-
-
-def test_the_task_of_a_probe_has_every_way_in_and_no_key() -> None:
-    api = {"url": "https://api.stores.svc:8443", "caBundleName": "stores-ca"}
-    cdn = {
-        "endpoint": "https://cdn.stores.svc:8333",
-        "region": "us-east-1",
-        "bucket": "models",
-        "prefix": "sealyard",
-        "caBundleName": "stores-ca",
-    }
-    assert task_of(JOBS[Role.PROBE]) == {
-        "taskVersion": 1,
-        "owner": {"namespace": "coins", "name": "stores", "uid": "target-uid"},
-        "attempt": 1,
-        "kind": "probe",
-        "generation": 1,
-        "publisher": {**api, "secretName": "publisher"},
-        "verifier": {**api, "secretName": "verifier"},
-        "writer": {**cdn, "secretName": "cdn-write"},
-        "reader": {**cdn, "secretName": "cdn-read"},
-    }
-    assert "keyring" not in str(JOBS[Role.PROBE])
-
-
 @pytest.mark.parametrize(("configured", "ttl"), [(3600, 600), (60, 60)])
 def test_finished_probes_are_few_and_none_runs_for_ever(configured: int, ttl: int) -> None:
     settings = replace(SETTINGS, release_ttl_seconds_after_finished=configured)
     spec = probe_job(TARGET, settings, attempt=1)["spec"]
     assert (spec["ttlSecondsAfterFinished"], spec["activeDeadlineSeconds"]) == (ttl, 600)
-
-
-def test_a_dollar_in_a_task_is_not_expanded() -> None:
-    run = (
-        a_training_run().with_spec("hyperparameters.extra", {"copy_paste_mode": "$(HOME)"}).build()
-    )
-    manifest = train_job(run, SETTINGS, attempt=1, image="t")
-    raw = container_of(manifest)["env"][0]["value"]
-    assert "$" not in raw
-    assert task_of(manifest)["hyperparameters"]["extra"] == {"copy_paste_mode": "$(HOME)"}
 
 
 @pytest.mark.parametrize("name", ["c" * 253, "coins.of.the.realm", "a" * 39 + "-b"])

@@ -1,0 +1,98 @@
+"""The Job of each role, and how to look into one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sealyard.api.model_release import Lineage
+from sealyard.api.secrets import Role
+from sealyard.api.tasks import ExportedVariant
+from sealyard.core.jobs import (
+    export_job,
+    pin,
+    probe_job,
+    publish_job,
+    rewrap_job,
+    tidy_job,
+    train_job,
+    verify_job,
+)
+from sealyard.core.settings import PodSettings
+from support.builders import (
+    DIGEST,
+    NOW,
+    WITH_PROGRESS,
+    a_model_release,
+    a_release_target,
+    a_training_run,
+)
+
+SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
+RUN = a_training_run().succeeded().requested_at(NOW).with_spec("compute.gpus", 1).build()
+RELEASE = a_model_release().build()
+TARGET = a_release_target().with_spec("rewrapGeneration", 3).build()
+WORKSPACE = RUN.spec.workspace.persistent_volume_claim
+LINEAGE = Lineage(training_run="coins", training_run_uid="run-uid", dataset_digest=DIGEST)
+EXPORTS = [
+    ExportedVariant(
+        spec=RELEASE.spec.variants[0],
+        image_size=128,
+        path="runs/coins-1.0.0-x/model.onnx",
+        sha256=DIGEST,
+        size_bytes=400,
+    )
+]
+
+JOBS: dict[Role, dict[str, Any]] = {
+    Role.TRAIN: train_job(RUN, SETTINGS, attempt=2, image="trainer", deadline_seconds=90),
+    Role.EXPORT: export_job(
+        RELEASE,
+        RUN,
+        SETTINGS,
+        variant=RELEASE.spec.variants[0],
+        checkpoint=RUN.status.artifacts[0] if RUN.status.artifacts else None,  # type: ignore[arg-type]
+        image_size=128,
+        attempt=1,
+    ),
+    Role.PUBLISH: publish_job(
+        RELEASE,
+        TARGET,
+        SETTINGS,
+        workspace=WORKSPACE,
+        variants=EXPORTS,
+        lineage=LINEAGE,
+        attempt=1,
+    ),
+    Role.VERIFY: verify_job(
+        RELEASE,
+        TARGET,
+        SETTINGS,
+        pinned=pin(TARGET),
+        manifest_sha256=DIGEST,
+        variants=EXPORTS,
+        attempt=1,
+    ),
+    Role.TIDY: tidy_job(RELEASE, SETTINGS, workspace=WORKSPACE, attempt=1),
+    Role.REWRAP: rewrap_job(TARGET, SETTINGS, attempt=1),
+    Role.PROBE: probe_job(TARGET, SETTINGS, attempt=1),
+}
+
+
+def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The spec of its pod."""
+    spec: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    return spec
+
+
+def container_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The only container of its pod."""
+    (container,) = pod_of(manifest)["containers"]
+    found: dict[str, Any] = container
+    return found
+
+
+def mounts_of(manifest: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    """Volume → where it is mounted, and whether read-only."""
+    mounts = container_of(manifest)["volumeMounts"]
+    return {m["name"]: (m["mountPath"], m.get("readOnly", False)) for m in mounts}
