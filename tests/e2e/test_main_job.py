@@ -16,6 +16,7 @@ from skimage import data
 from sealyard_local.cluster import Cluster
 from sealyard_local.demo import picture
 from sealyard_local.demo.overlay import write_overlay
+from support.bystander import leaves_no_core, processes_of
 from support.coins import coins_program
 from support.operator import wait_for
 from support.secret_search import SecretSearch, has_web_token
@@ -108,11 +109,15 @@ def test_plaintext_is_gone_and_no_secret_was_ever_said(whole: Whole, tmp_path: P
     assert not found, "\n".join(found)
 
 
-def test_no_job_program_leaves_a_core_file(whole: Whole) -> None:
+def test_no_program_leaves_a_core_file(whole: Whole) -> None:
     whole.wait_until_ready("modelrelease", "coins-1.0.0")
     kinds = {"train", "export", "publish", "verify", "tidy"}
     assert whole.bystander.without_core >= kinds
     assert not whole.bystander.with_core_again
+    for program in ("sealyard-operator", "sealyard-release-api"):
+        found = list(processes_of(whole.directory, program))
+        assert found, program
+        assert all(leaves_no_core(pid) for pid in found), program
 
 
 def test_what_a_publication_wrote_down_is_for_its_writer_alone(whole: Whole) -> None:

@@ -120,8 +120,7 @@ class Bystander:
             self._look_at_limits(pid, _kind_of_task(environment), name)
 
     def _look_at_limits(self, pid: int, kind: str, name: str) -> None:
-        limits = _CORE_LIMIT.search((Path("/proc") / str(pid) / "limits").read_bytes())
-        if limits is not None and limits.groups() == (b"0", b"0"):
+        if leaves_no_core(pid):
             self._safe.add(pid)
             self.without_core.add(kind)
         elif pid in self._safe:
@@ -154,6 +153,12 @@ def processes_of(cluster: Path, program: str) -> Iterator[int]:
             words = [os.path.basename(word) for word in command.split(b"\0")]  # noqa: PTH119
             if program.encode() in words[:2] and _is_of(cluster, pid):
                 yield pid
+
+
+def leaves_no_core(pid: int) -> bool:
+    """Whether a process has switched core files off for good."""
+    limits = _CORE_LIMIT.search((Path("/proc") / str(pid) / "limits").read_bytes())
+    return limits is not None and limits.groups() == (b"0", b"0")
 
 
 def _is_of(cluster: Path, pid: int) -> bool:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sealyard.errors import SealyardError
+from sealyard.jobs.process import keep_private
 from sealyard_release_api import log, openapi, server, users
 from sealyard_release_api.accounts import hash_password
 from sealyard_release_api.backup import back_up
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; the exit code is that of the error, if there is one."""
     try:
         flags = _parser().parse_args(arguments)
-        os.umask(0o077)
+        keep_private(0o077)
         _COMMANDS[flags.command](flags)
     except SealyardError as error:
         sys.stderr.write(f"sealyard-release-api: {error}\n")

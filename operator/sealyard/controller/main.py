@@ -12,6 +12,7 @@ from sealyard.controller.configuration import DEFAULT_PATH, PATH_VARIABLE, load_
 from sealyard.controller.logs import configure_logging
 from sealyard.controller.runtime import run_operator
 from sealyard.errors import SealyardError
+from sealyard.jobs.process import keep_private
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def main() -> None:
         help=f"the configuration, YAML or JSON (default: ${PATH_VARIABLE} or {DEFAULT_PATH})",
     )
     arguments = parser.parse_args()
+    keep_private(0o077)
     configure_logging("info")
     try:
         configuration = load_configuration(arguments.config)

@@ -32,7 +32,8 @@ class Interrupted(BaseException):
 
 def keep_private(umask: int) -> None:
     """Leave no core dump, and give new files no more rights than `umask` lets through."""
-    # A core file of what opens models would hold keys, one of a trainer the user's pictures.
+    # A core file of what opens models would hold keys, one of a server its tokens, one of a trainer
+    # the user's pictures.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(umask)
 
