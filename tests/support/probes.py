@@ -10,7 +10,8 @@ from sealyard.api.probe import Check
 from sealyard.api.secrets import SECRET_USES, Purpose
 from sealyard.api.tasks import Owner, ProbeTask
 from sealyard_local.seaweedfs import Credential
-from support.stores import BUCKET, PREFIX, Ended, Stores
+from support.programs import BUCKET, PREFIX, Ended
+from support.stores import Stores
 
 GENERATION = 7
 KEY = f"{PREFIX}/.sealyard-probe"

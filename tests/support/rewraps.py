@@ -20,8 +20,9 @@ from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.keyring import Keyring
 from sealyard_local.seaweedfs import Credential
 from support import release_api
+from support.programs import BUCKET, Ended, Job, Running
 from support.sealing import V2, content, manifest_of, seal
-from support.stores import BUCKET, Ended, Job, Running, Stores
+from support.stores import Stores
 
 VARIANT = "onnx-fp32"
 

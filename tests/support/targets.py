@@ -9,7 +9,8 @@ from typing import Any
 from sealyard.api.kind import API_VERSION, REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import SECRET_USES, Purpose
 from support.operator import Kubectl, wait_for
-from support.stores import BUCKET, PREFIX, Stores
+from support.programs import BUCKET, PREFIX
+from support.stores import Stores
 
 TARGET = "stores"
 SECONDS = 180.0

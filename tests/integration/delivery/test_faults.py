@@ -17,7 +17,8 @@ from sealyard.delivery.upload import PART_BYTES
 from sealyard_local.pki import PrivateCA
 from support import hostile
 from support.hostile import Behaviour, Hostile
-from support.stores import Job, Stores, until, upload_begun
+from support.programs import Job, upload_begun
+from support.stores import Stores, until
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,9 @@ from sealyard_local.pki import PrivateCA
 from support import hostile, release_api
 from support.error_reach import everything_an_error_says
 from support.hostile import Behaviour, Hostile, Request
+from support.programs import BUCKET, PREFIX
 from support.secret_search import SecretSearch, has_web_token, keyring_secrets
-from support.stores import BUCKET, PREFIX, Stores
+from support.stores import Stores
 
 pytestmark = pytest.mark.stores
 

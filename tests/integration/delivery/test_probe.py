@@ -25,7 +25,8 @@ from sealyard_local.pki import PrivateCA
 from support import hostile, release_api
 from support.hostile import Behaviour, Hostile
 from support.probes import GENERATION, KEY, Probed, Rights, verdicts
-from support.stores import BUCKET, PREFIX, Stores, running_stores
+from support.programs import BUCKET, PREFIX
+from support.stores import Stores, running_stores
 
 pytestmark = pytest.mark.stores
 

@@ -13,7 +13,8 @@ import pytest
 from sealyard.api.model_release import SealingFormatName
 from sealyard.delivery.seal import Subject, seal_file
 from sealyard.sealing.context import ReleaseContext
-from support.stores import BUCKET, PREFIX, SEALYARD, Job, Stores, until
+from support.programs import BUCKET, PREFIX, SEALYARD, Job
+from support.stores import Stores, until
 
 pytestmark = pytest.mark.stores
 FORMATS = pytest.mark.parametrize("sealing", ["sealed-v2", "aes-256-cbc-v1"])

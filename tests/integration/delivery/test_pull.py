@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sealyard.api.model_release import SealingFormatName
-from support.stores import Job, Stores
+from support.programs import Job
+from support.stores import Stores
 
 pytestmark = pytest.mark.stores
 FORMATS = pytest.mark.parametrize("sealing", ["sealed-v2", "aes-256-cbc-v1"])

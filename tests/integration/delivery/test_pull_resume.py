@@ -17,7 +17,8 @@ import pytest
 from sealyard.api.model_release import SealingFormatName
 from sealyard.sealing.formats import Layout, SplitLimits, format_named
 from support.counting import CountingProxy
-from support.stores import BUCKET, SEALYARD, Job, Stores, until
+from support.programs import BUCKET, SEALYARD, Job
+from support.stores import Stores, until
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from support.stores import BUCKET, PREFIX, Stores
+from support.programs import BUCKET, PREFIX
+from support.stores import Stores
 
 pytestmark = pytest.mark.stores
 

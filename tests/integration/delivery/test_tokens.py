@@ -19,7 +19,8 @@ from sealyard.errors import RefusedError
 from sealyard_release_api.accounts import Role
 from sealyard_release_api.tokens import KeySet
 from support import release_api
-from support.stores import Job, Stores, running_stores, until
+from support.programs import Job
+from support.stores import Stores, running_stores, until
 
 pytestmark = pytest.mark.stores
 

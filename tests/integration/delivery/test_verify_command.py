@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sealyard.api.model_release import SealingFormatName
-from support.stores import BUCKET, Job, Stores
+from support.programs import BUCKET, Job
+from support.stores import Stores
 
 pytestmark = pytest.mark.stores
 
