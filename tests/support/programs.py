@@ -1,4 +1,4 @@
-"""The programs that deliver, `sealyard-courier` and `sealyard`, and a release for them to deliver."""
+"""The programs that deliver, `sealyard-courier` and `sealyard`, and a release for them."""
 
 from __future__ import annotations
 

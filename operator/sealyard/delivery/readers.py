@@ -13,6 +13,7 @@ from sealyard.delivery.buffers import Buffers
 from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.threads import in_threads
 from sealyard.errors import MissingError
+from sealyard.jobs.workspace import open_file
 from sealyard.sealing.layout import Range, Reader
 
 
@@ -50,13 +51,15 @@ class FileReader:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """The file of this name, which must not be a symbolic link.
+        """The file of this name, which must be a regular one.
 
         Raises:
             MissingError: it is not there, or cannot be read.
+            IntegrityError: it is something else, such as a link or a pipe.
         """
         try:
-            return cls(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+            with open_file(path) as file:
+                return cls(os.dup(file.fileno()))
         except OSError as error:
             raise MissingError(f"{path}: cannot be read ({error.strerror})") from None
 

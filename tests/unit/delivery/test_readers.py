@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealyard.delivery.readers import FileReader, ObjectReader, digest_of
-from sealyard.errors import MissingError
+from sealyard.errors import IntegrityError, MissingError
 from sealyard.sealing.formats import OpenedReader, open_sealed
 from sealyard.sealing.layout import BytesReader, Range
 from support.sealing import BOTH, KEYRING, S, content, seal
@@ -93,12 +93,16 @@ def test_a_file_stays_the_same_when_another_takes_its_name(tmp_path: Path) -> No
         assert reader.read_at(0, 100) == b"before"
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_what_is_no_regular_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter2")
     (tmp_path / "link").symlink_to(tmp_path / "secret")
-    for name in ("link", "nothing"):
-        with pytest.raises(MissingError, match=name):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "folder", "pipe"):
+        with pytest.raises(IntegrityError, match=f"{name} is a link, a pipe, a device or a folder"):
             FileReader.open(tmp_path / name)
+    with pytest.raises(MissingError, match="nothing: cannot be read"):
+        FileReader.open(tmp_path / "nothing")
 
 
 def test_digest() -> None:
