@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from sealyard.api.model import Model, Name, RelativePath, Sha256
+from sealyard.api.model import Model, Name, RelativePath, Sha256, Timestamp
 from sealyard.api.probe import MAX_CHECKS, CheckOutcome
 from sealyard.api.release_target import RewrapSummary
 from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
@@ -79,6 +79,26 @@ class ProbeResult(Model):
     generation: Annotated[int, Field(ge=1)]
     refuses_overwriting: bool | None = None
     checks: Annotated[list[CheckOutcome], Field(min_length=1, max_length=MAX_CHECKS)]
+
+
+class GrantResult(Model):
+    """What a finished grant Job has seen and done."""
+
+    input_sha256: Sha256
+    devices: Annotated[int, Field(ge=0)] = Field(description="Of the input, suspended ones too.")
+    granted: Annotated[int, Field(ge=0)] = Field(description="Slots that were written.")
+    unchanged: Annotated[int, Field(ge=0)] = Field(description="Slots that were there.")
+
+
+class IndexResult(Model):
+    """The index that devices see now."""
+
+    input_sha256: Sha256
+    version: Annotated[int, Field(ge=1)] = Field(description="Of the timestamp.")
+    expires: Timestamp = Field(description="When the first of timestamp and snapshot expires.")
+    releases: Annotated[int, Field(ge=0)]
+    channels: Annotated[int, Field(ge=0)]
+    changed: bool = Field(description="Whether targets were signed anew, not only the freshness.")
 
 
 class Answer(Model):

@@ -13,6 +13,14 @@ SCRATCH_DIRECTORY = "/tmp"  # noqa: S108 - an emptyDir of the pod's own, the roo
 CA_DIRECTORY = "/run/sealyard/ca"
 """A CA bundle is at `CA_DIRECTORY/<api|cdn>/ca.crt`; without one the system's roots serve."""
 
+INPUT_DIRECTORY = "/run/sealyard/input"
+"""Input that is too long for a task: files `0000`, `0001`, …; joined in this order they are the
+RFC 8785 form of one JSON document, whose digest stands in the task. Of ConfigMaps that never
+change and belong to the Job."""
+INPUT_PART_BYTES = 900_000
+TRUST_ROOT_DIRECTORY = "/run/sealyard/trust-root"
+"""The public chain of roots, `1.root.json` and on: the whole ConfigMap of the target."""
+
 CA_KEY = "ca.crt"
 PROGRESS_TOKEN_FILE = "/run/sealyard/progress/token"  # noqa: S105 - a path, not a token
 PROGRESS_AUDIENCE = "sealyard"

@@ -21,6 +21,8 @@ class Purpose(StrEnum):
     CDN_WRITE = "cdn-write"
     CDN_READ = "cdn-read"
     KEYRING = "keyring"
+    RELEASE_KEY = "release-key"
+    FRESHNESS_KEY = "freshness-key"
 
 
 class Role(StrEnum):
@@ -33,6 +35,8 @@ class Role(StrEnum):
     TIDY = "tidy"
     REWRAP = "rewrap"
     PROBE = "probe"
+    GRANT = "grant"
+    INDEX = "index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,11 @@ class SecretUse:
 SECRET_USES: dict[Purpose, SecretUse] = {
     Purpose.API_PUBLISHER: SecretUse(
         ("api-publisher-email", "api-publisher-password"),
-        frozenset({Role.PUBLISH, Role.REWRAP, Role.PROBE}),
+        frozenset({Role.PUBLISH, Role.REWRAP, Role.PROBE, Role.GRANT, Role.INDEX}),
     ),
     Purpose.API_VERIFIER: SecretUse(
         ("api-verifier-email", "api-verifier-password"),
-        frozenset({Role.VERIFY, Role.REWRAP, Role.PROBE}),
+        frozenset({Role.VERIFY, Role.REWRAP, Role.PROBE, Role.GRANT}),
     ),
     Purpose.CDN_WRITE: SecretUse(
         ("cdn-write-access-key-id", "cdn-write-secret-access-key"),
@@ -61,6 +65,8 @@ SECRET_USES: dict[Purpose, SecretUse] = {
         frozenset({Role.VERIFY, Role.PROBE}),
     ),
     Purpose.KEYRING: SecretUse(
-        ("keyring.json",), frozenset({Role.PUBLISH, Role.VERIFY, Role.REWRAP})
+        ("keyring.json",), frozenset({Role.PUBLISH, Role.VERIFY, Role.REWRAP, Role.GRANT})
     ),
+    Purpose.RELEASE_KEY: SecretUse(("release-key.pem",), frozenset({Role.INDEX})),
+    Purpose.FRESHNESS_KEY: SecretUse(("freshness-key.pem",), frozenset({Role.INDEX})),
 }

@@ -175,6 +175,35 @@ class ProbeTask(Task):
     reader: RemoteCdn
 
 
+class GrantTask(Task):
+    """Tell the release API which devices there are, and wrap the data keys for each of them.
+
+    The `GrantInput` is mounted (`mounts.INPUT_DIRECTORY`).
+    """
+
+    kind: Literal["grant"] = "grant"
+    input_sha256: Sha256 = Field(description="Over the RFC 8785 form of the input.")
+    verifier: RemoteApi = Field(description="The release API with the login that reads.")
+    publisher: RemoteApi = Field(description="The same with the login that writes.")
+    keyring_secret_name: str
+
+
+class IndexTask(Task):
+    """Sign and publish the index, then read it as a device would.
+
+    The `IndexInput` is mounted (`mounts.INPUT_DIRECTORY`), and so is the chain of roots
+    (`mounts.TRUST_ROOT_DIRECTORY`).
+    """
+
+    kind: Literal["index"] = "index"
+    input_sha256: Sha256 = Field(description="Over the RFC 8785 form of the input.")
+    index_lifetime_seconds: Annotated[int, Field(ge=3600)]
+    publisher: RemoteApi
+    release_key_secret_name: str
+    freshness_key_secret_name: str
+    root_config_map_name: str
+
+
 def to_environment(task: Task) -> str:
     """The task as the value of an environment variable.
 

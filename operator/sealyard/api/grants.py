@@ -1,0 +1,47 @@
+"""What the grant Job is given: devices, releases, and who gets which (contracts.md section 5)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sealyard.api.device_api import MODELS_MAX, DeviceId, RawKey
+from sealyard.api.model import Model, Name, SemVer, Sha256, Timestamp
+
+DeviceLevel = Literal["fingerprint", "keystore", "tpm2", "legacy"]
+"""How a device keeps its private keys. A claim, until it is attested."""
+
+
+class GrantedRelease(Model):
+    """A verified release that some device is to open."""
+
+    model: Name
+    version: SemVer
+    manifest_sha256: Sha256
+
+
+class AuthorisedDevice(Model):
+    """A device as its reviewed YAML describes it, and the releases that follow from that."""
+
+    device_id: DeviceId
+    encryption_key: RawKey
+    signing_key: RawKey
+    level: DeviceLevel
+    models: Annotated[list[Name], Field(max_length=MODELS_MAX)]
+    not_after: Timestamp | None = None
+    suspended: bool = False
+    releases: list[Annotated[int, Field(ge=0)]] = Field(
+        default_factory=list, description="Positions in `releases` of the input."
+    )
+
+
+class GrantInput(Model):
+    """All devices of a target, in the order of their ids, and the releases that they name."""
+
+    releases: Annotated[list[GrantedRelease], Field(max_length=20_000)] = Field(
+        default_factory=list
+    )
+    devices: Annotated[list[AuthorisedDevice], Field(max_length=20_000)] = Field(
+        default_factory=list
+    )
