@@ -180,6 +180,7 @@ class SeaweedFS:
         self._read = read
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0
 
     def start(self) -> None:
         """Start it and wait until it answers.
@@ -188,6 +189,7 @@ class SeaweedFS:
             RuntimeError: it ended, or did not answer within a minute; with the end of its output.
         """
         with self._log.open("ab") as log:
+            self._started_at = log.tell()
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -227,7 +229,7 @@ class SeaweedFS:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
         client = self._client()
-        while not self._answers(client):
+        while not (self._has_volumes() and self._answers(client)):
             if self._process is None or self._process.poll() is not None:
                 raise RuntimeError(f"SeaweedFS ended while starting:\n{self._tail()}")
             if time.monotonic() > deadline:
@@ -236,6 +238,16 @@ class SeaweedFS:
                 )
             time.sleep(0.05)
         client.close()
+
+    def _has_volumes(self) -> bool:
+        """Whether it can reach what it stored before: its parts find each other after it listens.
+
+        On a busy machine that takes seconds, in which every object is an InternalError. No port of
+        it tells, once the unauthenticated ones are closed; its log does.
+        """
+        with self._log.open("rb") as log:
+            log.seek(self._started_at)
+            return b" added volume server " in log.read()
 
     def _answers(self, client: S3Client) -> bool:
         """Whether it judges requests and has its bucket, which it makes after it listens."""
