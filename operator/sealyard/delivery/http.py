@@ -7,21 +7,19 @@ that sends a byte now and then does not hold a Job for longer than one that is s
 
 from __future__ import annotations
 
-import contextlib
-import ssl
+import http.client
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Final, Self, TypeAlias
+from urllib.parse import urlsplit
 
-import httpcore
-import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from sealyard.api.model import HttpsUrl
+from sealyard.delivery.connections import ConnectError, Connections
 from sealyard.delivery.retry import TransientError
 from sealyard.delivery.tls import CaBundle, UntrustedError, client_context, explain
 from sealyard.errors import InvalidError, UnavailableError
@@ -30,11 +28,9 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 
 # Some S3 servers give back how an upload was framed, though the bytes are the object's own.
 _NO_ENCODING = frozenset({"", "identity", "aws-chunked"})
-_SLICE_BYTES = 1 << 20
-_RECEIVE_BYTES = 1 << 18
-_CONNECTIONS = 128
+_RECEIVE_BYTES: Final = 1 << 18
+_HTTPS_PORT: Final = 443
 _URL: TypeAdapter[str] = TypeAdapter(HttpsUrl)
-_DEADLINE: ContextVar[float] = ContextVar("deadline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class Reply:
     """
 
     status: int
-    headers: httpx.Headers
+    headers: http.client.HTTPMessage
     body: bytes
     filled: memoryview | None = None
 
@@ -85,17 +81,16 @@ class HttpClient:
     def __init__(self, what: str, url: str, *, bundle: CaBundle | None = None) -> None:
         self.url = check_url(what, url)
         self._bundle = bundle
-        self.name = f"{what} {httpx.URL(self.url).netloc.decode('ascii')}"
-        self._client = httpx.Client(
-            transport=_DeadlineTransport(client_context(bundle)),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=None,  # noqa: S113 - the deadline of the transport bounds every step
-            headers={
-                "User-Agent": f"sealyard/{version('sealyard')}",
-                "Accept-Encoding": "identity",
-            },
+        where = urlsplit(self.url)
+        self.name = f"{what} {where.netloc}"
+        self._path = where.path
+        self._connections = Connections(
+            where.hostname or "", where.port or _HTTPS_PORT, client_context(bundle)
         )
+        self._headers = {
+            "User-Agent": f"sealyard/{version('sealyard')}",
+            "Accept-Encoding": "identity",
+        }
 
     def send(
         self,
@@ -122,33 +117,22 @@ class HttpClient:
                 again).
             UnavailableError: the answer is longer than allowed, encoded, or no HTTP.
         """
-        url = self.url + path
         length = {"Content-Length": str(len(body))} if body else {}
-        request = self._client.build_request(
-            method,
-            url,
-            headers={**(headers or {}), **length},
-            content=_slices(body) if body else None,
-        )
+        all_headers = {**self._headers, **(headers or {}), **length}
+        deadline = time.monotonic() + bounds.seconds
         try:
-            with _deadline(bounds.seconds):
-                response = self._client.send(request, stream=True)
-                try:
-                    status, headers = response.status_code, response.headers
-                    self._refuse_encoding(headers)
-                    if bounds.into is not None and status == httpx.codes.PARTIAL_CONTENT:
-                        return Reply(status, headers, b"", self._read_into(response, bounds.into))
-                    return Reply(status, headers, self._read(response, bounds))
-                finally:
-                    response.close()
-        except httpx.HTTPError as error:
+            with self._connections.connection(deadline) as connection:
+                connection.ask(method, self._path + path, all_headers, body)
+                with connection.getresponse() as response:
+                    return self._reply(response, bounds)
+        except (ConnectError, OSError, http.client.HTTPException) as error:
             failure = self._explained(error, bounds)
         # Raised here and not in the handler: the context would carry the request and its token.
         raise failure
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        self._connections.close()
 
     def __enter__(self) -> Self:
         return self
@@ -161,25 +145,30 @@ class HttpClient:
     ) -> None:
         self.close()
 
-    def _refuse_encoding(self, headers: httpx.Headers) -> None:
+    def _reply(self, response: http.client.HTTPResponse, bounds: Bounds) -> Reply:
+        status, headers = response.status, response.headers
         if headers.get("Content-Encoding", "identity").lower() not in _NO_ENCODING:
             raise UnavailableError(f"{self.name} sent an encoded body though none was asked for")
+        if bounds.into is not None and status == http.HTTPStatus.PARTIAL_CONTENT:
+            return Reply(status, headers, b"", self._read_into(response, bounds.into))
+        return Reply(status, headers, self._read(response, bounds.body_bytes))
 
-    def _read(self, response: httpx.Response, bounds: Bounds) -> bytes:
+    def _read(self, response: http.client.HTTPResponse, limit: int) -> bytes:
         body = bytearray()
-        for piece in response.iter_raw(_RECEIVE_BYTES):
-            if len(body) + len(piece) > bounds.body_bytes:
-                raise self._too_long(bounds.body_bytes)
+        while piece := response.read(_RECEIVE_BYTES):
+            if len(body) + len(piece) > limit:
+                raise self._too_long(limit)
             body += piece
+        _require_end(response)
         return bytes(body)
 
-    def _read_into(self, response: httpx.Response, out: memoryview) -> memoryview:
+    def _read_into(self, response: http.client.HTTPResponse, out: memoryview) -> memoryview:
         used = 0
-        for piece in response.iter_raw():
-            if used + len(piece) > len(out):
-                raise self._too_long(len(out))
-            out[used : used + len(piece)] = piece
-            used += len(piece)
+        while used < len(out) and (received := response.readinto(out[used:])):
+            used += received
+        if response.read(1):
+            raise self._too_long(len(out))
+        _require_end(response)
         return out[:used]
 
     def _too_long(self, limit: int) -> UnavailableError:
@@ -187,13 +176,19 @@ class HttpClient:
             f"{self.name} sent more than the {limit} bytes that such an answer may have"
         )
 
-    def _explained(self, error: httpx.HTTPError, bounds: Bounds) -> UnavailableError:
-        if isinstance(error, httpx.TimeoutException):
+    def _explained(self, error: Exception, bounds: Bounds) -> UnavailableError:
+        cause = error.cause if isinstance(error, ConnectError) else error
+        if isinstance(cause, TimeoutError):
             return TransientError(f"{self.name} gave no whole answer within {bounds.seconds:.3g} s")
-        why = explain(error, self._bundle)
+        why = explain(cause, self._bundle)
         if why is not None:
             return UntrustedError(f"{self.name}: {why}")
-        return TransientError(f"{self.name}: {_describe(error)}")
+        if isinstance(cause, http.client.HTTPException):
+            return TransientError(f"{self.name}: broke off its answer, or it is no HTTP")
+        if cause is error:
+            return TransientError(f"{self.name}: the connection broke")
+        told = f" ({cause.strerror})" if isinstance(cause, OSError) and cause.strerror else ""
+        return TransientError(f"{self.name}: cannot be reached{told}")
 
 
 def check_url(what: str, url: str) -> str:
@@ -204,114 +199,19 @@ def check_url(what: str, url: str) -> str:
             not repeated, because that is where secrets hide.
     """
     try:
-        return _URL.validate_python(url).rstrip("/")
-    except ValidationError:
+        checked = _URL.validate_python(url).rstrip("/")
+        where = urlsplit(checked)
+        named = bool(where.hostname) and where.port != 0
+    except ValueError:  # also what pydantic raises, and a port beyond 65535
+        named = False
+    if not named:
         raise InvalidError(
             f"{what}: its URL must be https://host[:port][/path], without user and query"
-        ) from None
-
-
-def _describe(error: httpx.HTTPError) -> str:
-    if isinstance(error, httpx.ConnectError):
-        cause = _first_os_error(error)
-        return f"cannot be reached ({cause})" if cause else "cannot be reached"
-    if isinstance(error, httpx.RemoteProtocolError):
-        return "broke off its answer, or it is no HTTP"
-    return "the connection broke"
-
-
-def _first_os_error(error: BaseException) -> str | None:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.strerror:
-            return seen.strerror
-        seen = seen.__cause__ or seen.__context__
-    return None
-
-
-def _slices(body: Buffer) -> Iterator[bytes]:
-    view = memoryview(body)
-    for start in range(0, len(view), _SLICE_BYTES):
-        yield bytes(view[start : start + _SLICE_BYTES])
-
-
-@contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    token = _DEADLINE.set(time.monotonic() + seconds)
-    try:
-        yield
-    finally:
-        _DEADLINE.reset(token)
-
-
-def _left(timed_out: Callable[[], Exception]) -> float:
-    left = _DEADLINE.get() - time.monotonic()
-    if left <= 0:
-        raise timed_out()
-    return left
-
-
-class _DeadlineStream(httpcore.NetworkStream):
-    """A connection whose every step ends at the deadline of the request that it serves."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        return self._stream.read(max_bytes, _left(httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        # A view: the stream below cuts off what each TLS record took, and would copy the rest.
-        view = memoryview(buffer)
-        for start in range(0, len(view), 1 << 16):
-            piece: Any = view[start : start + (1 << 16)]
-            self._stream.write(piece, _left(httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002
-    ) -> httpcore.NetworkStream:
-        left = _left(httpcore.ConnectTimeout)
-        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _DeadlineBackend(httpcore.NetworkBackend):
-    def __init__(self) -> None:
-        self._backend = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002 - the deadline takes its place
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        left = _left(httpcore.ConnectTimeout)
-        return _DeadlineStream(
-            self._backend.connect_tcp(host, port, left, local_address, socket_options)
         )
+    return checked
 
 
-class _DeadlineTransport(httpx.HTTPTransport):
-    """httpx's own transport over a pool whose connections know the deadline.
-
-    httpx bounds each single step only (every `recv` anew), and offers no other place for this.
-    """
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=_CONNECTIONS,
-            max_keepalive_connections=_CONNECTIONS,
-            keepalive_expiry=5.0,
-            network_backend=_DeadlineBackend(),
-        )
+def _require_end(response: http.client.HTTPResponse) -> None:
+    """The standard library takes a body that ends too early for a whole one."""
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)

@@ -67,28 +67,28 @@ class Opening:
         """
         layout = self._opener.layout
         step = max(1, min(source.at_once // SEGMENT_BYTES, len(segments)))
-        sealed_buffers, plain_buffers = (Buffers(layout.span_bytes(step)) for _ in range(2))
+        kept = step if self._digest is not None else 1
+        sealed_buffers, plain_buffers = (Buffers(layout.span_bytes(n)) for n in (step, kept))
 
-        def open_some(number: int) -> tuple[memoryview, memoryview, memoryview, memoryview]:
+        def open_some(number: int) -> tuple[memoryview, memoryview, memoryview, int]:
             some = segments[number * step : (number + 1) * step]
             span = layout.read_span(some)
             sealed_buffer, plain_buffer = sealed_buffers.take(), plain_buffers.take()
             read = sealed_buffer[: span.length]
             if source.read_into(span.offset, read) != span.length:
                 raise IntegrityError(f"big part: it ends before {sum(span)} bytes")
-            plain = self._open(some, read, plain_buffer)
-            self._write(layout.plaintext_range(some[0]).offset, plain)
+            length = self._open(some, read, plain_buffer)
             sealed = read[layout.big_range(some[0]).offset - span.offset :]
-            return sealed_buffer, sealed, plain_buffer, plain
+            return sealed_buffer, sealed, plain_buffer, length
 
         count = -(-len(segments) // step)
-        for sealed_buffer, sealed, plain_buffer, plain in in_threads(
+        for sealed_buffer, sealed, plain_buffer, length in in_threads(
             open_some, count, workers=source.in_flight
         ):
             arrived(sealed)
             if self._digest is not None:
-                self._digest.update(plain)
-            self._done += len(plain)
+                self._digest.update(plain_buffer[:length])
+            self._done += length
             self._progress(self._done, layout.plaintext_bytes)
             sealed_buffers.give_back(sealed_buffer)
             plain_buffers.give_back(plain_buffer)
@@ -107,11 +107,20 @@ class Opening:
         if not self._opener.authenticated and self.sha256 != entry.plaintext_sha256:
             raise not_opened()
 
-    def _open(self, segments: range, read: memoryview, out: memoryview) -> memoryview:
+    def _open(self, segments: range, read: memoryview, out: memoryview) -> int:
+        """How many bytes of plaintext were opened and written.
+
+        They stay in `out` one after the other if they are to be hashed, in their turn; else each
+        segment takes the place of the one before, where the processor still has it.
+        """
         layout = self._opener.layout
-        begin, length = layout.read_span(segments).offset, 0
+        begin, done = layout.read_span(segments).offset, 0
         for index in segments:
             start, size = layout.read_range(index)
-            sealed = read[start - begin : start - begin + size]
-            length += self._opener.open_segment(index, sealed, out[length:])
-        return out[:length]
+            room = out[done:] if self._digest is not None else out
+            length = self._opener.open_segment(
+                index, read[start - begin : start - begin + size], room
+            )
+            self._write(layout.plaintext_range(index).offset, room[:length])
+            done += length
+        return done

@@ -125,7 +125,8 @@ class ObjectReader:
         size: how long it must be; every answer says how long it is.
     """
 
-    at_once: int = 4 << 20
+    # As long as a part of an upload: stores keep what came together together.
+    at_once: int = 8 << 20
     in_flight: int | None = 4
 
     def __init__(self, cdn: Cdn, key: str, size: int) -> None:
