@@ -127,7 +127,7 @@ class ObjectReader:
 
     # As long as a part of an upload: stores keep what came together together.
     at_once: int = 8 << 20
-    in_flight: int | None = 4
+    in_flight: int | None = 3
 
     def __init__(self, cdn: Cdn, key: str, size: int) -> None:
         self._cdn = cdn

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sealyard.api.model_release import SealingFormatName
+from sealyard.delivery.readers import ObjectReader
 from sealyard.sealing.formats import Layout, SplitLimits, format_named
 from support.counting import CountingProxy
 from support.programs import BUCKET, SEALYARD, Job
@@ -25,8 +26,8 @@ logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.stores
 FORMATS = pytest.mark.parametrize("sealing", ["sealed-v2", "aes-256-cbc-v1"])
 MIB = 1 << 20
-SIZE = 30 * MIB + 17
-HELD_AFTER = 20 * MIB  # more than what is in flight at a time, so some of it has been stored
+SIZE = 50 * MIB + 17
+HELD_AFTER = 36 * MIB  # more than what is in flight at a time, so some of it has been stored
 PEAK_MEBIBYTES = 160
 
 
@@ -193,7 +194,7 @@ SECOND, EIGHTH = 1 * MIB + 500, 8 * MIB + 500
         ("sealed-v2", None, 8 * (MIB + 16) + 4321, 8 * (MIB + 16)),
         ("aes-256-cbc-v1", None, EIGHTH, EIGHTH),
         # Longer than the part: what is too much is cut off.
-        ("sealed-v2", None, SIZE + 2 * MIB, 30 * (MIB + 16) + 17 + 16),
+        ("sealed-v2", None, SIZE + 2 * MIB, 50 * (MIB + 16) + 17 + 16),
         ("aes-256-cbc-v1", None, SIZE + 2 * MIB, None),
         ("sealed-v2", EIGHTH, SIZE + 2 * MIB, 8 * (MIB + 16)),
         ("aes-256-cbc-v1", EIGHTH, SIZE + 2 * MIB, 0),
@@ -223,13 +224,13 @@ def test_whatever_is_left_is_never_trusted(
 @pytest.mark.parametrize("sealing", ["aes-256-cbc-v1"])
 def test_a_part_that_is_wrong_as_a_whole_is_fetched_anew(job: Job, there: Path) -> None:
     arguments, place = places(job, there, kept=False)
-    length = 25 * MIB
+    length, at_once = 41 * MIB, ObjectReader.at_once
     partial_of(job, place).write_bytes(bytes(length))
     with proxy(job.stores) as cdn:
         ended = job.pull(*arguments, "--cdn", cdn.url)
     assert ended.code == 0, ended.output
-    rest = [one for one in cdn.asked if one.begin in {length, length + 4 * MIB}]
-    assert {one.end for one in rest} == {length + 4 * MIB, layout_of(job).big_bytes}
+    rest = [one for one in cdn.asked if one.begin in {length, length + at_once}]
+    assert {one.end for one in rest} == {length + at_once, layout_of(job).big_bytes}
     cdn.asked = [one for one in cdn.asked if one not in rest]
     assert_fetched(job, cdn, 0)
     assert_pulled(job, there, kept=False)
@@ -296,7 +297,7 @@ def test_what_is_not_what_was_released_leaves_nothing(
 
 
 @FORMATS
-@pytest.mark.parametrize(("kept", "mebibytes"), [(True, 4), (False, 4), (False, 33)])
+@pytest.mark.parametrize(("kept", "mebibytes"), [(True, 4), (False, 4), (False, 53)])
 def test_a_full_disk_is_said_in_one_line(
     *, job: Job, there: Path, kept: bool, mebibytes: int
 ) -> None:
