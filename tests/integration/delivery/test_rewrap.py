@@ -17,7 +17,7 @@ from sealyard.delivery.tls import CaBundle
 from sealyard.errors import RefusedError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.header import EMPTY_SLOT
-from sealyard_release_api.accounts import Role
+from sealyard_release_api.roles import Role
 from support import hostile, release_api
 from support.hostile import Hostile
 from support.rewraps import VARIANT, Bucket, Rotation
