@@ -17,7 +17,7 @@ from sealyard_release_api.tokens import MAX_TOKEN_SECONDS
 
 ENVIRONMENT_PREFIX = "SEALYARD_RELEASE_API_"
 _LISTS = frozenset({"origins"})
-_ORIGIN = re.compile(r"https://[A-Za-z0-9.\[\]:-]+")
+_ORIGIN = re.compile(r"https://[A-Za-z0-9\[][A-Za-z0-9.\[\]:-]*")
 _PATHS = frozenset({"data_dir", "secrets_dir", "database_url_file", "database_ca_file"})
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sealyard.api.secrets import Purpose
-from sealyard.delivery.release_api import ReleaseApi, ReplacedError
+from sealyard.delivery.refusals import ReplacedError
+from sealyard.delivery.release_api import ReleaseApi
 from sealyard.delivery.rewrap import rewrap_releases
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle

@@ -132,7 +132,8 @@ def _checked(entry: DeviceEntry) -> DeviceEntry:
             Reason.INVALID_DEVICE,
             f"device {entry.device_id}: notAfter: must be a time as 2030-01-31T12:00:00Z",
         )
-    return entry.model_copy(update={"models": sorted(set(entry.models))})
+    models = sorted(set(entry.models))
+    return entry if models == entry.models else entry.model_copy(update={"models": models})
 
 
 def _is_time(text: str) -> bool:

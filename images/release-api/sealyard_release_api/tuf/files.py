@@ -151,7 +151,8 @@ def read_version(raw: bytes, name: MetadataName) -> int:
         raise Refusal(Reason.INVALID_METADATA, first_fault(error)) from None
     if signed.type != name.role:
         raise Refusal(
-            Reason.INVALID_METADATA, f"signed._type: {signed.type[:40]!r} must be {name.role!r}"
+            Reason.INVALID_METADATA,
+            f"signed._type: {signed.type[:40]!r} must be {name.role.value!r}",
         )
     if name.version not in {None, signed.version}:
         raise Refusal(
