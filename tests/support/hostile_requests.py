@@ -35,6 +35,11 @@ _NAMES = (
     "{model}",
     "\\..\\",
     "nobody@example.org",
+    "0" * 32,
+    "timestamp.json",
+    "1.root.json",
+    "channels",
+    f"{'0' * 64}.stable.json",
 )
 _BODIES = (
     b"",
@@ -46,6 +51,12 @@ _BODIES = (
     b'{"email": 1e999, "password": {}}',
     b'{"disabled": true}',
     b'{"disabled": 1}',
+    b'{"devices": [{"deviceId": "\\u0000", "models": ["a"], "notAfter": "\\u0000"}]}',
+    b'{"nonce": "%b=", "signature": "%b=="}' % (b"A" * 43, b"A" * 86),
+    b'{"model": "a", "version": "1.0.0", "variant": "v", "sha256": "%b", "slots": [{}]}'
+    % (b"0" * 64),
+    b'{"signatures": [{}], "signed": {"_type": "root", "version": 1, "x": "\\u0000"}}',
+    b'{"signatures": [{}], "signed": {"_type": "timestamp", "version": 1e400}}',
     b"\xff\xfe\x00",
     bytes(320),
     bytes(3073),
@@ -107,7 +118,10 @@ def _target(chance: Random, paths: Sequence[str]) -> str:
     parts = chance.choice(paths).split("/")
     target = "/".join(chance.choice(_NAMES) if part.startswith("{") else part for part in parts)
     if chance.random() < 0.3:
-        key, value = chance.choice(("limit", "after", "x")), chance.choice((*_NAMES, "0", "501"))
+        key, value = (
+            chance.choice(("limit", "after", "model", "x")),
+            chance.choice((*_NAMES, "0", "501")),
+        )
         target += f"?{key}={value}"
     return target if chance.random() < 0.7 else quote(target, safe="/?=&%")
 

@@ -19,8 +19,9 @@ import httpx
 
 from sealyard_local import release_api
 from sealyard_local.pki import CertPair, PrivateCA
-from sealyard_release_api.accounts import Role, User, hash_password
+from sealyard_release_api.accounts import User, hash_password
 from sealyard_release_api.database import Database, Postgres, Sqlite
+from sealyard_release_api.roles import Role
 
 ReleaseApi = release_api.ReleaseApi
 

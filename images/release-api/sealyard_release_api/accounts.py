@@ -1,4 +1,4 @@
-"""What an account is: its argon2id hash, what each role may do, and the form of `users.json`."""
+"""What an account is: its role, models and argon2id hash, and the form of `users.json`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Annotated
 
 from argon2 import PasswordHasher, Type, extract_parameters
@@ -14,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from sealyard.errors import InvalidError
+from sealyard_release_api.roles import ACCOUNT_ROLES, Principal, Role
 
 PASSWORD_MIN = 12
 # OWASP's floor for argon2id: 19 MiB, two passes, one lane; about 40 ms on a core.
@@ -31,37 +32,6 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _MAX_MEMORY_KIB = 256 * 1024
 _MAX_PASSES = 16
 _USERS_MAX = 1000
-
-
-class Role(StrEnum):
-    """What an account is for. The roles of contracts.md section 6 that work so far."""
-
-    ADMIN = "Admin"
-    PUBLISHER = "Publisher"
-    VERIFIER = "Verifier"
-
-
-class Action(StrEnum):
-    """What a request does; also the `event` in the audit log."""
-
-    LOGIN = "login"
-    PUT_SMALL = "put-small"
-    GET_SMALL = "get-small"
-    PUT_MANIFEST = "put-manifest"
-    GET_MANIFEST = "get-manifest"
-    LIST = "list-releases"
-    LIST_USERS = "list-users"
-    SET_USER_STATE = "set-user-state"
-
-
-ALLOWED: Mapping[Role, frozenset[Action]] = {
-    # Neither reads nor publishes: what an Admin's password opens, it shows or shuts.
-    Role.ADMIN: frozenset({Action.LIST_USERS, Action.SET_USER_STATE}),
-    Role.PUBLISHER: frozenset(
-        {Action.PUT_SMALL, Action.PUT_MANIFEST, Action.GET_MANIFEST, Action.LIST}
-    ),
-    Role.VERIFIER: frozenset({Action.GET_SMALL, Action.GET_MANIFEST, Action.LIST}),
-}
 
 
 def normal_email(email: str) -> str:
@@ -89,6 +59,12 @@ def _acceptable_hash(phc: str) -> str:
     return phc
 
 
+def _of_an_account(role: object) -> object:
+    if role not in ACCOUNT_ROLES:
+        raise ValueError(f"must be one of {', '.join(ACCOUNT_ROLES)}")
+    return role
+
+
 ModelPattern = Annotated[
     str, Field(pattern=r"^(\*|[a-z0-9][-a-z0-9]{0,61}\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)$")
 ]
@@ -107,7 +83,7 @@ class User(BaseModel):
     )
 
     email: Annotated[str, Field(max_length=254), AfterValidator(_acceptable_email)]
-    role: Role
+    role: Annotated[Role, BeforeValidator(_of_an_account)]
     models: Annotated[tuple[ModelPattern, ...], Field(max_length=64, validate_default=True)] = ()
     password_hash: Annotated[
         str, Field(max_length=512, repr=False), AfterValidator(_acceptable_hash)
@@ -134,11 +110,10 @@ class User(BaseModel):
         facts = f"{changes} {self.model_dump_json(by_alias=True)}"
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
-    def may(self, action: Action, model: str | None = None) -> bool:
-        """Whether the role allows the action, and the entry's models the model if one is given."""
-        if action not in ALLOWED[self.role]:
-            return False
-        return model is None or any(_matches(pattern, model) for pattern in self.models)
+    @property
+    def principal(self) -> Principal:
+        """Who asks, once the account is proven."""
+        return Principal(self.email, self.role, self.models)
 
 
 class UsersFile(BaseModel):
@@ -231,7 +206,7 @@ class NewUser:
         except ValidationError as error:
             raise InvalidError(f"user {self.email!r}: {first_fault(error)}") from None
         except ValueError:
-            roles = ", ".join(Role)
+            roles = ", ".join(ACCOUNT_ROLES)
             raise InvalidError(
                 f"user {self.email!r}: role: {self.role!r} must be one of {roles}"
             ) from None
@@ -256,9 +231,3 @@ def first_fault(error: ValidationError) -> str:
     where = ".".join(str(step) for step in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {message}" if where else message
-
-
-def _matches(pattern: str, model: str) -> bool:
-    if pattern.endswith("*"):
-        return model.startswith(pattern[:-1])
-    return model == pattern

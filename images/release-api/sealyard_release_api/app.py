@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,17 +14,11 @@ from starlette.types import ASGIApp
 
 from sealyard.api.release_api import Reason
 from sealyard.errors import SealyardError
-from sealyard_release_api.accounts import Action
+from sealyard_release_api.contract import OPENAPI_PATH
 from sealyard_release_api.frame import Frame, audit_fields
 from sealyard_release_api.log import SERVER
 from sealyard_release_api.metrics import Metrics
-from sealyard_release_api.openapi import (
-    HEALTH_PATH,
-    OPENAPI_PATH,
-    OPERATIONS,
-    READY_PATH,
-    document,
-)
+from sealyard_release_api.openapi import OPERATIONS, document
 from sealyard_release_api.routes import Api
 from sealyard_release_api.wire import Refusal
 
@@ -38,19 +30,7 @@ def create_app(api: Api, metrics: Metrics, *, max_requests: int) -> ASGIApp:
     async def openapi() -> Response:
         return JSONResponse(described)
 
-    endpoints: Mapping[Action | str, Callable[..., Any]] = {
-        Action.LOGIN: api.login,
-        Action.PUT_SMALL: api.put_small,
-        Action.GET_SMALL: api.get_small,
-        Action.PUT_MANIFEST: api.put_manifest,
-        Action.GET_MANIFEST: api.get_manifest,
-        Action.LIST: api.releases,
-        Action.LIST_USERS: api.users,
-        Action.SET_USER_STATE: api.put_user_state,
-        HEALTH_PATH: api.healthz,
-        READY_PATH: api.readyz,
-        OPENAPI_PATH: openapi,
-    }
+    endpoints = {**api.endpoints, OPENAPI_PATH: openapi}
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     for operation in OPERATIONS:
         action = operation.action
@@ -59,7 +39,7 @@ def create_app(api: Api, metrics: Metrics, *, max_requests: int) -> ASGIApp:
             endpoints[action or operation.path],
             methods=[operation.method],
             response_model=None,
-            dependencies=[Depends(api.admission(action))] if action else [],
+            dependencies=[Depends(api.admission.to(action))] if action else [],
         )
     app.exception_handler(Refusal)(_refused)
     app.exception_handler(HTTPException)(_unknown)

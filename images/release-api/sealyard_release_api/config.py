@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from sealyard.api.device_api import origin_of
 from sealyard.errors import InvalidError
 from sealyard_release_api.database import Database, Postgres, Sqlite
 from sealyard_release_api.tokens import MAX_TOKEN_SECONDS
 
 ENVIRONMENT_PREFIX = "SEALYARD_RELEASE_API_"
+_LISTS = frozenset({"origins"})
+_ORIGIN = re.compile(r"https://[A-Za-z0-9\[][A-Za-z0-9.\[\]:-]*")
 _PATHS = frozenset({"data_dir", "secrets_dir", "database_url_file", "database_ca_file"})
 
 
@@ -30,6 +34,7 @@ class Settings:
     metrics_port: int | None = None
     token_seconds: int = MAX_TOKEN_SECONDS
     issuer: str | None = None
+    origins: tuple[str, ...] = ()
     account_attempts: int = 10
     address_attempts: int = 60
     attempt_window_seconds: int = 300
@@ -110,6 +115,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_secrets_flag(parser)
     parser.add_argument("--host", help="address to listen on")
     parser.add_argument("--issuer", help="stands in for the issuer of jwt-keys.json")
+    parser.add_argument(
+        "--origin",
+        action="append",
+        dest="origins",
+        metavar="URL",
+        help="https://host[:port] at which devices reach this server; may be given several times "
+        "(in the variable, ORIGINS, with commas between); where it listens, if not given",
+    )
     for name, number in _NUMBERS.items():
         default = getattr(Settings(), name)
         shown = "" if default is None else f", default {default}"
@@ -130,9 +143,11 @@ def read_settings(flags: argparse.Namespace, environment: Mapping[str, str]) -> 
     """
     values: dict[str, object] = {}
     for name in Settings.__dataclass_fields__:
-        flag = f"--{name.replace('_', '-')}"
+        flag = f"--{name.removesuffix('s') if name in _LISTS else name.replace('_', '-')}"
         variable = ENVIRONMENT_PREFIX + name.upper()
-        given: str | None = getattr(flags, name, None)
+        given: str | list[str] | None = getattr(flags, name, None)
+        if isinstance(given, list):
+            given = ",".join(given)
         origin, text = (flag, given) if given is not None else (variable, environment.get(variable))
         if text is None:
             continue
@@ -157,7 +172,20 @@ class Parser(argparse.ArgumentParser):
         raise InvalidError(f"{self.prog}: {message}")
 
 
+def _origin(flag: str, text: str) -> str:
+    wrong = InvalidError(f"{flag}: {text[:80]!r} must be https://host[:port], without a path")
+    try:
+        origin = origin_of(text)
+    except ValueError:
+        raise wrong from None
+    if _ORIGIN.fullmatch(text) is None:
+        raise wrong
+    return origin
+
+
 def _value(name: str, origin: str, text: str) -> object:
+    if name in _LISTS:
+        return tuple(_origin(origin, part.strip()) for part in text.split(","))
     if name in _PATHS:
         return Path(text)
     number = _NUMBERS.get(name)

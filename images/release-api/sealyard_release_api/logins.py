@@ -1,11 +1,9 @@
-"""Logging in, and knowing who asks: limits, password hashes off the event loop, tokens."""
+"""Logging in by password: limits, hashes off the event loop, tokens."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import math
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,16 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sealyard.api.release_api import LoginRequest, LoginResponse, Reason
 from sealyard_release_api.accounts import Accounts, User, normal_email
 from sealyard_release_api.config import Settings
+from sealyard_release_api.context import Clock
 from sealyard_release_api.directory import Account, Directory
 from sealyard_release_api.limits import LoginGuard
 from sealyard_release_api.log import timestamp
 from sealyard_release_api.mounted import Mounted
-from sealyard_release_api.tokens import TokenError
 from sealyard_release_api.wire import Refusal
-
-Clock = Callable[[], float]
-
-_ANONYMOUS = Refusal(Reason.TOKEN_REFUSED, "Authorization: must be 'Bearer' and a token of /login")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,7 @@ class LoggedIn:
 
 
 class Logins:
-    """Everything about who somebody is. One per server.
+    """Logins of accounts. One per server.
 
     Args:
         settings: how the server runs.
@@ -118,35 +112,11 @@ class Logins:
         now = int(self._clock())
         seconds = self._settings.token_seconds
         token = credentials.keys.issue(
-            account.user, generation=account.generation, now=now, seconds=seconds
+            account.user.principal, generation=account.generation, now=now, seconds=seconds
         )
         return LoggedIn(
             account.user, LoginResponse(token=token, expires_at=timestamp(now + seconds))
         )
-
-    def authenticate(self, authorization: str | None) -> User:
-        """The account of a bearer token, as it is now. Blocks: it asks the database.
-
-        Raises:
-            Refusal: `TokenRefused`.
-            SQLAlchemyError: the database does not answer.
-        """
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise _ANONYMOUS
-        credentials = self._mounted.credentials
-        try:
-            claims = credentials.keys.verify(token.strip(), now=self._clock())
-        except TokenError as error:
-            raise Refusal(Reason.TOKEN_REFUSED, f"{error}; log in again") from None
-        account = self._directory.find(claims.sub)
-        if (
-            account is None
-            or account.state.disabled
-            or not hmac.compare_digest(account.generation, claims.generation)
-        ):
-            raise Refusal(Reason.TOKEN_REFUSED, "the account has changed; log in again")
-        return account.user
 
     def _prove(self, accounts: Accounts, email: str, password: str) -> Account | None:
         """Look up and hash, in this order for everybody; the hash is what takes the time."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from sealyard_release_api.accounts import Role, User
+from sealyard_release_api.accounts import User
+from sealyard_release_api.roles import Role
 from sealyard_release_api.schema import ACCOUNT_STATES, ACCOUNTS
 from sealyard_release_api.store import Author, Transaction
 

@@ -6,6 +6,8 @@ import hashlib
 from typing import NamedTuple
 
 from sealyard.sealing.manifest import Manifest
+from sealyard_release_api.grants import rows as grants
+from sealyard_release_api.grants.rows import Variant
 from sealyard_release_api.releases import (
     Change,
     Release,
@@ -53,6 +55,8 @@ def put_small(
             transaction.add_small(release, variant, new, body, author)
         elif change is Change.REPLACE:
             transaction.replace_small(release, variant, new, body, author)
+            if manifest is None:  # else its core is the same, and every slot still opens
+                grants.drop_of_variant(transaction, Variant(release, variant))
     return Written(change, new.sha256)
 
 

@@ -12,11 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from sealyard.api.model import Name, SemVer
 from sealyard.api.release_api import SMALL_MAX_BYTES, SMALL_MIN_BYTES, Reason, etag
 from sealyard.errors import IntegrityError
+from sealyard.sealing.header import CORE_BYTES
 from sealyard.sealing.manifest import Manifest, SmallPart
 from sealyard_release_api.wire import Refusal
-
-CORE_BYTES = 128
-"""The first bytes of a sealed-v2 header, which never change (contracts.md section 3)."""
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _SEMVER: TypeAdapter[str] = TypeAdapter(SemVer)
@@ -44,7 +42,7 @@ class Release:
         Raises:
             Refusal: `InvalidName`.
         """
-        _check_name("model", model)
+        check_model(model)
         try:
             _SEMVER.validate_python(version)
         except ValidationError:
@@ -57,6 +55,15 @@ class Release:
 
     def __str__(self) -> str:
         return f"{self.model} {self.version}"
+
+
+def check_model(model: str) -> str:
+    """The model's name.
+
+    Raises:
+        Refusal: `InvalidName`.
+    """
+    return _check_name("model", model)
 
 
 def check_variant(variant: str) -> str:

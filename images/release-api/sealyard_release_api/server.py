@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sealyard.api.device_api import origin_of
 from sealyard.api.release_api import ErrorBody, Reason
 from sealyard.errors import UnavailableError
 from sealyard_release_api.app import create_app
@@ -43,8 +44,10 @@ def run(settings: Settings) -> None:
     metrics = Metrics()
     with (
         contextlib.closing(Store.open(settings.database())) as store,
-        contextlib.closing(Api(settings, mounted, store)) as api,
         _listen(settings) as listener,
+        contextlib.closing(
+            Api(settings, mounted, store, origins=settings.origins or (_origin(listener),))
+        ) as api,
         serving(metrics, settings.host, settings.metrics_port),
         asyncio.Runner(loop_factory=lambda: _Loop(settings.peer_seconds)) as runner,
     ):
@@ -195,6 +198,12 @@ class _BoundedProtocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _origin(listener: socket.socket) -> str:
+    """Where the server listens: what devices sign, unless it is told what they call it."""
+    host, port = listener.getsockname()[:2]
+    return origin_of(f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
 
 
 def _protocol(max_connections: int) -> type[_BoundedProtocol]:

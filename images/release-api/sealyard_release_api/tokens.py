@@ -5,22 +5,24 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sealyard.api.release_api import TOKEN_MAX_CHARS
 from sealyard.errors import InvalidError
-from sealyard_release_api.accounts import User, first_fault
+from sealyard_release_api.accounts import first_fault
+from sealyard_release_api.roles import Principal
 
 MAX_TOKEN_SECONDS = 900
 LEEWAY_SECONDS = 30
-_MAX_TOKEN_CHARS = 4096
 
 KeyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Party = Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
@@ -53,7 +55,7 @@ class Claims(BaseModel):
     iss: str
     aud: str
     sub: str
-    role: Literal["Admin", "Publisher", "Verifier"]
+    role: Literal["Admin", "Publisher", "Verifier", "Device"]
     models: list[str]
     generation: str
     iat: int
@@ -67,13 +69,23 @@ class TokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The local keys, and whom their tokens are from and for."""
+    """The local keys, and whom their tokens are from and for.
+
+    Attributes:
+        issuer: in every token.
+        audience: in every token.
+        active: names the key that signs.
+        signing: that key.
+        verifying: all of them, public.
+        challenging: a MAC key made of each, for the nonces of devices: so all replicas have them.
+    """
 
     issuer: str
     audience: str
     active: str
     signing: Ed25519PrivateKey
     verifying: Mapping[str, Ed25519PublicKey]
+    challenging: Mapping[str, bytes] = field(repr=False)
 
     @classmethod
     def parse(cls, raw: bytes, *, issuer: str | None = None) -> KeySet:
@@ -102,16 +114,17 @@ class KeySet:
             active=parsed.active,
             signing=keys[parsed.active],
             verifying={kid: key.public_key() for kid, key in keys.items()},
+            challenging={kid: _challenging_key(key) for kid, key in keys.items()},
         )
 
-    def issue(self, user: User, *, generation: str, now: int, seconds: int) -> str:
-        """A token for an account, good from `now` for `seconds` (at most 15 minutes)."""
+    def issue(self, principal: Principal, *, generation: str, now: int, seconds: int) -> str:
+        """A token for whoever it is, good from `now` for `seconds` (at most 15 minutes)."""
         claims = {
             "iss": self.issuer,
             "aud": self.audience,
-            "sub": user.email,
-            "role": user.role.value,
-            "models": list(user.models),
+            "sub": principal.name,
+            "role": principal.role.value,
+            "models": list(principal.models),
             "generation": generation,
             "iat": now,
             "nbf": now,
@@ -127,7 +140,7 @@ class KeySet:
         Raises:
             TokenError: it is not one of ours, or not of now.
         """
-        if len(token) > _MAX_TOKEN_CHARS:
+        if len(token) > TOKEN_MAX_CHARS:
             raise TokenError("the token is too long")
         try:
             kid = jwt.get_unverified_header(token).get("kid")
@@ -177,6 +190,10 @@ def new_key_set(
         keys={kid: KeyEntry(seed=base64.b64encode(seed).decode())},
     )
     return json.dumps(document.model_dump(), indent=2) + "\n"
+
+
+def _challenging_key(key: Ed25519PrivateKey) -> bytes:
+    return hmac.digest(key.private_bytes_raw(), b"sealyard/challenge/v1\0", "sha256")
 
 
 def _private_key(kid: str, seed: str) -> Ed25519PrivateKey:

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from sealyard.errors import InvalidError, MissingError
 from sealyard_release_api.accounts import (
     NewUser,
-    Role,
     User,
     first_fault,
     hash_password,
@@ -25,6 +24,7 @@ from sealyard_release_api.config import Settings, add_database_flags, add_secret
 from sealyard_release_api.directory import Account, Directory
 from sealyard_release_api.log import timestamp
 from sealyard_release_api.mounted import read_accounts
+from sealyard_release_api.roles import ACCOUNT_ROLES
 from sealyard_release_api.store import Author, Store
 
 _PASSWORD_MAX_BYTES = 8192
@@ -52,7 +52,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
                 "--password-file", metavar="FILE", help="instead of standard input"
             )
         if name in {"add", "set"}:
-            command.add_argument("--role", required=name == "add", help=", ".join(Role))
+            command.add_argument("--role", required=name == "add", help=", ".join(ACCOUNT_ROLES))
             command.add_argument(
                 "--model",
                 action="append",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
@@ -16,6 +19,9 @@ GRANTS_DIGEST_PATH = "/grants/digest"
 
 BATCH_MAX = 1000
 """The most devices, or slots, that one request holds."""
+BATCH_MAX_BYTES = 5 * 1024 * 1024
+"""The longest body of such a request: 1,000 devices with all their models, or small parts."""
+GRANT_PAGE_MAX = BATCH_MAX * 10
 MODELS_MAX = 64
 NONCE_BYTES = 32
 CHALLENGE_SECONDS = 60
@@ -23,6 +29,7 @@ CHALLENGE_SECONDS = 60
 SLOT_BYTES = 96
 LEGACY_SMALL_MAX_BYTES = 3072 + 16 + 16 + 32
 """A small part of aes-256-cbc-v1 under a device's own key: IV, padding and HMAC around it."""
+TOKEN_REQUEST_MAX_BYTES = 1024
 REPORT_MAX_BYTES = 4096
 
 _TOKEN_CONTEXT: Final = b"sealyard/token/v1\0"
@@ -59,11 +66,29 @@ def report_path(device_id: str) -> str:
     return f"{DEVICES_PATH}/{device_id}/report"
 
 
+def origin_of(url: str) -> str:
+    """The origin of a URL as both sides write it: lower-case, without path, port 443 left out.
+
+    Raises:
+        ValueError: its port is no port.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in {None, 443} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def granted_digest(device_ids: Iterable[str]) -> str:
+    """The digest of `GrantDigest`: SHA-256 over these ids as bytes, sorted and joined."""
+    return hashlib.sha256(b"".join(sorted(map(bytes.fromhex, device_ids)))).hexdigest()
+
+
 def token_message(origin: str, device_id: str, nonce: bytes) -> bytes:
     """What a device signs to log in (contracts.md section 6).
 
     Args:
-        origin: scheme, host and port of the API as the device reaches it: `https://api:8443`. A
+        origin: of the API as the device reaches it, `origin_of` its URL: `https://api:8443`. A
             server that passes the nonce of another one on gets a signature that is of no use there.
         device_id: its own.
         nonce: as the API gave it.
@@ -194,7 +219,7 @@ class GrantDigest(WireModel):
 class GrantPage(WireModel):
     """`GET /grants?model=&version=&variant=&after=&limit=`: their ids, in order."""
 
-    devices: Annotated[list[DeviceId], Field(max_length=BATCH_MAX * 10)]
+    devices: Annotated[list[DeviceId], Field(max_length=GRANT_PAGE_MAX)]
     next: DeviceId | None = None
 
 

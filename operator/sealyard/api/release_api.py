@@ -20,6 +20,8 @@ SMALL_CONTENT_TYPE = "application/octet-stream"
 MANIFEST_MAX_BYTES = 256 * 1024
 MANIFEST_CONTENT_TYPE = "application/json"
 LOGIN_MAX_BYTES = 4096
+TOKEN_MAX_CHARS = 8192
+"""A token names up to 64 models of 63 characters."""
 PAGE_MAX = 500
 """The most entries that one page of `GET /releases` or `GET /users` holds."""
 USER_STATE_MAX_BYTES = 256
@@ -53,19 +55,27 @@ class Reason(StrEnum):
     """Why a request was refused: `error` in the body. The status code is the one in the comment."""
 
     INVALID_REQUEST = "InvalidRequest"  # 400: the body or a parameter breaks a rule
-    INVALID_NAME = "InvalidName"  # 400: model, version or variant in the path
+    INVALID_NAME = "InvalidName"  # 400: a name, version or device's id in the path
     INVALID_SMALL_PART = "InvalidSmallPart"  # 400
     INVALID_MANIFEST = "InvalidManifest"  # 400
-    LOGIN_REFUSED = "LoginRefused"  # 401: email or password, it does not say which
+    INVALID_DEVICE = "InvalidDevice"  # 400: its id is not of its keys, or a field is wrong
+    INVALID_GRANT = "InvalidGrant"  # 400: a slot is not of its device, or of no such size
+    INVALID_METADATA = "InvalidMetadata"  # 400: not what its name in the index says
+    LOGIN_REFUSED = "LoginRefused"  # 401: email, password or signature, it does not say which
+    NONCE_REFUSED = "NonceRefused"  # 401: it was used, has expired, or is none; ask for another
     TOKEN_REFUSED = "TokenRefused"  # 401: log in again  # noqa: S105 - a reason, not a token
     FORBIDDEN = "Forbidden"  # 403: the role or its models do not allow it
     NOT_FOUND = "NotFound"  # 404
+    NOT_GRANTED = "NotGranted"  # 404: the device has no slot of this small part
     METHOD_NOT_ALLOWED = "MethodNotAllowed"  # 405
     TOO_SLOW = "TooSlow"  # 408: the body did not arrive in time
     SMALL_PART_FIXED = "SmallPartFixed"  # 409: the manifest exists, and so what it promises stands
     SMALL_PART_MISSING = "SmallPartMissing"  # 409: the manifest names one that is not there
     SMALL_PART_DIFFERS = "SmallPartDiffers"  # 409: the manifest promises other bytes
     MANIFEST_EXISTS = "ManifestExists"  # 409: with other bytes
+    UNKNOWN_DEVICE = "UnknownDevice"  # 409: not there, suspended, or not for this model
+    TUF_EXISTS = "TufExists"  # 409: with other bytes, and it never changes
+    TUF_VERSION = "TufVersion"  # 409: it is not the next one of what is there
     PRECONDITION_FAILED = "PreconditionFailed"  # 412: If-Match names other bytes
     TOO_LARGE = "TooLarge"  # 413
     WRONG_CONTENT_TYPE = "WrongContentType"  # 415
@@ -99,7 +109,7 @@ class LoginResponse(WireModel):
     token: Annotated[
         str,
         StringConstraints(
-            pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", max_length=4096
+            pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", max_length=TOKEN_MAX_CHARS
         ),
         Field(repr=False),
     ]

@@ -19,7 +19,8 @@ from sealyard.api.tasks import ExportedVariant, PublishTask, SourceRecord
 from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.publish_variant import Check, VariantPublisher
 from sealyard.delivery.record import Record
-from sealyard.delivery.release_api import NotPublishedError, Release, ReleaseApi
+from sealyard.delivery.refusals import NotPublishedError
+from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard.jobs.workspace import below
 from sealyard.sealing.keyring import Keyring

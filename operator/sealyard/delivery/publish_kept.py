@@ -20,7 +20,8 @@ from sealyard.delivery.kept import explained, private_file
 from sealyard.delivery.kept_release import KeptRelease, KeptVariant
 from sealyard.delivery.pull import Progress
 from sealyard.delivery.readers import FileReader
-from sealyard.delivery.release_api import NotPublishedError, ReleaseApi
+from sealyard.delivery.refusals import NotPublishedError
+from sealyard.delivery.release_api import ReleaseApi
 from sealyard.delivery.upload import Upload, UploadState
 from sealyard.errors import InvalidError, MissingError
 

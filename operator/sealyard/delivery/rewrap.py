@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sealyard.api.answers import RewrapResult
-from sealyard.delivery.release_api import NotPublishedError, Release, ReleaseApi, ReplacedError
+from sealyard.delivery.refusals import NotPublishedError, ReplacedError
+from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.errors import IntegrityError, InvalidError, MissingError, SealyardError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.keyring import Keyring

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from sealyard.api.secrets import Purpose
-from sealyard.delivery.release_api import ReleaseApi, ReplacedError
+from sealyard.delivery.refusals import ReplacedError
+from sealyard.delivery.release_api import ReleaseApi
 from sealyard.delivery.rewrap import rewrap_releases
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.errors import RefusedError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.header import EMPTY_SLOT
-from sealyard_release_api.accounts import Role
+from sealyard_release_api.roles import Role
 from support import hostile, release_api
 from support.hostile import Hostile
 from support.rewraps import VARIANT, Bucket, Rotation

@@ -16,7 +16,7 @@ from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.errors import RefusedError
-from sealyard_release_api.accounts import Role
+from sealyard_release_api.roles import Role
 from sealyard_release_api.tokens import KeySet
 from support import release_api
 from support.programs import Job
@@ -72,11 +72,11 @@ def logins(stores: Stores) -> int:
 def age_token(stores: Stores, api: ReleaseApi) -> None:
     """Put the client's token a thousand seconds into the past, signed as the server signs."""
     keys = KeySet.parse((stores.api.secrets_dir / "jwt-keys.json").read_bytes())
-    held = api._login.token()
+    held = api.session._login.token()
     claims = jwt.decode(held.text, options={"verify_signature": False})
     claims.update({name: claims[name] - 1000 for name in ("iat", "nbf", "exp")})
     header = {"kid": keys.active}
-    api._login._text = jwt.encode(claims, keys.signing, algorithm="EdDSA", headers=header)
+    api.session._login._text = jwt.encode(claims, keys.signing, algorithm="EdDSA", headers=header)
 
 
 @pytest.mark.parametrize("expired", [True, False], ids=["expired", "ended"])

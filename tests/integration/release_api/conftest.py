@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from sealyard_release_api.accounts import Role
 from sealyard_release_api.database import Database, Sqlite
+from sealyard_release_api.roles import Role
 from support.postgres import PostgresServer, postgres_server
 from support.release_api import (
     ADMIN,

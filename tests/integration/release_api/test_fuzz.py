@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from sealyard_release_api.openapi import OPERATIONS, document
+from support.devices import Device, log_in_as, register
 from support.hostile_requests import raw_request
 from support.postgres import PostgresServer
 from support.release_api import (
@@ -37,9 +38,10 @@ pytestmark = [pytest.mark.stores, pytest.mark.timeout(7200)]
 
 LOG = logging.getLogger(__name__)
 # For each role, and for the raw requests.
-SECONDS = float(os.environ.get("SEALYARD_FUZZ_SECONDS", "10"))
+SECONDS = float(os.environ.get("SEALYARD_FUZZ_SECONDS", "8"))
 SEED = int(os.environ.get("SEALYARD_FUZZ_SEED", "1"))
 CONNECTIONS = 16
+DEVICE = Device()
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -67,10 +69,20 @@ def fuzzed(
         assert not faults, faults[:3]
 
 
-@pytest.mark.parametrize("email", [None, PUBLISHER, VERIFIER, ADMIN])
-def test_requests_made_of_the_contract(
-    fuzzed: ReleaseApi, tmp_path: Path, email: str | None
-) -> None:
+def token_of(api: ReleaseApi, who: str) -> str:
+    if who != DEVICE.id:
+        with connect(api) as client:
+            return log_in(client, who)
+    with connect(api, PUBLISHER) as client:
+        register(client, DEVICE, "coins")
+        token: str = log_in_as(client, DEVICE).json()["token"]
+        return token
+
+
+@pytest.mark.parametrize(
+    "who", [None, PUBLISHER, VERIFIER, ADMIN, pytest.param(DEVICE.id, id="device")]
+)
+def test_requests_made_of_the_contract(fuzzed: ReleaseApi, tmp_path: Path, who: str | None) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(document("0")))
     arguments = [
         *(sys.executable, "-m", "schemathesis.cli", "run", str(tmp_path / "openapi.json")),
@@ -80,9 +92,8 @@ def test_requests_made_of_the_contract(
         *("--seed", str(SEED), "--generation-database", "none", "--request-timeout", "60"),
         *("--suppress-health-check", "all", "--continue-on-failure"),
     ]
-    if email is not None:
-        with connect(fuzzed) as client:
-            token = log_in(client, email)
+    if who is not None:
+        token = token_of(fuzzed, who)
         arguments += ["--header", f"Authorization: Bearer {token}"]
     done = subprocess.run(
         arguments, cwd=tmp_path, capture_output=True, text=True, timeout=3600, check=False
@@ -91,8 +102,7 @@ def test_requests_made_of_the_contract(
 
 
 def test_raw_requests(fuzzed: ReleaseApi) -> None:
-    with connect(fuzzed) as client:
-        tokens = [log_in(client, email) for email in (PUBLISHER, VERIFIER, ADMIN)]
+    tokens = [token_of(fuzzed, who) for who in (PUBLISHER, VERIFIER, ADMIN, DEVICE.id)]
     chance = random.Random(SEED)  # noqa: S311 - to be repeated, not to be secret
     deadline = time.monotonic() + SECONDS
     sent, statuses = asyncio.run(_storm(fuzzed, tokens, chance, deadline))

@@ -18,8 +18,9 @@ import pytest
 
 from sealyard.api.release_api import manifest_path, small_path
 from sealyard_local.pki import PrivateCA
-from sealyard_release_api.accounts import Accounts, Role, User
+from sealyard_release_api.accounts import Accounts, User
 from sealyard_release_api.database import Database
+from sealyard_release_api.roles import Role
 from sealyard_release_api.tokens import KeySet
 from support.release_api import (
     PASSWORD,

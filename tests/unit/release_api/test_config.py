@@ -29,6 +29,34 @@ def test_the_command_line_wins_over_the_environment() -> None:
     assert (got.data_dir, got.secrets_dir) == (Path("/data"), Path("/secrets"))
 
 
+def test_origins_are_kept_as_devices_write_them() -> None:
+    flags = ["--origin", "https://API.example:443", "--origin=https://[::1]:8443"]
+    assert settings(flags).origins == ("https://api.example", "https://[::1]:8443")
+    environment = {"SEALYARD_RELEASE_API_ORIGINS": "https://a.example, https://b.example:8443"}
+    assert settings([], environment).origins == ("https://a.example", "https://b.example:8443")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "",
+        "api.example",
+        "http://api.example",
+        "https://",
+        "https://api.example/",
+        "https://api.example/path",
+        "https://user@api.example",
+        "https://api.example:x",
+        "https://api.example:99999",
+        "https://[::1",
+        "https://:8443",
+    ],
+)
+def test_an_origin_that_is_none_is_named(origin: str) -> None:
+    with pytest.raises(InvalidError, match=r"^--origin: "):
+        settings(["--origin", origin])
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "says"),
     [

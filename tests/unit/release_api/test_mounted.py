@@ -8,8 +8,9 @@ import pytest
 
 from sealyard.errors import InvalidError, MissingError
 from sealyard_local.pki import CertPair, PrivateCA
-from sealyard_release_api.accounts import Role, users_document
+from sealyard_release_api.accounts import users_document
 from sealyard_release_api.mounted import FILES, Mounted
+from sealyard_release_api.roles import Role
 from sealyard_release_api.tokens import new_key_set
 from support.release_api import user
 

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealyard.errors import InvalidError
-from sealyard_release_api.accounts import Role, User
+from sealyard_release_api.accounts import User
+from sealyard_release_api.roles import Role
 from sealyard_release_api.tokens import KeySet, TokenError, new_key_set
 
 NOW = 1_800_000_000
@@ -64,14 +65,16 @@ def hs256_with_the_public_key() -> str:
 
 
 def test_what_is_issued_is_believed() -> None:
-    token = KEYS.issue(USER, generation=GENERATION, now=NOW, seconds=900)
+    token = KEYS.issue(USER.principal, generation=GENERATION, now=NOW, seconds=900)
     got = KEYS.verify(token, now=NOW)
     assert got.model_dump() == claims()
     assert jwt.get_unverified_header(token) == {"alg": "EdDSA", "typ": "JWT", "kid": KEYS.active}
 
 
 def test_nothing_is_issued_for_longer_than_a_quarter_of_an_hour() -> None:
-    got = KEYS.verify(KEYS.issue(USER, generation=GENERATION, now=NOW, seconds=86_400), now=NOW)
+    got = KEYS.verify(
+        KEYS.issue(USER.principal, generation=GENERATION, now=NOW, seconds=86_400), now=NOW
+    )
     assert got.exp - got.iat == 900
 
 
@@ -94,7 +97,7 @@ def test_times_have_thirty_seconds_of_leeway(now: int, good: bool) -> None:
         pytest.param("", "not valid", id="nothing"),
         pytest.param("a.b.c", "not valid", id="rubbish"),
         pytest.param("ä.ö.ü", "not valid", id="not ascii"),
-        pytest.param("a" * 5000, "too long", id="endless"),
+        pytest.param("a" * 9000, "too long", id="endless"),
         pytest.param(unsigned({"alg": "none", "kid": KEYS.active}), "not valid", id="alg none"),
         pytest.param(unsigned({"alg": "None", "kid": KEYS.active}), "not valid", id="alg None"),
         pytest.param(hs256_with_the_public_key(), "not valid", id="HS256 with the public key"),
@@ -109,7 +112,7 @@ def test_times_have_thirty_seconds_of_leeway(now: int, good: bool) -> None:
         pytest.param(signed(aud=None), "not valid", id="no aud"),
         pytest.param(signed(aud=["audience"]), "not valid", id="a list of audiences"),
         pytest.param(signed(iss="other"), "another issuer", id="wrong iss"),
-        pytest.param(signed(role="Device"), "not valid", id="unknown role"),
+        pytest.param(signed(role="Root"), "not valid", id="unknown role"),
         pytest.param(signed(generation=None), "not valid", id="no generation"),
         pytest.param(signed(exp=None), "not valid", id="no exp"),
         pytest.param(signed(exp="1900000000"), "not valid", id="exp is text"),
@@ -127,7 +130,7 @@ def test_tokens_that_are_refused(token: str, says: str) -> None:
 def test_an_old_key_still_verifies_while_it_is_listed() -> None:
     old, new = json.loads(new_key_set()), json.loads(new_key_set())
     token = KeySet.parse(json.dumps(old).encode()).issue(
-        USER, generation=GENERATION, now=NOW, seconds=60
+        USER.principal, generation=GENERATION, now=NOW, seconds=60
     )
     both = {**new, "keys": {**new["keys"], **old["keys"]}}
     KeySet.parse(json.dumps(both).encode()).verify(token, now=NOW)
@@ -137,7 +140,7 @@ def test_an_old_key_still_verifies_while_it_is_listed() -> None:
 
 def test_the_issuer_can_be_given() -> None:
     keys = KeySet.parse(new_key_set().encode(), issuer="https://api.example.org")
-    token = keys.issue(USER, generation=GENERATION, now=NOW, seconds=60)
+    token = keys.issue(USER.principal, generation=GENERATION, now=NOW, seconds=60)
     assert keys.verify(token, now=NOW).iss == "https://api.example.org"
 
 

@@ -1,0 +1,1 @@
+"""Devices: which are registered, how one logs in with its key, what it says that it runs."""

@@ -1,0 +1,1 @@
+"""Grants: which device holds a slot of which variant."""
