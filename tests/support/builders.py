@@ -81,6 +81,11 @@ TRAIN_RESULT: dict[str, Any] = {
         {"name": "best.pt", "path": "runs/coins-1/best.pt", "sha256": DIGEST, "sizeBytes": 400}
     ],
 }
+TRUST: dict[str, Any] = {
+    "rootConfigMapRef": {"name": "root"},
+    "releaseKeySecretRef": {"name": "release-key"},
+    "freshnessKeySecretRef": {"name": "freshness-key"},
+}
 PROBE_RESULT: dict[str, Any] = {
     "generation": 1,
     "refusesOverwriting": True,
@@ -203,6 +208,10 @@ class ReleaseBuilder(Resource):
 class TargetBuilder(Resource):
     """A ReleaseTarget."""
 
+    def with_trust(self, **fields: Any) -> Self:
+        """As one with a signed index."""
+        return self.with_spec("trust", {**TRUST, **fields})
+
     def build(self) -> ReleaseTarget:
         return ReleaseTarget.from_wire(self.document)
 
@@ -255,8 +264,8 @@ def a_release_target() -> TargetBuilder:
 
 
 def a_job(role: Role = Role.TRAIN, *, attempt: int = 1, variant: str = "") -> JobBuilder:
-    owners = {Role.TRAIN: "run-uid", Role.REWRAP: "target-uid", Role.PROBE: "target-uid"}
-    owner = owners.get(role, "release-uid")
+    of_target = dict.fromkeys((Role.REWRAP, Role.PROBE, Role.GRANT, Role.INDEX), "target-uid")
+    owner = ({Role.TRAIN: "run-uid"} | of_target).get(role, "release-uid")
     name = f"{role}-{variant}-{attempt}" if variant else f"{role}-{attempt}"
     return JobBuilder(
         ObservedJob(
