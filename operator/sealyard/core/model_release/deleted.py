@@ -8,6 +8,9 @@ from sealyard.core.conditions import State, under_way
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.plan import Event, Plan
 
+LOOK_AGAIN_SECONDS = 30.0
+"""Nothing tells that a namespace is deleted when what is in it is being deleted already."""
+
 
 def deleted(situation: Situation) -> Plan | None:
     """Starts nothing in an object that is going away; with Withdraw, it goes when it is out."""
@@ -28,7 +31,11 @@ def deleted(situation: Situation) -> Plan | None:
             f"{spec.model} {spec.version}: it stays listed"
         )
         return Plan(hold=False, events=(Event("Warning", Reason.NOT_WITHDRAWN, said),))
-    return situation.decide(situation.release.status.phase or situation.phase, _waiting(situation))
+    return situation.decide(
+        situation.release.status.phase or situation.phase,
+        _waiting(situation),
+        requeue_after=LOOK_AGAIN_SECONDS,
+    )
 
 
 def _is_to_be_withdrawn(situation: Situation) -> bool:

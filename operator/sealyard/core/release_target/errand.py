@@ -55,8 +55,12 @@ class Errand(Generic[R]):
         name = str(role)
         target = observed.target
         ledgers = {ledger.name: ledger for ledger in target.status.tasks or []}
+        ledger = ledgers.get(name, Attempts(name=name))
         jobs = [job for job in observed.jobs if job.role == role]
         newest = max(jobs, key=lambda job: job.attempt, default=None)
+        if newest and newest.attempt > ledger.started:
+            # Created, and the patch that says so lost: what was done before is not done again yet.
+            ledger = Attempts(name=name, started=ledger.started, last_end=ledger.last_end)
 
         def read_own(document: dict[str, Any]) -> R:
             result = read(document)
@@ -64,7 +68,7 @@ class Errand(Generic[R]):
                 raise ValueError("it is about other input than its Job was given")
             return result
 
-        work = attempts.settle(ledgers.get(name, Attempts(name=name)), jobs, read_own, now=now)
+        work = attempts.settle(ledger, jobs, read_own, now=now)
         return cls(
             work,
             attempts.failure(work, backoff_limit=settings.release_backoff_limit),

@@ -80,7 +80,7 @@ class Errands:
     def all_is_granted(self) -> bool:
         """Whether the last grants were made for what follows the target now."""
         if self.granted is None:
-            return len(self.view.grants) == 0
+            return not self.view.has_devices
         return self.granted.digest == self.view.grants.digest
 
     def next_step(
@@ -146,8 +146,9 @@ class Errands:
         """An operator that was killed before its Job had its input gives it, if it still can."""
         if live.has_started(running) or running.uid in supplied or running.deleting:
             return ErrandStep(ledgers, requeue_after=live.look_again(running, now))
-        documents = (one for one in self.view.documents if variant_of(one) == running.variant)
-        if document := next(documents, None):
+        documents = (self.view.grants,) if self.grant.work.job else (self.view.full, self.view.held)
+        matching = (one for one in documents if variant_of(one) == running.variant)
+        if document := next(matching, None):
             return ErrandStep(ledgers, inputs={running.name: input_parts(document.text)})
         return ErrandStep(ledgers, delete=(JobKey(running.namespace, running.name, running.uid),))
 

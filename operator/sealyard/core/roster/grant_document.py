@@ -52,10 +52,6 @@ class GrantDocument:
         self.digest = hashlib.sha256(self.text).hexdigest()
         self._devices = {device.device_id: (device, len(held)) for device, held in devices}
 
-    def __len__(self) -> int:
-        """How many devices it names."""
-        return len(self._devices)
-
     def share(self, device_id: str) -> Share | None:
         """What it says of a device."""
         found = self._devices.get(device_id)
@@ -76,7 +72,8 @@ def grants(
         devices: one for each id.
         now: what has expired by then is granted no more.
     """
-    open_now = _by_model(releases, namings, now)
+    devices = list(devices)
+    open_now = _by_model(releases, namings, now) if devices else {}
     wanted: dict[_Follows, list[GrantedRelease]] = {}
     nothing: list[GrantedRelease] = []
     held = []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from itertools import chain
 from typing import TypeVar
 
 from sealyard.core.roster import grant_document, index_document
@@ -18,25 +19,55 @@ Document = IndexDocument | GrantDocument
 E = TypeVar("E", ChannelEntry, DeviceEntry)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What follows from a roster at a time."""
+    """What follows from a roster at a time. Each document is made when it is first asked for.
 
-    namings: dict[tuple[str, str], Naming]
-    """What each channel names, by model and channel."""
-    full: IndexDocument
-    held: IndexDocument
-    """For as long as something is not granted yet."""
-    grants: GrantDocument
-    is_urgent: bool
-    """Something must leave the index, and nothing says yet that it has."""
-    until: datetime | None
-    """When something expires, and this view with it."""
+    Args:
+        roster: the entries.
+        now: the time.
+    """
+
+    def __init__(self, roster: Roster, now: datetime) -> None:
+        self._roster = roster
+        self._now = now
+        self.candidates = Candidates(roster.releases, now)
+        self._channels = {channel: self.candidates.naming(channel) for channel in roster.channels}
+        ends = [
+            *(release.not_after for release in roster.releases),
+            *(device.not_after for device in roster.devices),
+        ]
+        self.until = min((end for end in ends if end and end > now), default=None)
+        """When something expires, and this view with it."""
+        self.is_urgent = any(one.is_urgent and one.manifest_sha256 for one in roster.releases)
+        """Something must leave the index, and nothing says yet that it has."""
+        self.has_devices = bool(roster.devices)
+
+    def naming(self, channel: ChannelEntry) -> Naming:
+        """What a channel names, whether it is in the roster yet or not."""
+        return self._channels.get(channel) or self.candidates.naming(channel)
+
+    @cached_property
+    def full(self) -> IndexDocument:
+        """The index's input once everything is granted."""
+        return index_document.full(self._roster.releases, self._channels, self._now)
+
+    @cached_property
+    def held(self) -> IndexDocument:
+        """The index's input for as long as something is not granted yet."""
+        return index_document.held(self._roster.releases, self._channels, self._now)
+
+    @cached_property
+    def grants(self) -> GrantDocument:
+        """The input of the grants."""
+        namings = {channel.name: naming for channel, naming in self._channels.items()}
+        return grant_document.grants(
+            self._roster.releases, namings, self._roster.devices, self._now
+        )
 
     @property
-    def documents(self) -> tuple[Document, ...]:
-        """All input."""
-        return self.full, self.held, self.grants
+    def made(self) -> tuple[Document, ...]:
+        """The documents that were asked for; a Job can have been given no other."""
+        return tuple(value for value in vars(self).values() if isinstance(value, Document))
 
 
 class Roster:
@@ -74,22 +105,26 @@ class Roster:
         if view and (view.until is None or now < view.until):
             return view
         if view:
-            self._former = (*view.documents, *self._former)
-        self._view = self._look(now)
+            self._former = (*view.made, *self._former)
+        self._view = View(self, now)
         return self._view
-
-    def naming(self, channel: ChannelEntry, now: datetime) -> Naming:
-        """What a channel names, whether it is in the roster yet or not."""
-        return Candidates(self.releases, now).naming(channel)
 
     def index(self, digest: str | None, now: datetime) -> IndexDocument | None:
         """The document with this digest, if it is remembered."""
-        documents = (one for one in self._documents(now) if isinstance(one, IndexDocument))
+        if digest is None:
+            return None
+        view = self.at(now)
+        former = (one for one in self._former if isinstance(one, IndexDocument))
+        documents = chain(former, (view.full, view.held))
         return next((one for one in documents if one.digest == digest), None)
 
     def grants(self, digest: str | None, now: datetime) -> GrantDocument | None:
         """The document with this digest, if it is remembered."""
-        documents = (one for one in self._documents(now) if isinstance(one, GrantDocument))
+        if digest is None:
+            return None
+        view = self.at(now)
+        former = (one for one in self._former if isinstance(one, GrantDocument))
+        documents = chain((view.grants,), former)
         return next((one for one in documents if one.digest == digest), None)
 
     def successor(self, entries: Iterable[Entry], given: Sequence[str]) -> Roster:
@@ -100,29 +135,9 @@ class Roster:
             given: beginnings of the digests of documents that are still spoken of: a Job was given
                 one, or the target's status names it.
         """
-        known = (*(self._view.documents if self._view else ()), *self._former)
+        known = (*(self._view.made if self._view else ()), *self._former)
         kept = {one.digest: one for one in known if one.digest.startswith(tuple(given))}
         return Roster(entries, tuple(kept.values()))
-
-    def _documents(self, now: datetime) -> tuple[Document, ...]:
-        return (*self.at(now).documents, *self._former)
-
-    def _look(self, now: datetime) -> View:
-        candidates = Candidates(self.releases, now)
-        channels = {channel: candidates.naming(channel) for channel in self.channels}
-        namings = {channel.name: naming for channel, naming in channels.items()}
-        ends = [
-            *(release.not_after for release in self.releases),
-            *(device.not_after for device in self.devices),
-        ]
-        return View(
-            namings=namings,
-            full=index_document.full(self.releases, channels, now),
-            held=index_document.held(self.releases, channels, now),
-            grants=grant_document.grants(self.releases, namings, self.devices, now),
-            is_urgent=any(one.is_urgent and one.manifest_sha256 for one in self.releases),
-            until=min((end for end in ends if end and end > now), default=None),
-        )
 
 
 def _owners(entries: Iterable[E], name: Callable[[E], object]) -> tuple[E, ...]:
