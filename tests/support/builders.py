@@ -5,20 +5,26 @@ Every builder is immutable: `with_…` gives another one, so that a table can sh
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from sealyard.api.kind import REQUESTED_AT_ANNOTATION, CustomResource
+from sealyard.api.device import Device
+from sealyard.api.digests import device_id
+from sealyard.api.kind import REQUESTED_AT_ANNOTATION, WITHDRAW_FINALIZER, CustomResource
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.probe import Check
+from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ProgressEndpoint
 from sealyard.api.training_run import TrainingRun
 from sealyard.core.observed import (
+    Listing,
     ModelReleaseObserved,
     ObservedClaim,
     ObservedJob,
@@ -27,6 +33,7 @@ from sealyard.core.observed import (
     TrainingRunObserved,
 )
 from sealyard.core.plan import Plan
+from sealyard.core.roster import ChannelEntry, DeviceEntry, ReleaseEntry, Roster
 from sealyard.core.settings import Images, Settings
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -81,11 +88,28 @@ TRAIN_RESULT: dict[str, Any] = {
         {"name": "best.pt", "path": "runs/coins-1/best.pt", "sha256": DIGEST, "sizeBytes": 400}
     ],
 }
+TRUST: dict[str, Any] = {
+    "rootConfigMapRef": {"name": "root"},
+    "releaseKeySecretRef": {"name": "release-key"},
+    "freshnessKeySecretRef": {"name": "freshness-key"},
+}
 PROBE_RESULT: dict[str, Any] = {
     "generation": 1,
     "refusesOverwriting": True,
     "checks": [{"name": check.value, "result": "Passed"} for check in Check],
 }
+
+
+def device_keys(number: int) -> dict[str, str]:
+    """Two public keys of a device, and the id that they make; others for each number."""
+    encryption, signing = (
+        base64.b64encode(half + number.to_bytes(31, "big")).decode() for half in (b"e", b"s")
+    )
+    return {
+        "deviceId": device_id(encryption, signing),
+        "encryptionKey": encryption,
+        "signingKey": signing,
+    }
 
 
 def at(seconds: float) -> datetime:
@@ -121,6 +145,10 @@ class Resource:
 
     def being_deleted(self) -> Self:
         return self._with("metadata.deletionTimestamp", time_of(NOW))
+
+    def held(self) -> Self:
+        """With our finalizer on it."""
+        return self._with("metadata.finalizers", [WITHDRAW_FINALIZER])
 
     def of_generation(self, number: int) -> Self:
         return self._with("metadata.generation", number)
@@ -188,6 +216,8 @@ class ReleaseBuilder(Resource):
         claims: tuple[ObservedClaim, ...] = CLAIMS,
         namesakes: tuple[ReleaseBuilder, ...] = (),
         foreign_jobs: tuple[str, ...] = (),
+        listing: Listing = Listing(),  # noqa: B008 - it is frozen
+        namespace_ends: bool = False,
     ) -> ModelReleaseObserved:
         return ModelReleaseObserved(
             self.build(),
@@ -197,19 +227,29 @@ class ReleaseBuilder(Resource):
             claims,
             tuple(namesake.build() for namesake in namesakes),
             foreign_jobs,
+            listing,
+            namespace_ends,
         )
 
 
 class TargetBuilder(Resource):
     """A ReleaseTarget."""
 
+    def with_trust(self, **fields: Any) -> Self:
+        """As one with a signed index."""
+        return self.with_spec("trust", {**TRUST, **fields})
+
     def build(self) -> ReleaseTarget:
         return ReleaseTarget.from_wire(self.document)
 
     def observed(
-        self, *jobs: ObservedJob, foreign_jobs: tuple[str, ...] = ()
+        self,
+        *jobs: ObservedJob,
+        foreign_jobs: tuple[str, ...] = (),
+        roster: Roster | None = None,
+        supplied: frozenset[str] = frozenset(),
     ) -> ReleaseTargetObserved:
-        return ReleaseTargetObserved(self.build(), jobs, foreign_jobs)
+        return ReleaseTargetObserved(self.build(), jobs, foreign_jobs, roster or Roster(), supplied)
 
     def probed(self, moment: datetime = NOW) -> Self:
         """As it is after a probe of it that passed: nothing more is due for an hour."""
@@ -254,9 +294,85 @@ def a_release_target() -> TargetBuilder:
     return TargetBuilder(_document("stores", "target-uid", TARGET_SPEC))
 
 
+class ChannelBuilder(Resource):
+    """A ReleaseChannel."""
+
+    def build(self) -> ReleaseChannel:
+        return ReleaseChannel.from_wire(self.document)
+
+    def entry(self) -> ChannelEntry:
+        return ChannelEntry.of(self.build())
+
+    def listing(self, version: str | None, previous: str | None = None) -> Self:
+        """As it is once the index named these versions."""
+        return self.with_status(
+            listed=named(version).to_wire() if version else None,
+            previous=named(previous).to_wire() if previous else None,
+        )
+
+
+class DeviceBuilder(Resource):
+    """A Device."""
+
+    def build(self) -> Device:
+        return Device.from_wire(self.document)
+
+    def entry(self) -> DeviceEntry:
+        found = DeviceEntry.of(self.build())
+        assert found is not None
+        return found
+
+
+def manifest_of(version: str) -> str:
+    """The digest that stands for the manifest of a version."""
+    return hashlib.sha256(version.encode()).hexdigest()
+
+
+def named(version: str) -> NamedRelease:
+    return NamedRelease(version=version, manifest_sha256=manifest_of(version))
+
+
+def a_channel(wanted: str = "^1", channel: str = "stable") -> ChannelBuilder:
+    spec = {
+        "model": "coins",
+        "channel": channel,
+        "version": wanted,
+        "targetRef": {"name": "stores"},
+    }
+    return ChannelBuilder(_document(channel, f"{channel}-uid", spec))
+
+
+def a_device(number: int = 1, *channels: str) -> DeviceBuilder:
+    spec = {
+        **device_keys(number),
+        "level": "tpm2",
+        "models": ["coins"],
+        "channels": list(channels),
+        "targetRef": {"name": "stores"},
+    }
+    return DeviceBuilder(_document(f"device-{number}", f"device-{number}-uid", spec))
+
+
+def a_listable_release(version: str, *, signed: bool = True) -> ReleaseBuilder:
+    """A release that was verified; listed already, or for the first time."""
+    builder = a_model_release().named(f"coins-{version}", uid=f"{version}-uid")
+    return builder.with_spec("version", version).with_status(
+        phase="Released" if signed else "Indexing",
+        manifestSha256=manifest_of(version),
+        trust="signed" if signed else None,
+    )
+
+
+def a_roster(*followers: ReleaseBuilder | ChannelBuilder | DeviceBuilder) -> Roster:
+    return Roster(
+        ReleaseEntry.of(one.build()) if isinstance(one, ReleaseBuilder) else one.entry()
+        for one in followers
+    )
+
+
 def a_job(role: Role = Role.TRAIN, *, attempt: int = 1, variant: str = "") -> JobBuilder:
-    owners = {Role.TRAIN: "run-uid", Role.REWRAP: "target-uid", Role.PROBE: "target-uid"}
-    owner = owners.get(role, "release-uid")
+    of_target = dict.fromkeys((Role.REWRAP, Role.PROBE, Role.GRANT, Role.INDEX), "target-uid")
+    owner = ({Role.TRAIN: "run-uid"} | of_target).get(role, "release-uid")
     name = f"{role}-{variant}-{attempt}" if variant else f"{role}-{attempt}"
     return JobBuilder(
         ObservedJob(

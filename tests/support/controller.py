@@ -19,6 +19,7 @@ from sealyard.api.kind import (
 from sealyard.controller.kubernetes_api import ApiError, Document
 from sealyard.controller.resources import Key, Resource
 from sealyard.controller.status import merged
+from support.builders import device_keys
 
 TIME = "2026-11-23T10:00:00Z"
 
@@ -73,7 +74,9 @@ def raw_release(
     }
 
 
-def raw_target(name: str = "target", uid: str = "target-1", version: int = 1) -> Document:
+def raw_target(
+    name: str = "target", uid: str = "target-1", version: int = 1, **more: Any
+) -> Document:
     secret = {"name": "secret"}
     return {
         "apiVersion": API_VERSION,
@@ -92,6 +95,43 @@ def raw_target(name: str = "target", uid: str = "target-1", version: int = 1) ->
                 "readSecretRef": secret,
             },
             "keyringSecretRef": secret,
+            **more.pop("spec", {}),
+        },
+        "status": more.pop("status", {}),
+    }
+
+
+def raw_channel(
+    name: str = "stable", uid: str = "channel-1", version: int = 1, **more: Any
+) -> Document:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ReleaseChannel",
+        "metadata": metadata(name, uid, version),
+        "spec": {
+            "model": "coins",
+            "channel": "stable",
+            "version": more.pop("wanted", "^1"),
+            "targetRef": {"name": "target"},
+        },
+        "status": more.pop("status", {}),
+    }
+
+
+def raw_device(
+    name: str = "dev", uid: str = "device-1", version: int = 1, *, number: int = 1, **more: Any
+) -> Document:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Device",
+        "metadata": metadata(name, uid, version),
+        "status": more.pop("status", {}),
+        "spec": {
+            **device_keys(number),
+            "level": "tpm2",
+            "models": ["coins"],
+            "targetRef": {"name": "target"},
+            **more,
         },
     }
 
@@ -173,6 +213,8 @@ class FakeApi:
         self.objects = {
             Key(one["kind"], "ns", one["metadata"]["name"]): copy.deepcopy(one) for one in objects
         }
+        self.config_maps: dict[str, Document] = {}
+        self.ending_namespaces: set[str] = set()
         self.writes: list[tuple[str, Any]] = []
         self.events: list[Document] = []
         self.reviews: list[tuple[str, str]] = []
@@ -238,6 +280,29 @@ class FakeApi:
         del self.jobs[namespace, name]
         self.writes.append(("delete", name))
         return {"kind": "Status", "status": "Success"}
+
+    async def create_config_map(self, manifest: Document) -> None:
+        self._enter("create_config_map")
+        name = manifest["metadata"]["name"]
+        if name in self.config_maps:
+            raise ApiError(409, f'configmaps "{name}" already exists')
+        self.config_maps[name] = copy.deepcopy(manifest)
+        self.writes.append(("input", name))
+
+    async def patch_metadata(
+        self, resource: Resource, namespace: str, name: str, metadata: Document
+    ) -> Document:
+        self._enter("patch_metadata")
+        raw = self.objects[Key(resource.kind, namespace, name)]
+        if metadata["resourceVersion"] != raw["metadata"]["resourceVersion"]:
+            raise ApiError(409, "the object has been modified")
+        raw["metadata"] |= metadata | {"resourceVersion": self._next_version()}
+        self.writes.append(("metadata", metadata["finalizers"]))
+        return copy.deepcopy(raw)
+
+    async def namespace_ends(self, namespace: str) -> bool:
+        self._enter("namespace_ends")
+        return namespace in self.ending_namespaces
 
     async def patch_status(
         self, resource: Resource, namespace: str, name: str, patch: Document

@@ -10,6 +10,8 @@ from sealyard.api.secrets import Role
 from sealyard.api.tasks import ExportedVariant
 from sealyard.core.jobs import (
     export_job,
+    grant_job,
+    index_job,
     pin,
     probe_job,
     publish_job,
@@ -18,6 +20,7 @@ from sealyard.core.jobs import (
     train_job,
     verify_job,
 )
+from sealyard.core.roster import Roster
 from sealyard.core.settings import PodSettings
 from support.builders import (
     DIGEST,
@@ -31,7 +34,8 @@ from support.builders import (
 SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
 RUN = a_training_run().succeeded().requested_at(NOW).with_spec("compute.gpus", 1).build()
 RELEASE = a_model_release().build()
-TARGET = a_release_target().with_spec("rewrapGeneration", 3).build()
+TARGET = a_release_target().with_trust().with_spec("rewrapGeneration", 3).build()
+VIEW = Roster().at(NOW)
 WORKSPACE = RUN.spec.workspace.persistent_volume_claim
 LINEAGE = Lineage(training_run="coins", training_run_uid="run-uid", dataset_digest=DIGEST)
 EXPORTS = [
@@ -76,6 +80,14 @@ JOBS: dict[Role, dict[str, Any]] = {
     Role.TIDY: tidy_job(RELEASE, SETTINGS, workspace=WORKSPACE, attempt=1),
     Role.REWRAP: rewrap_job(TARGET, SETTINGS, attempt=1),
     Role.PROBE: probe_job(TARGET, SETTINGS, attempt=1),
+    Role.GRANT: grant_job(TARGET, SETTINGS, VIEW.grants, attempt=1),
+    Role.INDEX: index_job(
+        TARGET,
+        TARGET.spec.trust,  # type: ignore[arg-type]
+        SETTINGS,
+        VIEW.full,
+        attempt=1,
+    ),
 }
 
 

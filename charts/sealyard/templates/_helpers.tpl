@@ -48,10 +48,19 @@ app.kubernetes.io/part-of: sealyard
 {{- /* What is written into a Role for each namespace, or into one ClusterRole for all. */ -}}
 {{- define "sealyard.rules" -}}
 - apiGroups: [sealyard.io]
-  resources: [trainingruns, modelreleases, releasetargets]
+  resources: [trainingruns, modelreleases, releasetargets, releasechannels, devices]
   verbs: [list, watch]
 - apiGroups: [sealyard.io]
-  resources: [trainingruns/status, modelreleases/status, releasetargets/status]
+  resources:
+    - trainingruns/status
+    - modelreleases/status
+    - releasetargets/status
+    - releasechannels/status
+    - devices/status
+  verbs: [patch]
+# The finalizer of releases that are to be withdrawn before they are deleted.
+- apiGroups: [sealyard.io]
+  resources: [modelreleases]
   verbs: [patch]
 - apiGroups: [batch]
   resources: [jobs]
@@ -59,6 +68,14 @@ app.kubernetes.io/part-of: sealyard
 - apiGroups: [""]
   resources: [pods, persistentvolumeclaims]
   verbs: [list, watch]
+# Input of Jobs that is too long for a task. It is written once, and never read back.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create]
+# Whether the namespace is being deleted, and with it what could withdraw a release.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -33,6 +33,11 @@ class Reason(StrEnum):
     EXPORTING = "Exporting"
     PUBLISHING = "Publishing"
     VERIFYING = "Verifying"
+    INDEXING = "Indexing"
+    GRANTING = "Granting"
+    SUSPENDING = "Suspending"
+    REVOKING = "Revoking"
+    WITHDRAWING = "Withdrawing"
     REWRAPPING = "Rewrapping"
     PROBING = "Probing"
     POD_NOT_STARTED = "PodNotStarted"
@@ -42,6 +47,8 @@ class Reason(StrEnum):
     CLAIM_MISSING = "ClaimMissing"
     TRAINING_RUN_MISSING = "TrainingRunMissing"
     TARGET_MISSING = "TargetMissing"
+    TRUST_MISSING = "TrustMissing"
+    NO_MATCH = "NoMatch"
     INPUT_MISSING = "InputMissing"
     REMOTE_UNAVAILABLE = "RemoteUnavailable"
     CREDENTIALS_REFUSED = "CredentialsRefused"
@@ -49,11 +56,17 @@ class Reason(StrEnum):
     # Done
     SUCCEEDED = "Succeeded"
     RELEASED = "Released"
+    REVOKED = "Revoked"
+    WITHDRAWN = "Withdrawn"
+    CURRENT = "Current"
+    AUTHORISED = "Authorised"
+    SUSPENDED = "Suspended"
     PROBED = "Probed"
     REWRAPPED = "Rewrapped"
 
     # Nothing stalls for it, but somebody should know
     TIDY_FAILED = "TidyFailed"
+    NOT_WITHDRAWN = "NotWithdrawn"
 
     # Stalled
     INVALID_SPEC = "InvalidSpec"
@@ -67,6 +80,10 @@ class Reason(StrEnum):
     SOURCE_REPLACED = "SourceReplaced"
     VERSION_TAKEN = "VersionTaken"
     NAME_TAKEN = "NameTaken"
+    CHANNEL_TAKEN = "ChannelTaken"
+    DEVICE_TAKEN = "DeviceTaken"
+    INVALID_KEY = "InvalidKey"
+    EXPIRED = "Expired"
     PROBE_FAILED = "ProbeFailed"
 
 
@@ -77,6 +94,11 @@ MEANINGS = {
     Reason.EXPORTING: "Variants are exported and compared with the checkpoint.",
     Reason.PUBLISHING: "The artifacts are sealed, split and uploaded.",
     Reason.VERIFYING: "The verifier's login fetches both parts and opens them.",
+    Reason.INDEXING: "A signed index that lists it is about to be published.",
+    Reason.GRANTING: "The release API is told of the device, and given what it may open.",
+    Reason.SUSPENDING: "The release API is told to let the device in no more.",
+    Reason.REVOKING: "A signed index without the release is about to be published.",
+    Reason.WITHDRAWING: "Deleted as soon as a signed index without the release is published.",
     Reason.REWRAPPING: "The small parts of all releases are moved to the active key.",
     Reason.PROBING: "The logins and credentials of a new or changed target are tried.",
     Reason.POD_NOT_STARTED: "A pod cannot be scheduled, or its image cannot be pulled.",
@@ -84,14 +106,22 @@ MEANINGS = {
     Reason.CLAIM_MISSING: "A PersistentVolumeClaim does not exist. Create it.",
     Reason.TRAINING_RUN_MISSING: "The TrainingRun does not exist. Create it.",
     Reason.TARGET_MISSING: "The ReleaseTarget does not exist. Create it.",
+    Reason.TRUST_MISSING: "The ReleaseTarget has no spec.trust, so no index lists channels.",
+    Reason.NO_MATCH: "No release fits the channel's version; the index lists none for it.",
     Reason.INPUT_MISSING: "A Job found a Secret, a key or a file missing. Create it.",
     Reason.REMOTE_UNAVAILABLE: "A store does not answer as it should; tried again.",
     Reason.CREDENTIALS_REFUSED: "A store refused the login. Mend the Secret.",
     Reason.SUCCEEDED: "Trained. Final.",
-    Reason.RELEASED: "Published, and proven to open. Final.",
+    Reason.RELEASED: "Published, proven to open, and (with spec.trust) listed. Final.",
+    Reason.REVOKED: "No signed index lists it any more. Final.",
+    Reason.WITHDRAWN: "No signed index lists it any more; the object goes (an event).",
+    Reason.CURRENT: "The signed index says what the channel's version means.",
+    Reason.AUTHORISED: "The device is let in, and may open what was granted to it.",
+    Reason.SUSPENDED: "The device is let in no more; what was granted to it is deleted.",
     Reason.PROBED: "Every check of the last probe passed.",
     Reason.REWRAPPED: "Probed, and the last rewrap that was asked for is done.",
     Reason.TIDY_FAILED: "Plaintext exports were not deleted (an event; the release stands).",
+    Reason.NOT_WITHDRAWN: "Deleted with its namespace, and still listed (an event).",
     Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
     Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",
     Reason.INTEGRITY_FAILED: "A digest, tag or artifact was not what was promised (65).",
@@ -103,6 +133,10 @@ MEANINGS = {
     Reason.SOURCE_REPLACED: "The TrainingRun was replaced by another of its name.",
     Reason.VERSION_TAKEN: "An older ModelRelease has this model, version and target.",
     Reason.NAME_TAKEN: "Somebody else's Job has the name that the next one needs.",
+    Reason.CHANNEL_TAKEN: "An older ReleaseChannel has this model, channel and target.",
+    Reason.DEVICE_TAKEN: "An older Device has this id and target.",
+    Reason.INVALID_KEY: "The id is not that of the keys: paste what the device printed.",
+    Reason.EXPIRED: "spec.notAfter has passed. Final for a release.",
     Reason.PROBE_FAILED: "A login or credential cannot do its part, or can do more. Mend that.",
 }
 """One line per reason, for the reference."""

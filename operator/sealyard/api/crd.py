@@ -10,13 +10,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from sealyard.api.device import Device
 from sealyard.api.kind import GROUP, VERSION, CustomResource, PrinterColumn
 from sealyard.api.model import PATTERN_MESSAGE, Model
 from sealyard.api.model_release import ModelRelease
+from sealyard.api.release_channel import ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.training_run import TrainingRun
 
-KINDS: tuple[type[CustomResource], ...] = (TrainingRun, ModelRelease, ReleaseTarget)
+KINDS: tuple[type[CustomResource], ...] = (
+    TrainingRun,
+    ModelRelease,
+    ReleaseTarget,
+    ReleaseChannel,
+    Device,
+)
 CATEGORY = "sealyard"
 
 Schema = dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any
 
@@ -35,6 +36,20 @@ def export_sha256(exports: list[tuple[str, str, int]]) -> str:
             for name, sha256, size in sorted(exports)
         ]
     )
+
+
+def device_id(encryption_key: str, signing_key: str) -> str:
+    """The id of a device: the first 16 bytes of a SHA-256 over both public keys, in hex.
+
+    Args:
+        encryption_key: X25519, raw, in base64.
+        signing_key: Ed25519, raw, in base64.
+
+    Raises:
+        ValueError: one of them is no base64.
+    """
+    keys = base64.b64decode(encryption_key) + base64.b64decode(signing_key)
+    return hashlib.sha256(b"sealyard/device/v1\0" + keys).digest()[:16].hex()
 
 
 def job_name(owner_name: str, owner_uid: str, role: str, variant: str, attempt: int) -> str:

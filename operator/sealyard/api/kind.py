@@ -16,6 +16,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 REQUESTED_AT_ANNOTATION = f"{GROUP}/requestedAt"
 """Set it to a new time to reopen an object that Failed, or to have a target probed now."""
 
+WITHDRAW_FINALIZER = f"{GROUP}/withdraw"
+"""Holds a release whose deletionPolicy is Withdraw until no signed index lists it any more."""
+
 OWNER_UID_LABEL = f"{GROUP}/owner-uid"
 OWNER_KIND_LABEL = f"{GROUP}/owner-kind"
 OWNER_NAME_ANNOTATION = f"{GROUP}/owner-name"
@@ -74,6 +77,7 @@ class ObjectMeta(Model):
     deletion_timestamp: str | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
+    finalizers: Annotated[list[str], Field(default_factory=list)]
     owner_references: Annotated[list[OwnerReference], Field(default_factory=list)]
 
 

@@ -21,7 +21,16 @@ from sealyard.api.model import (
 from sealyard.api.training_run import ClaimSource, Metrics
 
 ModelReleasePhase = Literal[
-    "Pending", "WaitingForTraining", "Exporting", "Publishing", "Verifying", "Released", "Failed"
+    "Pending",
+    "WaitingForTraining",
+    "Exporting",
+    "Publishing",
+    "Verifying",
+    "Indexing",
+    "Released",
+    "Expired",
+    "Revoked",
+    "Failed",
 ]
 SealingFormatName = Literal["sealed-v2", "aes-256-cbc-v1"]
 
@@ -60,8 +69,11 @@ class SealingSpec(Model):
     )
 
 
+BUILD_INPUTS = {"model", "version", "source", "variants", "sealing", "target_ref"}
+
+
 class ModelReleaseSpec(Model):
-    """What the user wants released. All of it decides the result, so none of it may change."""
+    """What the user wants released, and for how long. What decides the result may not change."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -84,10 +96,38 @@ class ModelReleaseSpec(Model):
     )
     sealing: SealingSpec = Field(default_factory=SealingSpec)
     target_ref: LocalObjectReference
+    not_after: Timestamp | None = Field(
+        default=None,
+        description="When the release expires: the signed index says so to devices, and lists it "
+        "no longer. Where it has, no later time brings it back.",
+    )
+    revoked: bool = Field(
+        default=False,
+        description="Takes the release out of the signed index; channels fall back to what else "
+        "matches. For ever.",
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "self || !oldSelf",
+                    "message": "cannot be taken back: release under a new version",
+                }
+            ]
+        },
+    )
+    revocation_reason: Annotated[str, StringConstraints(max_length=256)] | None = Field(
+        default=None, description="For people."
+    )
+    deletion_policy: Literal["Retain", "Withdraw"] = Field(
+        default="Retain",
+        description="What deleting this object does: with Retain what is listed stays listed; with "
+        "Withdraw it is taken out of the signed index first.",
+    )
 
     def build_input_hash(self) -> str:
-        """The hash over the spec, which is immutable as a whole."""
-        return spec_hash(self.to_wire())
+        """The hash over what is immutable: what decides the result."""
+        return spec_hash(
+            self.model_dump(mode="json", by_alias=True, exclude_none=True, include=BUILD_INPUTS)
+        )
 
 
 class PartStatus(Model):
@@ -154,9 +194,10 @@ class ModelReleaseStatus(Model):
     manifest_sha256: Sha256 | None = None
     released_at: Timestamp | None = None
     verified_at: Timestamp | None = None
-    trust: Literal["unsigned"] | None = Field(
+    trust: Literal["unsigned", "signed"] | None = Field(
         default=None,
-        description="What vouches for the manifest: unsigned means the release API's TLS alone.",
+        description="What vouches for the manifest: the signed index, or (unsigned) the release "
+        "API's TLS alone.",
     )
     lineage: Lineage | None = None
     workspace: ClaimSource | None = Field(
@@ -171,7 +212,7 @@ class ModelReleaseStatus(Model):
 
 
 class ModelRelease(CustomResource):
-    """Exports, seals, publishes and verifies one version of a model, once."""
+    """Exports, seals, publishes, verifies and lists one version of a model, once."""
 
     KIND: ClassVar[str] = "ModelRelease"
     PLURAL: ClassVar[str] = "modelreleases"
@@ -182,6 +223,7 @@ class ModelRelease(CustomResource):
         PrinterColumn("Phase", ".status.phase"),
         PrinterColumn("Variants", ".status.summary.variants"),
         PrinterColumn("Size", ".status.summary.size"),
+        PrinterColumn("Channels", ".status.summary.channels"),
         PrinterColumn("Trust", ".status.trust"),
         PrinterColumn("Verified", ".status.verifiedAt", type="date"),
         PrinterColumn("Target", ".spec.targetRef.name", wide=True),

@@ -9,7 +9,15 @@ from pydantic import Field, StringConstraints
 from sealyard.api.attempts import Attempts
 from sealyard.api.conditions import Condition
 from sealyard.api.kind import CustomResource, PrinterColumn, ready_message
-from sealyard.api.model import HttpsUrl, LocalObjectReference, Model, Name, Timestamp, says
+from sealyard.api.model import (
+    HttpsUrl,
+    LocalObjectReference,
+    Model,
+    Name,
+    Sha256,
+    Timestamp,
+    says,
+)
 from sealyard.api.probe import ProbeStatus
 
 
@@ -66,6 +74,26 @@ class SplitSpec(Model):
     )
 
 
+class TrustSpec(Model):
+    """The keys of the signed index: an offline root, and two that sign in a Job."""
+
+    root_config_map_ref: LocalObjectReference = Field(
+        description="The public chain of roots, `1.root.json` and on, as `sealyard trust init` "
+        "makes it."
+    )
+    release_key_secret_ref: LocalObjectReference = Field(
+        description="The key that signs which releases and channels there are."
+    )
+    freshness_key_secret_ref: LocalObjectReference = Field(
+        description="The key that signs how long that holds."
+    )
+    index_lifetime_seconds: Annotated[int, Field(ge=3600, le=7_776_000)] = Field(
+        default=604_800,
+        description="How long devices believe an index that they cannot renew, and so how late a "
+        "revocation may reach one that is kept offline. It is signed anew at half of it.",
+    )
+
+
 class ReleaseTargetSpec(Model):
     """Two stores that do not trust each other, and how a sealed artifact is split over them."""
 
@@ -73,6 +101,11 @@ class ReleaseTargetSpec(Model):
     cdn: CdnSpec
     split: SplitSpec = Field(default_factory=SplitSpec)
     keyring_secret_ref: LocalObjectReference
+    trust: TrustSpec | None = Field(
+        default=None,
+        description="Without it there is no signed index: releases are `unsigned`, channels name "
+        "nothing, and nothing can be withdrawn.",
+    )
     rewrap_generation: Annotated[int, Field(ge=0, le=2_147_483_647)] = Field(
         default=0,
         description="Raise it to have the small parts of all releases moved to the active key of "
@@ -125,6 +158,21 @@ class RewrapStatus(RewrapSummary):
     completed_at: Timestamp
 
 
+class IndexStatus(Model):
+    """The last index that was signed, and seen as a device sees it."""
+
+    version: Annotated[int, Field(ge=1)] = Field(description="Of its timestamp.")
+    expires: Timestamp
+    digest: Sha256 = Field(description="Of what it was to hold, as the cluster said then.")
+
+
+class GrantsStatus(Model):
+    """The last grants that were made."""
+
+    digest: Sha256 = Field(description="Of the devices and releases that they were made for.")
+    devices: Annotated[int, Field(ge=0)] = Field(description="Of these, suspended ones too.")
+
+
 class ReleaseTargetStatus(Model):
     """What is, as far as the operator has seen."""
 
@@ -135,6 +183,8 @@ class ReleaseTargetStatus(Model):
     )
     probe: ProbeStatus | None = None
     rewrap: RewrapStatus | None = None
+    index: IndexStatus | None = None
+    grants: GrantsStatus | None = None
     summary: dict[str, Annotated[str, StringConstraints(max_length=128)]] | None = None
     tasks: Annotated[list[Attempts], Field(max_length=4)] | None = Field(
         default=None,
@@ -153,10 +203,13 @@ class ReleaseTarget(CustomResource):
         PrinterColumn("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
         PrinterColumn("Probe", ".status.summary.probe"),
         PrinterColumn("Probed", ".status.probe.completedAt", type="date"),
+        PrinterColumn("Devices", ".status.grants.devices", type="integer"),
         PrinterColumn("API", ".spec.api.url"),
         PrinterColumn("Bucket", ".spec.cdn.bucket"),
         PrinterColumn("CDN", ".spec.cdn.endpoint", wide=True),
         PrinterColumn("Rewrapped", ".status.rewrap.generation", type="integer", wide=True),
+        PrinterColumn("Index", ".status.index.version", type="integer", wide=True),
+        PrinterColumn("Index-Expires", ".status.index.expires", wide=True),
         PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
         ready_message(),
     )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sealyard.api.conditions import Reason
+from sealyard.api.kind import WITHDRAW_FINALIZER
 from sealyard.controller.caches import Caches
 from sealyard.controller.events import EventPoster
 from sealyard.controller.kubernetes_api import ApiError, Document, KubernetesApi
 from sealyard.controller.records import ObjectRecord, controller_of
 from sealyard.controller.resources import CUSTOM_RESOURCES, JOBS, Key
 from sealyard.controller.status import Status, difference
+from sealyard.core.jobs import input_config_map
 from sealyard.core.plan import Event, JobKey, Plan
 
+REMEMBERED_JOBS = 1000
 FOREIGN_SECONDS = 60.0
 """How long a name counts as taken before it is tried again."""
 
@@ -64,6 +67,21 @@ class Foreign:
         self._names.pop(key, None)
 
 
+class _Recent:
+    """The uids of the last Jobs of some kind."""
+
+    def __init__(self) -> None:
+        self._uids: dict[str, None] = {}
+
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._uids
+
+    def add(self, uid: str) -> None:
+        self._uids[uid] = None
+        if len(self._uids) > REMEMBERED_JOBS:
+            del self._uids[next(iter(self._uids))]
+
+
 class Applier:
     """Writes what plans say. Every write goes into the caches at once.
 
@@ -86,11 +104,12 @@ class Applier:
         self._api = api
         self._caches = caches
         self._foreign = foreign
+        self._supplied = _Recent()
         self._poster = poster
         self._concerns = concerns
 
     async def children(self, record: ObjectRecord, plan: Plan) -> bool:
-        """Delete and create Jobs. True if the caches now say something else than the plan saw.
+        """Delete and create Jobs, with their input. True if it is known now what was not before.
 
         Raises:
             NameTakenError: a Job of somebody else is in the way; the plan's status would be a lie.
@@ -101,7 +120,46 @@ class Applier:
             await self._delete(job)
         for manifest in plan.create:
             await self._create(record, manifest)
-        return bool(plan.delete or plan.create)
+        for name, texts in plan.inputs.items():
+            await self._supply(record, name, texts)
+        return bool(plan.delete or plan.create or plan.inputs)
+
+    def supplied(self, uids: Iterable[str]) -> frozenset[str]:
+        """Those of these Jobs whose input is known to lie in the cluster: created by us."""
+        return frozenset(uid for uid in uids if uid in self._supplied)
+
+    async def hold(self, record: ObjectRecord, *, wanted: bool) -> None:
+        """Put our finalizer on an object, or take it off.
+
+        Raises:
+            ConflictError: the object has changed since it was looked at; nothing was written.
+            ApiError: the API server refused.
+        """
+        resource, metadata = CUSTOM_RESOURCES[record.key.kind], record.parse()["metadata"]
+        others = [one for one in metadata.get("finalizers", ()) if one != WITHDRAW_FINALIZER]
+        body = {
+            "resourceVersion": metadata["resourceVersion"],
+            "finalizers": [*others, *([WITHDRAW_FINALIZER] if wanted else [])],
+        }
+        try:
+            raw = await self._api.patch_metadata(
+                resource, record.key.namespace, record.key.name, body
+            )
+        except ApiError as error:
+            if error.status == CONFLICT:
+                raise ConflictError(str(error)) from error
+            if error.status == NOT_FOUND:
+                return
+            raise
+        self._concerns(self._caches.note(resource, raw) - {record.key})
+
+    async def namespace_ends(self, namespace: str) -> bool:
+        """Whether a namespace is being deleted.
+
+        Raises:
+            ApiError: the API server refused, or did not answer.
+        """
+        return await self._api.namespace_ends(namespace)
 
     async def status(self, record: ObjectRecord, wanted: Status) -> bool:
         """Make the status the wanted one, if it is not. True if it was patched.
@@ -148,6 +206,28 @@ class Applier:
             self._caches.note(JOBS, answer)
         else:
             self._caches.remove(JOBS, job.namespace, job.name, job.uid)
+
+    async def _supply(self, record: ObjectRecord, name: str, texts: tuple[str, ...]) -> None:
+        """Create the ConfigMaps of a Job that is there.
+
+        One that exists is ours, from before we were killed; if it is somebody else's, the program
+        finds that its digest is not the one in its task.
+        """
+        jobs = (found.job for found in self._caches.jobs_of(record.uid))
+        job = next((job for job in jobs if job.name == name), None)
+        if job is None:
+            return
+        reference = {"metadata": {"namespace": job.namespace, "name": name, "uid": job.uid}}
+        for part, text in enumerate(texts):
+            try:
+                await self._api.create_config_map(input_config_map(reference, part, text))
+            except ApiError as error:
+                if error.status in REFUSED:
+                    message = f"the input of Job {name} cannot be created; tried again: {error}"
+                    await self._poster.post(record, [Event("Warning", Reason.RETRYING, message)])
+                if error.status != CONFLICT:
+                    raise
+        self._supplied.add(job.uid)
 
     async def _create(self, record: ObjectRecord, manifest: Document) -> None:
         namespace = manifest["metadata"]["namespace"]

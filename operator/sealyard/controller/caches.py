@@ -12,12 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
+from sealyard.controller.followers import Followers
+from sealyard.controller.links import CLAIM_LINK, Link
 from sealyard.controller.records import (
-    CLAIM_LINK,
-    VERSION_LINK,
     ClaimRecord,
     JobRecord,
-    Link,
     ObjectRecord,
     PodRecord,
     claim_record,
@@ -25,7 +24,17 @@ from sealyard.controller.records import (
     object_record,
     pod_record,
 )
-from sealyard.controller.resources import CLAIMS, CUSTOM_RESOURCES, JOBS, PODS, Key, Resource
+from sealyard.controller.resources import (
+    CHANNELS,
+    CLAIMS,
+    CUSTOM_RESOURCES,
+    DEVICES,
+    JOBS,
+    PODS,
+    Key,
+    Resource,
+)
+from sealyard.core.roster import TargetEntry
 
 Name = tuple[str, str]
 """Namespace and name."""
@@ -80,6 +89,7 @@ class Caches:
     """Everything that decisions depend on. Synchronous: used from one event loop only."""
 
     def __init__(self) -> None:
+        self.followers = Followers()
         self._objects: dict[str, _Store[ObjectRecord]] = {
             kind: _Store() for kind in CUSTOM_RESOURCES
         }
@@ -196,7 +206,35 @@ class Caches:
             _unlink(self._dependents, link, record.key)
         for link in record.links:
             self._dependents[link].add(record.key)
-        return concerns | self._object_concerns(record)
+        concerns |= self._object_concerns(record) | self._follow(known, record)
+        return concerns - self._unmoved(known, record, concerns)
+
+    def _follow(self, known: ObjectRecord | None, record: ObjectRecord) -> set[Key]:
+        """The targets whose rosters change."""
+        changed = set()
+        if known and known.target and known.target != record.target:
+            self.followers.put(known.target, record.key, None)
+            changed.add(known.target)
+        entry, target = record.entry, record.target
+        if (
+            target
+            and not isinstance(entry, TargetEntry)
+            and self.followers.put(target, record.key, entry)
+        ):
+            changed.add(target)
+        return changed
+
+    @staticmethod
+    def _unmoved(known: ObjectRecord | None, record: ObjectRecord, concerned: set[Key]) -> set[Key]:
+        """Those of a fleet that follow a target and look at nothing that has changed in it."""
+        before, after = known.entry if known else None, record.entry
+        if not (isinstance(before, TargetEntry) and isinstance(after, TargetEntry)):
+            return set()
+        looks_at = {
+            DEVICES.kind: before.grants_digest == after.grants_digest,
+            CHANNELS.kind: before == after,
+        }
+        return {key for key in concerned if looks_at.get(key.kind)}
 
     def _note_job(self, raw: Mapping[str, Any]) -> set[Key]:
         record = job_record(raw)
@@ -235,6 +273,8 @@ class Caches:
         concerns = self._object_concerns(record)
         for link in record.links:
             _unlink(self._dependents, link, record.key)
+        if record.target and self.followers.put(record.target, record.key, None):
+            concerns.add(record.target)
         return concerns
 
     def _remove_job(self, name: Name, uid: str) -> set[Key]:
@@ -263,12 +303,9 @@ class Caches:
         return runs.union(*(self._dependents.get(Link(*run), ()) for run in runs))
 
     def _object_concerns(self, record: ObjectRecord) -> set[Key]:
-        """The object itself, what refers to it, and (for a release) its namesakes."""
+        """The object itself, what refers to it, its namesakes, and what it names."""
         concerns = {record.key} | self._dependents.get(Link(*record.key), set())
-        for link in record.links:
-            if link.kind == VERSION_LINK:
-                concerns |= self._dependents.get(link, set())
-        return concerns
+        return concerns.union(*(self._dependents.get(link, ()) for link in record.touches))
 
 
 def _unlink(index: defaultdict[Any, set[Any]], key: Any, value: Any) -> None:

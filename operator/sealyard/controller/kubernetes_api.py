@@ -13,7 +13,14 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio.client import ApiClient
 
-from sealyard.controller.resources import EVENTS, JOBS, TOKEN_REVIEWS, Resource
+from sealyard.controller.resources import (
+    CONFIG_MAPS,
+    EVENTS,
+    JOBS,
+    NAMESPACES,
+    TOKEN_REVIEWS,
+    Resource,
+)
 from sealyard.errors import UnavailableError
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30.0)
@@ -56,10 +63,24 @@ class KubernetesApi(Protocol):
         """
         ...
 
+    async def create_config_map(self, manifest: Document) -> None:
+        """Create a ConfigMap. 409 says that the name is taken."""
+        ...
+
     async def patch_status(
         self, resource: Resource, namespace: str, name: str, patch: Document
     ) -> Document:
         """A JSON merge patch on the status subresource."""
+        ...
+
+    async def patch_metadata(
+        self, resource: Resource, namespace: str, name: str, metadata: Document
+    ) -> Document:
+        """A JSON merge patch on the metadata, and on nothing else."""
+        ...
+
+    async def namespace_ends(self, namespace: str) -> bool:
+        """Whether a namespace is being deleted."""
         ...
 
     async def apply_progress(
@@ -118,6 +139,15 @@ class KubernetesClient:
         }
         return await self._request("DELETE", JOBS.path(namespace, name), body=options)
 
+    async def create_config_map(self, manifest: Document) -> None:
+        """Create a ConfigMap. 409 says that the name is taken."""
+        await self._request(
+            "POST",
+            CONFIG_MAPS.path(manifest["metadata"]["namespace"]),
+            {"fieldManager": FIELD_MANAGER},
+            manifest,
+        )
+
     async def patch_status(
         self, resource: Resource, namespace: str, name: str, patch: Document
     ) -> Document:
@@ -129,6 +159,23 @@ class KubernetesClient:
             patch,
             content_type="application/merge-patch+json",
         )
+
+    async def patch_metadata(
+        self, resource: Resource, namespace: str, name: str, metadata: Document
+    ) -> Document:
+        """A JSON merge patch on the metadata, and on nothing else."""
+        return await self._request(
+            "PATCH",
+            resource.path(namespace, name),
+            {"fieldManager": FIELD_MANAGER},
+            {"metadata": metadata},
+            content_type="application/merge-patch+json",
+        )
+
+    async def namespace_ends(self, namespace: str) -> bool:
+        """Whether a namespace is being deleted."""
+        found = await self._request("GET", NAMESPACES.path(name=namespace))
+        return "deletionTimestamp" in found["metadata"]
 
     async def apply_progress(
         self, resource: Resource, namespace: str, name: str, body: Document

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from sealyard.api.secrets import Role
 from sealyard.controller.apply import (
     FOREIGN_SECONDS,
     Applier,
@@ -16,11 +17,13 @@ from sealyard.controller.apply import (
     NameTakenError,
 )
 from sealyard.controller.caches import Caches
-from sealyard.controller.observe import observe
+from sealyard.controller.observe import Around, observe
+from sealyard.controller.records import ObjectRecord
 from sealyard.controller.resources import Key
 from sealyard.controller.status import merged
 from sealyard.controller.workqueue import ShutDown, WorkQueue
 from sealyard.core.plan import Event, Plan
+from sealyard.core.roster import TargetEntry
 from sealyard.core.settings import Settings
 
 MAX_ROUNDS = 4
@@ -109,15 +112,22 @@ class ControlLoop:
         a new phase (tidying up after a release) needs no event from elsewhere.
         """
         record = self._caches.object(key)
-        if record is None or record.deleting:
+        if record is None or (record.deleting and not record.is_held):
             self._foreign.forget(key)
             return None
+        ends = record.deleting and await self._applier.namespace_ends(key.namespace)
+        settles_in = self._collect(record)
         document = record.parse()
         events: dict[Event, None] = {}
         for _ in range(MAX_ROUNDS):
-            taken = self._foreign.of(key)
-            observed = observe(self._caches, record, document, taken)
-            plan = self._reconcilers[key.kind](observed, self._settings, self._clock())
+            taken, now = self._foreign.of(key), self._clock()
+            around = Around(taken, self._applier.supplied(self._jobs_of(record)), ends)
+            observed = observe(self._caches, record, document, now, around)
+            plan = self._reconcilers[key.kind](observed, self._settings, now)
+            if plan.hold:
+                await self._applier.hold(record, wanted=True)
+                record = self._caches.object(key) or record
+                document["metadata"] = record.parse()["metadata"]
             try:
                 changed = await self._applier.children(record, plan)
             except NameTakenError:
@@ -131,5 +141,39 @@ class ControlLoop:
                 break
         await self._applier.status(record, document["status"])
         await self._applier.events(record, tuple(events))
-        delays = [plan.requeue_after, FOREIGN_SECONDS if taken else None, 1.0 if changed else None]
+        if plan.hold is False:
+            await self._applier.hold(self._caches.object(key) or record, wanted=False)
+        delays = [
+            plan.requeue_after,
+            settles_in,
+            FOREIGN_SECONDS if taken else None,
+            1.0 if changed else None,
+        ]
         return min((delay for delay in delays if delay is not None), default=None)
+
+    def _collect(self, record: ObjectRecord) -> float | None:
+        """Make a target's roster anew if it is time. Seconds until it is, if that is to come.
+
+        Channels show how many devices they have, and what they name: they look again.
+        """
+        key, followers = record.key, self._caches.followers
+        settles_in = followers.settles_in(key)
+        if settles_in != 0.0:
+            return settles_in
+        followers.renew(key, self._given(record))
+        for channel in followers.channels(key):
+            self._queue.add(channel)
+        return None
+
+    def _given(self, record: ObjectRecord) -> tuple[str, ...]:
+        """The beginnings of the digests of documents that a Job was given, or the status names."""
+        entry = record.entry
+        digests = (
+            (entry.index_digest, entry.grants_digest) if isinstance(entry, TargetEntry) else ()
+        )
+        jobs = [found.job for found in self._caches.jobs_of(record.uid)]
+        variants = [job.variant for job in jobs if job.role in {Role.GRANT, Role.INDEX}]
+        return tuple(digest for digest in (*digests, *variants) if digest)
+
+    def _jobs_of(self, record: ObjectRecord) -> list[str]:
+        return [found.uid for found in self._caches.jobs_of(record.uid)]

@@ -3,36 +3,69 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 
+from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
+from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.training_run import TrainingRun
 from sealyard.controller.caches import Caches
-from sealyard.controller.records import CLAIM_LINK, VERSION_LINK, Link, ObjectRecord
-from sealyard.controller.resources import RELEASES, RUNS, TARGETS, Key
+from sealyard.controller.links import (
+    CHANNEL_LINK,
+    CLAIM_LINK,
+    DEVICE_LINK,
+    VERSION_LINK,
+    Link,
+)
+from sealyard.controller.records import ObjectRecord
+from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, RUNS, TARGETS, Key
 from sealyard.core.observed import (
+    DeviceObserved,
+    Listing,
     ModelReleaseObserved,
     ObservedClaim,
     ObservedJob,
+    ReleaseChannelObserved,
     ReleaseTargetObserved,
     TrainingRunObserved,
 )
+from sealyard.core.roster import ChannelEntry, DeviceEntry, ReleaseEntry, TargetEntry
 
-Observed = TrainingRunObserved | ModelReleaseObserved | ReleaseTargetObserved
+Observed = (
+    TrainingRunObserved
+    | ModelReleaseObserved
+    | ReleaseTargetObserved
+    | ReleaseChannelObserved
+    | DeviceObserved
+)
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a look depends on beside the caches."""
+
+    foreign_jobs: tuple[str, ...] = ()
+    """Jobs that the object would use and somebody else owns."""
+    supplied: frozenset[str] = frozenset()
+    """The uids of Jobs whose input lies in the cluster."""
+    namespace_ends: bool = False
+    """The namespace is being deleted; looked up only where the object is, too."""
 
 
 def observe(
     caches: Caches,
     record: ObjectRecord,
     document: dict[str, Any],
-    foreign_jobs: tuple[str, ...] = (),
+    now: datetime,
+    around: Around,
 ) -> Observed:
     """One look at a custom resource.
 
@@ -40,7 +73,8 @@ def observe(
         caches: what is known of the cluster.
         record: the object itself.
         document: what stands in it, with the status as this pass has decided it so far.
-        foreign_jobs: Jobs that the object would use and somebody else owns.
+        now: the time that it goes by.
+        around: what is known beside the caches.
 
     Raises:
         pydantic.ValidationError: the object does not fit its kind, which the API server prevents
@@ -51,14 +85,20 @@ def observe(
             run=TrainingRun.from_wire(document),
             jobs=_jobs(caches, record),
             claims=_claims(caches, record),
-            foreign_jobs=foreign_jobs,
+            foreign_jobs=around.foreign_jobs,
         )
     if record.key.kind == RELEASES.kind:
-        return _observe_release(caches, record, document, foreign_jobs)
+        return _observe_release(caches, record, document, now, around)
+    if record.key.kind == CHANNELS.kind:
+        return _observe_channel(caches, record, document, now)
+    if record.key.kind == DEVICES.kind:
+        return _observe_device(caches, record, document, now)
     return ReleaseTargetObserved(
         target=ReleaseTarget.from_wire(document),
         jobs=_jobs(caches, record),
-        foreign_jobs=foreign_jobs,
+        foreign_jobs=around.foreign_jobs,
+        roster=caches.followers.roster(record.key),
+        supplied=around.supplied,
     )
 
 
@@ -66,7 +106,8 @@ def _observe_release(
     caches: Caches,
     record: ObjectRecord,
     document: dict[str, Any],
-    foreign_jobs: tuple[str, ...],
+    now: datetime,
+    around: Around,
 ) -> ModelReleaseObserved:
     run = target = None
     namesakes: tuple[ModelRelease, ...] = ()
@@ -84,8 +125,92 @@ def _observe_release(
         jobs=_jobs(caches, record),
         claims=tuple({*_claims(caches, record), *(_claims(caches, run) if run else ())}),
         namesakes=namesakes,
-        foreign_jobs=foreign_jobs,
+        foreign_jobs=around.foreign_jobs,
+        listing=_listing(caches, record, now),
+        namespace_ends=around.namespace_ends,
     )
+
+
+def _listing(caches: Caches, record: ObjectRecord, now: datetime) -> Listing:
+    """What the last signed index says of a release, as far as it is known."""
+    entry, key, target = record.entry, record.target, _target(caches, record)
+    if not isinstance(entry, ReleaseEntry) or key is None or target is None:
+        return Listing()
+    index = caches.followers.roster(key).index(target.index_digest, now)
+    return Listing(
+        listed=index is not None and index.lists(*entry.name, entry.manifest_sha256),
+        withdrawn=index is not None and index.withdraws(*entry.name),
+        channels=tuple(
+            sorted(
+                channel.channel
+                for channel in caches.followers.channels(key).values()
+                if channel.model == entry.model
+                and channel.listed is not None
+                and channel.listed.version == entry.version
+            )
+        ),
+    )
+
+
+def _observe_channel(
+    caches: Caches, record: ObjectRecord, document: dict[str, Any], now: datetime
+) -> ReleaseChannelObserved:
+    channel = ReleaseChannel.from_wire(document)
+    entry, key, target = ChannelEntry.of(channel), record.target, _target(caches, record)
+    if key is None or target is None:
+        return ReleaseChannelObserved(channel, listed=entry.listed)
+    roster = caches.followers.roster(key)
+    index = roster.index(target.index_digest, now)
+    listed = entry.listed
+    if index is not None:
+        named = index.channel(*entry.name)
+        if named:
+            listed = NamedRelease(version=named.version, manifest_sha256=named.manifest_sha256)
+        elif index.closes(*entry.name):
+            listed = None
+    return ReleaseChannelObserved(
+        channel,
+        target,
+        owner=_owner(caches, record, CHANNEL_LINK),
+        naming=roster.at(now).naming(entry),
+        listed=listed,
+        devices=roster.followers[entry.name],
+    )
+
+
+def _observe_device(
+    caches: Caches, record: ObjectRecord, document: dict[str, Any], now: datetime
+) -> DeviceObserved:
+    device = Device.from_wire(document)
+    key, target = record.target, _target(caches, record)
+    if key is None or target is None:
+        return DeviceObserved(device)
+    grants = caches.followers.roster(key).grants(target.grants_digest, now)
+    return DeviceObserved(
+        device,
+        target,
+        owner=_owner(caches, record, DEVICE_LINK),
+        share=grants.share(device.spec.device_id) if grants else None,
+    )
+
+
+def _target(caches: Caches, record: ObjectRecord) -> TargetEntry | None:
+    """The target that an object follows, if it exists."""
+    found = caches.object(record.target) if record.target else None
+    return found.entry if found and isinstance(found.entry, TargetEntry) else None
+
+
+def _owner(caches: Caches, record: ObjectRecord, kind: str) -> str | None:
+    """The name of the object that owns the name which this one wants, if that is another."""
+    named = next((link for link in record.links if link.kind == kind), None)
+    others = (caches.object(key) for key in caches.dependents(named)) if named else ()
+    rivals = [
+        (other.entry.seniority, other.key.name)
+        for other in others
+        if other and isinstance(other.entry, ChannelEntry | DeviceEntry)
+    ]
+    name = min(rivals)[1] if rivals else record.key.name
+    return name if name != record.key.name else None
 
 
 def _namesakes(caches: Caches, record: ObjectRecord, version: Link) -> tuple[ModelRelease, ...]:

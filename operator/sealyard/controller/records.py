@@ -11,34 +11,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
-from typing import Any, NamedTuple
+from typing import Any
 
+from pydantic import ValidationError
+
+from sealyard.api.device import Device
 from sealyard.api.kind import (
     ATTEMPT_LABEL,
     GROUP,
     REQUESTED_AT_ANNOTATION,
     ROLE_LABEL,
     VARIANT_LABEL,
+    WITHDRAW_FINALIZER,
 )
+from sealyard.api.model_release import ModelRelease
 from sealyard.api.mounts import CONTAINER_NAME
+from sealyard.api.release_channel import ReleaseChannel
+from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
-from sealyard.controller.resources import RELEASES, RUNS, TARGETS, Key
+from sealyard.controller.links import Link, links, touches
+from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, TARGETS, Key
 from sealyard.core.observed import ObservedClaim, ObservedJob, ObservedPod
+from sealyard.core.roster import ChannelEntry, DeviceEntry, Entry, ReleaseEntry, TargetEntry
 
 Raw = Mapping[str, Any]
 _ROLES = frozenset(role.value for role in Role)
-
-
-class Link(NamedTuple):
-    """Something that a custom resource depends on: a claim, a run, a target, or a version."""
-
-    kind: str
-    namespace: str
-    name: str
-
-
-VERSION_LINK = "Version"
-CLAIM_LINK = "Claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +46,20 @@ class ObjectRecord:
     uid: str
     version: int
     deleting: bool
+    is_held: bool
+    """Its deletion waits for us."""
     links: tuple[Link, ...]
+    touches: tuple[Link, ...]
+    """What a change of it concerns, beside what depends on it by name."""
+    entry: Entry | TargetEntry | None
+    """What a target's roster, or those that follow the target, need of it."""
     document: bytes
+
+    @property
+    def target(self) -> Key | None:
+        """The target that it follows."""
+        named = (link for link in self.links if link.kind == TARGETS.kind)
+        return next((Key(*link) for link in named), None)
 
     def parse(self) -> dict[str, Any]:
         """The trimmed object in wire form; each call gives a new one."""
@@ -111,6 +120,7 @@ def object_record(kind: str, raw: Raw) -> ObjectRecord:
             "resourceVersion",
             "creationTimestamp",
             "deletionTimestamp",
+            "finalizers",
         )
         if field in metadata
     }
@@ -124,30 +134,28 @@ def object_record(kind: str, raw: Raw) -> ObjectRecord:
         uid=metadata["uid"],
         version=int(metadata["resourceVersion"]),
         deleting="deletionTimestamp" in metadata,
-        links=tuple(_links(key, document["spec"], document["status"])),
+        is_held=WITHDRAW_FINALIZER in metadata.get("finalizers", ()),
+        links=tuple(links(key, document["spec"], document["status"])),
+        touches=tuple(touches(key, document["spec"], document["status"])),
+        entry=_entry(kind, document),
         document=json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(),
     )
 
 
-def _links(key: Key, spec: Raw, status: Raw) -> list[Link]:
-    """What the object depends on. A spec that the API server let in has these fields."""
-    namespace = key.namespace
-    if key.kind == RUNS.kind:
-        claims = {
-            spec[field]["persistentVolumeClaim"]["claimName"] for field in ("dataset", "workspace")
-        }
-        return [Link(CLAIM_LINK, namespace, claim) for claim in sorted(claims)]
-    if key.kind == RELEASES.kind:
-        target = spec["targetRef"]["name"]
-        # Pinned once something is exported: from then on the run may be deleted.
-        workspace = status.get("workspace")
-        return [
-            *([Link(CLAIM_LINK, namespace, workspace["claimName"])] if workspace else []),
-            Link(RUNS.kind, namespace, spec["source"]["trainingRunRef"]["name"]),
-            Link(TARGETS.kind, namespace, target),
-            Link(VERSION_LINK, namespace, f"{spec['model']}/{spec['version']}/{target}"),
-        ]
-    return []
+def _entry(kind: str, document: Raw) -> Entry | TargetEntry | None:
+    """None for a kind that follows no target, and for what does not fit its kind."""
+    try:
+        if kind == RELEASES.kind:
+            return ReleaseEntry.of(ModelRelease.from_wire(dict(document)))
+        if kind == CHANNELS.kind:
+            return ChannelEntry.of(ReleaseChannel.from_wire(dict(document)))
+        if kind == DEVICES.kind:
+            return DeviceEntry.of(Device.from_wire(dict(document)))
+        if kind == TARGETS.kind:
+            return TargetEntry.of(ReleaseTarget.from_wire(dict(document)))
+    except ValidationError:
+        return None
+    return None
 
 
 def job_record(raw: Raw) -> JobRecord | None:

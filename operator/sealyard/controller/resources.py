@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
+from sealyard.api.device import Device
 from sealyard.api.kind import GROUP, MANAGED_BY, MANAGED_BY_LABEL, VERSION, CustomResource
 from sealyard.api.model_release import ModelRelease
+from sealyard.api.release_channel import ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.training_run import TrainingRun
 
@@ -58,11 +60,17 @@ _OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 RUNS = _custom(TrainingRun)
 RELEASES = _custom(ModelRelease)
 TARGETS = _custom(ReleaseTarget)
+CHANNELS = _custom(ReleaseChannel)
+DEVICES = _custom(Device)
 JOBS = Resource("batch", "v1", "jobs", "Job", _OURS)
 PODS = Resource("", "v1", "pods", "Pod", _OURS)
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
 
-CUSTOM_RESOURCES = {resource.kind: resource for resource in (RUNS, RELEASES, TARGETS)}
+CUSTOM_RESOURCES = {
+    resource.kind: resource for resource in (RUNS, RELEASES, TARGETS, CHANNELS, DEVICES)
+}
 WATCHED = (*CUSTOM_RESOURCES.values(), JOBS, PODS, CLAIMS)

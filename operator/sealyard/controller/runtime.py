@@ -30,9 +30,11 @@ from sealyard.controller.loop import ControlLoop, Reconcile
 from sealyard.controller.progress import ProgressEndpoint, server_context
 from sealyard.controller.progress_auth import TokenReviewer
 from sealyard.controller.progress_writer import ProgressWriter
-from sealyard.controller.resources import RELEASES, RUNS, TARGETS, Key
+from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, RUNS, TARGETS, Key
 from sealyard.controller.workqueue import WorkQueue
+from sealyard.core.device import reconcile as reconcile_device
 from sealyard.core.model_release import reconcile as reconcile_release
+from sealyard.core.release_channel import reconcile as reconcile_channel
 from sealyard.core.release_target import reconcile as reconcile_target
 from sealyard.core.training_run import reconcile as reconcile_run
 from sealyard.errors import SealyardError, UnavailableError
@@ -41,6 +43,8 @@ RECONCILERS: dict[str, Reconcile] = {
     RUNS.kind: reconcile_run,
     RELEASES.kind: reconcile_release,
     TARGETS.kind: reconcile_target,
+    CHANNELS.kind: reconcile_channel,
+    DEVICES.kind: reconcile_device,
 }
 FINISH_SECONDS = 20.0
 """How long workers may finish what they do; the pod's grace period is longer."""

@@ -18,6 +18,8 @@ WORTH_A_WARNING = frozenset(
         Reason.CLAIM_MISSING,
         Reason.TRAINING_RUN_MISSING,
         Reason.TARGET_MISSING,
+        Reason.TRUST_MISSING,
+        Reason.NO_MATCH,
         Reason.INPUT_MISSING,
         Reason.REMOTE_UNAVAILABLE,
         Reason.CREDENTIALS_REFUSED,

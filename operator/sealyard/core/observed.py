@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
+from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.api.training_run import TrainingRun
+from sealyard.core.roster import Naming, Roster, Share, TargetEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ class ObservedJob:
     owner_uid: str
     role: Role
     variant: str
-    """Which of several pieces of work of one role: the name of a variant, or the generation of a
-    rewrap; empty for roles that have one."""
+    """Which of several pieces of work of one role: the name of a variant, the generation of a
+    rewrap, or the beginning of the digest of its input; empty for roles that have one."""
     attempt: int
     created_at: datetime
     state: Literal["Active", "Complete", "Failed"]
@@ -79,6 +82,16 @@ class TrainingRunObserved:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """What the last signed index says of a release, as far as it is known."""
+
+    listed: bool = False
+    withdrawn: bool = False
+    channels: tuple[str, ...] = ()
+    """Those that name it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReleaseObserved:
     """What a ModelRelease's decisions depend on."""
 
@@ -91,6 +104,9 @@ class ModelReleaseObserved:
     namesakes: tuple[ModelRelease, ...] = ()
     """Other releases of the same namespace with the same model, version and target."""
     foreign_jobs: tuple[str, ...] = ()
+    listing: Listing = Listing()
+    namespace_ends: bool = False
+    """The namespace is being deleted. Looked up only where the release is, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +116,33 @@ class ReleaseTargetObserved:
     target: ReleaseTarget
     jobs: tuple[ObservedJob, ...] = ()
     foreign_jobs: tuple[str, ...] = ()
+    roster: Roster = field(default_factory=Roster)
+    """What follows it. Changes of the last two seconds may be missing."""
+    supplied: frozenset[str] = frozenset()
+    """The uids of Jobs whose input is known to lie in the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseChannelObserved:
+    """What a ReleaseChannel's decisions depend on."""
+
+    channel: ReleaseChannel
+    target: TargetEntry | None = None
+    owner: str | None = None
+    """The name of an older channel of the same model, name and target."""
+    naming: Naming = field(default_factory=lambda: Naming(is_valid=True))
+    listed: NamedRelease | None = None
+    """What the signed index says, as far as it is known: what the status says, if it is not."""
+    devices: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceObserved:
+    """What a Device's decisions depend on."""
+
+    device: Device
+    target: TargetEntry | None = None
+    owner: str | None = None
+    """The name of an older Device of the same id and target."""
+    share: Share | None = None
+    """What the last grant Job that succeeded was told of it, as far as that is known."""

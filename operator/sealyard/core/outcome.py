@@ -21,6 +21,7 @@ def outcome(
     status: dict[str, Any],
     delete: tuple[JobKey, ...] = (),
     create: tuple[dict[str, Any], ...] = (),
+    inputs: dict[str, tuple[str, ...]] | None = None,
     requeue_after: float | None = None,
     quiet: bool = False,
 ) -> Plan:
@@ -34,6 +35,7 @@ def outcome(
         status: further fields of the status, in wire form.
         delete: Jobs to delete.
         create: Jobs to create.
+        inputs: what Jobs wait for, by their names.
         requeue_after: seconds until the next look, whatever happens before.
         quiet: nothing new is said, so no event.
     """
@@ -46,6 +48,7 @@ def outcome(
     return Plan(
         delete=delete,
         create=create,
+        inputs=inputs or {},
         status=wanted,
         events=() if quiet else events(old, state),
         requeue_after=requeue_after,

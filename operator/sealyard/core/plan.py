@@ -28,11 +28,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in this order: delete, create, patch the status, post the events."""
+    """What to do, in this order: delete, create with input, patch the status, post the events."""
 
     delete: tuple[JobKey, ...] = ()
     create: tuple[dict[str, Any], ...] = ()
     """Complete Job manifests, owner reference included."""
+    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the name of a Job, new or not, the texts of the ConfigMaps that its pod waits for."""
+    hold: bool | None = None
+    """Whether the finalizer that waits for the withdrawal is to stand on the object; None leaves it
+    as it is. It is set before anything else is done, and taken away after everything else."""
     status: dict[str, Any] = field(default_factory=dict)
     """The wanted status in wire form; `null` removes a field. Fields it does not name are left."""
     events: tuple[Event, ...] = ()

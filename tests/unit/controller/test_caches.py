@@ -5,12 +5,25 @@ from typing import Any
 import pytest
 
 from sealyard.controller.caches import REMEMBERED_REMOVALS, Caches
-from sealyard.controller.resources import CLAIMS, JOBS, PODS, RELEASES, RUNS, TARGETS, Key
+from sealyard.controller.resources import (
+    CHANNELS,
+    CLAIMS,
+    DEVICES,
+    JOBS,
+    PODS,
+    RELEASES,
+    RUNS,
+    TARGETS,
+    Key,
+)
 from support.controller import (
     RELEASE,
     RUN,
     TARGET,
+    TIME,
+    raw_channel,
     raw_claim,
+    raw_device,
     raw_job,
     raw_pod,
     raw_release,
@@ -81,7 +94,7 @@ CONCERNS = [
     (RUNS, raw_run(version=2), {RUN, RELEASE}),
     (TARGETS, raw_target(version=2), {TARGET, RELEASE, OTHER}),
     (RELEASES, raw_release(version=2), {RELEASE, OTHER}),
-    (RELEASES, raw_release("third", "release-3", number="2.0.0"), {THIRD}),
+    (RELEASES, raw_release("third", "release-3", number="2.0.0"), {THIRD, TARGET}),
     (CLAIMS, raw_claim(version=2), {RUN, RELEASE}),
     (CLAIMS, raw_claim("unused", "claim-3"), set()),
     (JOBS, raw_job(version=2), {RUN}),
@@ -102,7 +115,7 @@ def test_each_change_concerns_those_who_depend_on_it(
 REMOVALS = [
     (RUNS, "run", "run-1", {RUN, RELEASE}),
     (TARGETS, "target", "target-1", {TARGET, RELEASE, OTHER}),
-    (RELEASES, "release", "release-1", {RELEASE, OTHER}),
+    (RELEASES, "release", "release-1", {RELEASE, OTHER, TARGET}),
     (CLAIMS, "work", "claim-2", {RUN, RELEASE}),
     (JOBS, "run-train-1", "job-1", {RUN}),
     (PODS, "run-train-1-x", "pod-1", {RUN}),
@@ -125,6 +138,7 @@ def test_nothing_is_left_behind_when_everything_is_removed(caches: Caches) -> No
     caches.remove(CLAIMS, "ns", "data", "claim-1")
     assert len(caches) == 0
     for index in (
+        caches.followers,
         caches._dependents,
         caches._jobs_by_owner,
         caches._job_by_uid,
@@ -187,3 +201,53 @@ def test_a_record_is_about_a_kilobyte(caches: Caches) -> None:
     record = caches.object(RUN)
     assert record is not None
     assert len(record.document) < 1024
+
+
+CHANNEL = Key("ReleaseChannel", "ns", "stable")
+DEVICE = Key("Device", "ns", "dev")
+
+
+@pytest.fixture
+def fleet(caches: Caches) -> Caches:
+    """Their target with a channel and a device."""
+    caches.note(CHANNELS, raw_channel())
+    caches.note(DEVICES, raw_device())
+    return caches
+
+
+def test_what_follows_a_target_concerns_it_only_when_that_changes(fleet: Caches) -> None:
+    told = {"phase": "Authorised", "grants": {"releases": 1, "specSha256": "0" * 64}}
+    assert fleet.note(DEVICES, raw_device(version=2, status=told)) == {DEVICE}
+    assert fleet.note(DEVICES, raw_device(version=3, suspend=True)) == {DEVICE, TARGET}
+    assert fleet.remove(DEVICES, "ns", "dev", "device-1") == {DEVICE, TARGET}
+    assert fleet.note(RELEASES, raw_release(version=2)) == {RELEASE, OTHER, CHANNEL}
+
+
+def test_a_channel_concerns_the_releases_that_it_names_and_named(fleet: Caches) -> None:
+    named = {"listed": {"version": "1.0.0", "manifestSha256": "0" * 64}}
+    concerned = {CHANNEL, TARGET, RELEASE, OTHER}
+    assert fleet.note(CHANNELS, raw_channel(version=2, status=named)) == concerned
+    assert fleet.note(CHANNELS, raw_channel(version=3)) == concerned
+    assert fleet.note(CHANNELS, raw_channel(version=4)) == {CHANNEL}
+
+
+def test_a_fleet_looks_only_at_what_its_target_says_of_it(fleet: Caches) -> None:
+    digests = {"grants": {"digest": "a" * 64, "devices": 1}}
+    assert fleet.note(TARGETS, raw_target(version=2)) == {TARGET, RELEASE, OTHER}
+    assert fleet.note(TARGETS, raw_target(version=3, status=digests)) == {
+        TARGET, RELEASE, OTHER, CHANNEL, DEVICE,
+    }  # fmt: skip
+    digests["index"] = {"version": 1, "expires": TIME, "digest": "b" * 64}  # type: ignore[dict-item]
+    assert fleet.note(TARGETS, raw_target(version=4, status=digests)) == {
+        TARGET, RELEASE, OTHER, CHANNEL,
+    }  # fmt: skip
+    assert fleet.remove(TARGETS, "ns", "target", "target-1") == {
+        TARGET, RELEASE, OTHER, CHANNEL, DEVICE,
+    }  # fmt: skip
+
+
+def test_those_that_want_to_be_the_same_concern_each_other(fleet: Caches) -> None:
+    twin = raw_device("twin", "device-2")
+    assert fleet.note(DEVICES, twin) == {DEVICE, Key("Device", "ns", "twin"), TARGET}
+    rival = raw_channel("rival", "channel-2")
+    assert fleet.note(CHANNELS, rival) == {CHANNEL, Key("ReleaseChannel", "ns", "rival"), TARGET}

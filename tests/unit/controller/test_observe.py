@@ -7,13 +7,14 @@ import pytest
 from pydantic import ValidationError
 
 from sealyard.controller.caches import Caches
-from sealyard.controller.observe import observe
+from sealyard.controller.observe import Around, observe
 from sealyard.controller.resources import CLAIMS, JOBS, PODS, RELEASES, RUNS, TARGETS, Key
 from sealyard.core.observed import (
     ModelReleaseObserved,
     ReleaseTargetObserved,
     TrainingRunObserved,
 )
+from support.builders import NOW
 from support.controller import (
     RELEASE,
     RUN,
@@ -30,7 +31,7 @@ from support.controller import (
 def look(caches: Caches, key: Key, foreign: tuple[str, ...] = ()) -> Any:
     record = caches.object(key)
     assert record is not None
-    return observe(caches, record, record.parse(), foreign)
+    return observe(caches, record, record.parse(), NOW, Around(foreign))
 
 
 @pytest.fixture

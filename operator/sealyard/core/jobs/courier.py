@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from sealyard.api.kind import CustomResource
 from sealyard.api.model_release import Lineage, ModelRelease, PinnedTarget
@@ -11,11 +11,8 @@ from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Purpose, Role
 from sealyard.api.tasks import (
     ExportedVariant,
-    Owner,
     ProbeTask,
     PublishTask,
-    RemoteApi,
-    RemoteCdn,
     RewrapTask,
     SourceRecord,
     Task,
@@ -24,6 +21,7 @@ from sealyard.api.tasks import (
 )
 from sealyard.api.training_run import ClaimSource, workspace_path
 from sealyard.core.jobs import pod
+from sealyard.core.jobs.remotes import ca_bundles, owner_of, pin, remote_api, remote_cdn
 from sealyard.core.settings import Settings
 
 ENTRY_POINT = "sealyard-courier"
@@ -47,7 +45,7 @@ def publish_job(
     """The Job that seals, splits and uploads, with the credentials that may write."""
     spec = target.spec
     task = PublishTask(
-        owner=_owner(release),
+        owner=owner_of(release),
         attempt=attempt,
         model=release.spec.model,
         version=release.spec.version,
@@ -62,8 +60,8 @@ def publish_job(
             metrics=lineage.metrics,
         ),
         release_path=workspace_path(workspace, release.workspace_folder),
-        api=_api(target, pin(target), spec.api.publisher_secret_ref.name),
-        cdn=_cdn(target, pin(target), spec.cdn.write_secret_ref.name),
+        api=remote_api(target, pin(target), spec.api.publisher_secret_ref.name),
+        cdn=remote_cdn(target, pin(target), spec.cdn.write_secret_ref.name),
         keyring_secret_name=spec.keyring_secret_ref.name,
     )
     mounts = [
@@ -71,9 +69,9 @@ def publish_job(
         pod.secret(Role.PUBLISH, Purpose.API_PUBLISHER, spec.api.publisher_secret_ref.name),
         pod.secret(Role.PUBLISH, Purpose.CDN_WRITE, spec.cdn.write_secret_ref.name),
         pod.secret(Role.PUBLISH, Purpose.KEYRING, spec.keyring_secret_ref.name),
-        *_ca_bundles(target, "api", "cdn"),
+        *ca_bundles(target, "api", "cdn"),
     ]
-    return _job(release, settings, Role.PUBLISH, task, mounts)
+    return courier_job(release, settings, Role.PUBLISH, task, mounts)
 
 
 def verify_job(
@@ -89,23 +87,23 @@ def verify_job(
     """The Job that fetches with the credentials that may only read. It has no workspace."""
     spec = target.spec
     task = VerifyTask(
-        owner=_owner(release),
+        owner=owner_of(release),
         attempt=attempt,
         model=release.spec.model,
         version=release.spec.version,
         manifest_sha256=manifest_sha256,
         variants=list(variants),
-        api=_api(target, pinned, spec.api.verifier_secret_ref.name),
-        cdn=_cdn(target, pinned, spec.cdn.read_secret_ref.name),
+        api=remote_api(target, pinned, spec.api.verifier_secret_ref.name),
+        cdn=remote_cdn(target, pinned, spec.cdn.read_secret_ref.name),
         keyring_secret_name=spec.keyring_secret_ref.name,
     )
     mounts = [
         pod.secret(Role.VERIFY, Purpose.API_VERIFIER, spec.api.verifier_secret_ref.name),
         pod.secret(Role.VERIFY, Purpose.CDN_READ, spec.cdn.read_secret_ref.name),
         pod.secret(Role.VERIFY, Purpose.KEYRING, spec.keyring_secret_ref.name),
-        *_ca_bundles(target, "api", "cdn"),
+        *ca_bundles(target, "api", "cdn"),
     ]
-    return _job(release, settings, Role.VERIFY, task, mounts)
+    return courier_job(release, settings, Role.VERIFY, task, mounts)
 
 
 def tidy_job(
@@ -113,11 +111,11 @@ def tidy_job(
 ) -> dict[str, Any]:
     """The Job that deletes the plaintext exports. It has no credential at all."""
     task = TidyTask(
-        owner=_owner(release),
+        owner=owner_of(release),
         attempt=attempt,
         release_path=workspace_path(workspace, release.workspace_folder),
     )
-    return _job(release, settings, Role.TIDY, task, [pod.workspace(workspace.claim_name)])
+    return courier_job(release, settings, Role.TIDY, task, [pod.workspace(workspace.claim_name)])
 
 
 def rewrap_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> dict[str, Any]:
@@ -129,19 +127,19 @@ def rewrap_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> di
         Purpose.KEYRING: spec.keyring_secret_ref.name,
     }
     task = RewrapTask(
-        owner=_owner(target),
+        owner=owner_of(target),
         attempt=attempt,
-        verifier=_api(target, pin(target), secrets[Purpose.API_VERIFIER]),
-        publisher=_api(target, pin(target), secrets[Purpose.API_PUBLISHER]),
+        verifier=remote_api(target, pin(target), secrets[Purpose.API_VERIFIER]),
+        publisher=remote_api(target, pin(target), secrets[Purpose.API_PUBLISHER]),
         keyring_secret_name=secrets[Purpose.KEYRING],
     )
     mounts = [
         *(pod.secret(Role.REWRAP, purpose, name) for purpose, name in secrets.items()),
-        *_ca_bundles(target, "api"),
+        *ca_bundles(target, "api"),
     ]
     # What tells the Jobs of one rewrap from those of the next, as a variant does elsewhere.
     generation = str(spec.rewrap_generation)
-    return _job(target, settings, Role.REWRAP, task, mounts, variant=generation)
+    return courier_job(target, settings, Role.REWRAP, task, mounts, variant=generation)
 
 
 def probe_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> dict[str, Any]:
@@ -155,19 +153,19 @@ def probe_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> dic
     }
     pinned = pin(target)
     task = ProbeTask(
-        owner=_owner(target),
+        owner=owner_of(target),
         attempt=attempt,
         generation=target.metadata.generation,
-        publisher=_api(target, pinned, secrets[Purpose.API_PUBLISHER]),
-        verifier=_api(target, pinned, secrets[Purpose.API_VERIFIER]),
-        writer=_cdn(target, pinned, secrets[Purpose.CDN_WRITE]),
-        reader=_cdn(target, pinned, secrets[Purpose.CDN_READ]),
+        publisher=remote_api(target, pinned, secrets[Purpose.API_PUBLISHER]),
+        verifier=remote_api(target, pinned, secrets[Purpose.API_VERIFIER]),
+        writer=remote_cdn(target, pinned, secrets[Purpose.CDN_WRITE]),
+        reader=remote_cdn(target, pinned, secrets[Purpose.CDN_READ]),
     )
     mounts = [
         *(pod.secret(Role.PROBE, purpose, name) for purpose, name in secrets.items()),
-        *_ca_bundles(target, "api", "cdn"),
+        *ca_bundles(target, "api", "cdn"),
     ]
-    return _job(
+    return courier_job(
         target,
         settings,
         Role.PROBE,
@@ -179,18 +177,7 @@ def probe_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> dic
     )
 
 
-def pin(target: ReleaseTarget) -> PinnedTarget:
-    """Where this target puts things now."""
-    return PinnedTarget(
-        name=target.metadata.name,
-        api_url=target.spec.api.url,
-        cdn_endpoint=target.spec.cdn.endpoint,
-        bucket=target.spec.cdn.bucket,
-        prefix=target.spec.cdn.prefix,
-    )
-
-
-def _job(
+def courier_job(
     owner: CustomResource,
     settings: Settings,
     role: Role,
@@ -201,6 +188,7 @@ def _job(
     deadline_seconds: int | None = None,
     ttl_seconds: int | None = None,
 ) -> dict[str, Any]:
+    """A Job of the courier's image, which comes from the settings only."""
     if ttl_seconds is None:
         ttl_seconds = settings.release_ttl_seconds_after_finished
     return pod.build(
@@ -220,35 +208,3 @@ def _job(
             pods=settings.pods,
         )
     )
-
-
-def _owner(resource: CustomResource) -> Owner:
-    metadata = resource.metadata
-    return Owner(namespace=metadata.namespace, name=metadata.name, uid=metadata.uid)
-
-
-def _api(target: ReleaseTarget, pinned: PinnedTarget, secret_name: str) -> RemoteApi:
-    bundle = target.spec.api.ca_bundle_ref
-    return RemoteApi(
-        url=pinned.api_url,
-        secret_name=secret_name,
-        ca_bundle_name=bundle.name if bundle else None,
-    )
-
-
-def _cdn(target: ReleaseTarget, pinned: PinnedTarget, secret_name: str) -> RemoteCdn:
-    bundle = target.spec.cdn.ca_bundle_ref
-    return RemoteCdn(
-        endpoint=pinned.cdn_endpoint,
-        region=target.spec.cdn.region,
-        bucket=pinned.bucket,
-        prefix=pinned.prefix,
-        secret_name=secret_name,
-        ca_bundle_name=bundle.name if bundle else None,
-    )
-
-
-def _ca_bundles(target: ReleaseTarget, *remotes: Literal["api", "cdn"]) -> list[pod.Mount]:
-    bundles = {"api": target.spec.api.ca_bundle_ref, "cdn": target.spec.cdn.ca_bundle_ref}
-    named = ((remote, bundles[remote]) for remote in remotes)
-    return [pod.ca_bundle(remote, ref.name) for remote, ref in named if ref]

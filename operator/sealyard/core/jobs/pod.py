@@ -25,16 +25,19 @@ from sealyard.api.mounts import (
     CA_KEY,
     CONTAINER_NAME,
     DATASET_DIRECTORY,
+    INPUT_DIRECTORY,
     POD_UID_VARIABLE,
     PROGRESS_AUDIENCE,
     PROGRESS_TOKEN_FILE,
     SCRATCH_DIRECTORY,
     TASK_VARIABLE,
     TERMINATION_MESSAGE_FILE,
+    TRUST_ROOT_DIRECTORY,
     WORKSPACE_DIRECTORY,
 )
 from sealyard.api.secrets import SECRET_USES, SECRETS_DIRECTORY, Purpose, Role
 from sealyard.api.tasks import TASK_VERSION, Task, to_environment
+from sealyard.core.jobs.inputs import input_key, input_name
 from sealyard.core.settings import PodSettings
 
 READABLE_BY_GROUP = 0o440
@@ -123,6 +126,26 @@ def ca_bundle(remote: str, config_map_name: str) -> Mount:
         },
     }
     return Mount(volume, f"{CA_DIRECTORY}/{remote}")
+
+
+def trust_root(config_map_name: str) -> Mount:
+    """The public chain of roots, all of it. Optional, so that the program says what is missing."""
+    volume = {"name": "trust-root", "configMap": {"name": config_map_name, "optional": True}}
+    return Mount(volume, TRUST_ROOT_DIRECTORY)
+
+
+def job_input(job_name: str, parts: int) -> Mount:
+    """The input of a Job. Its ConfigMaps are created after it, and its pod waits for them."""
+    sources = [
+        {
+            "configMap": {
+                "name": input_name(job_name, part),
+                "items": [{"key": input_key(part), "path": input_key(part)}],
+            }
+        }
+        for part in range(parts)
+    ]
+    return Mount({"name": "input", "projected": {"sources": sources}}, INPUT_DIRECTORY)
 
 
 def progress_token() -> Mount:

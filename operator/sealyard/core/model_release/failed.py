@@ -8,7 +8,7 @@ from sealyard.core import attempts
 from sealyard.core.attempts import Failure, Work
 from sealyard.core.conditions import stalled
 from sealyard.core.model_release.situation import Situation
-from sealyard.core.plan import JobKey, Plan
+from sealyard.core.plan import Plan
 from sealyard.core.reopening import HOW_TO_REOPEN
 
 
@@ -30,9 +30,5 @@ def give_up(situation: Situation, failure: Failure) -> Plan:
     return situation.decide(
         "Failed",
         stalled(failure.reason, f"{failure.message}; {HOW_TO_REOPEN}"),
-        delete=tuple(
-            JobKey(job.namespace, job.name, job.uid)
-            for job in situation.works.live_jobs
-            if not job.deleting
-        ),
+        delete=situation.stop(),
     )

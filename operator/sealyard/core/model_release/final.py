@@ -1,17 +1,21 @@
-"""A release that is Released or Failed: only its plaintext exports are still to be deleted."""
+"""A release that has come to its end: only its plaintext exports are still to be deleted."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.model_release.tidying import tidy_up
 from sealyard.core.outcome import seen
 from sealyard.core.plan import Plan
 
+FINAL = frozenset({"Released", "Expired", "Revoked", "Failed"})
+
 
 def final(situation: Situation) -> Plan | None:
-    """Only a request newer than the failure opens a Failed release again; Released is for ever."""
+    """Only a request newer than the failure opens a Failed release again; the others are final."""
     status = situation.release.status
-    if status.phase not in {"Released", "Failed"} or situation.reopening.granted:
+    if status.phase not in FINAL or situation.reopening.granted:
         return None
     tidying = tidy_up(situation)
     due = [
@@ -21,7 +25,18 @@ def final(situation: Situation) -> Plan | None:
     ]
     return Plan(
         create=tidying.create,
-        status=seen(situation.release, status.conditions) | tidying.status,
+        status={
+            **seen(situation.release, status.conditions),
+            **tidying.status,
+            **_listing(situation),
+        },
         events=tidying.events,
         requeue_after=min(due, default=None),
     )
+
+
+def _listing(situation: Situation) -> dict[str, Any]:
+    """What the index says of it: a target may be given trust after the release is out."""
+    is_signed = situation.release.status.phase == "Released" and situation.listing.listed
+    changes: dict[str, Any] = {"trust": "signed"} if is_signed else {}
+    return changes | ({"summary": situation.channels} if situation.channels else {})

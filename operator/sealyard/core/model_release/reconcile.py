@@ -7,11 +7,14 @@ from datetime import datetime
 
 from sealyard.core.model_release.claims import claim_missing
 from sealyard.core.model_release.deleted import deleted
+from sealyard.core.model_release.expired import expired
 from sealyard.core.model_release.exporting import exporting
 from sealyard.core.model_release.failed import failed
 from sealyard.core.model_release.final import final
+from sealyard.core.model_release.lifetime import hold, look_again_at_the_end
 from sealyard.core.model_release.publishing import publishing
 from sealyard.core.model_release.released import released
+from sealyard.core.model_release.revoked import revoked
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.model_release.source import source_not_ready
 from sealyard.core.model_release.target import target_not_ready
@@ -23,6 +26,8 @@ from sealyard.core.settings import Settings
 
 POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     deleted,
+    revoked,
+    expired,
     final,
     version_taken,
     failed,
@@ -42,5 +47,5 @@ def reconcile(observed: ModelReleaseObserved, settings: Settings, now: datetime)
     for policy in POLICIES:
         plan = policy(situation)
         if plan is not None:
-            return plan
+            return look_again_at_the_end(situation, hold(situation, plan))
     return Plan()

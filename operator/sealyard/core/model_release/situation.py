@@ -25,12 +25,14 @@ from sealyard.core.conditions import State
 from sealyard.core.live import POLL_SECONDS
 from sealyard.core.model_release.variants import summary, variants
 from sealyard.core.model_release.works import Works
-from sealyard.core.observed import ModelReleaseObserved, ObservedClaim
+from sealyard.core.observed import Listing, ModelReleaseObserved, ObservedClaim
 from sealyard.core.outcome import outcome
 from sealyard.core.plan import JobKey, Plan
 from sealyard.core.reopening import Request, request
 from sealyard.core.settings import Settings
 from sealyard.core.times import parse_time
+
+MAX_SUMMARY_LENGTH = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Situation:
     claims: tuple[ObservedClaim, ...]
     namesakes: tuple[ModelRelease, ...]
     foreign_jobs: tuple[str, ...]
+    listing: Listing
+    namespace_ends: bool
     works: Works
     reopening: Request
     variants: tuple[VariantStatus, ...]
@@ -69,6 +73,8 @@ class Situation:
             observed.claims,
             observed.namesakes,
             observed.foreign_jobs,
+            observed.listing,
+            observed.namespace_ends,
             works,
             reopening,
             variants(observed, works, backoff_limit=settings.release_backoff_limit),
@@ -120,6 +126,12 @@ class Situation:
         """The same, if it exists."""
         name = self.workspace.claim_name if self.workspace else None
         return next((c for c in self.claims if c.name == name and not c.deleting), None)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether spec.notAfter has passed."""
+        not_after = parse_time(self.release.spec.not_after)
+        return not_after is not None and not_after <= self.now
 
     @property
     def phase(self) -> ModelReleasePhase:
@@ -183,7 +195,7 @@ class Situation:
         wanted: dict[str, Any] = {
             "phase": phase,
             "variants": [variant.to_wire() for variant in self.variants],
-            "summary": summary(self.variants),
+            "summary": summary(self.variants) | self.channels,
         }
         if tasks := self.tasks(*ledgers):
             wanted["tasks"] = tasks
@@ -197,6 +209,21 @@ class Situation:
             delete=delete,
             requeue_after=requeue_after,
             quiet=quiet,
+        )
+
+    @property
+    def channels(self) -> dict[str, str | None]:
+        """The column CHANNELS, as part of the summary; None removes it."""
+        names = ", ".join(self.listing.channels)[:MAX_SUMMARY_LENGTH]
+        shown = "channels" in (self.release.status.summary or {})
+        return {"channels": names or None} if names or shown else {}
+
+    def stop(self) -> tuple[JobKey, ...]:
+        """What ends everything that still runs for the release."""
+        return tuple(
+            JobKey(job.namespace, job.name, job.uid)
+            for job in self.works.live_jobs
+            if not job.deleting
         )
 
     def tasks(self, *changed: Attempts) -> list[dict[str, Any]]:

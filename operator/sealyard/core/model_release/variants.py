@@ -41,11 +41,11 @@ def variants(
     )
 
 
-def summary(statuses: Iterable[VariantStatus]) -> dict[str, str]:
+def summary(statuses: Iterable[VariantStatus]) -> dict[str, str | None]:
     """The columns VARIANTS and SIZE."""
     all_of_them = list(statuses)
     sizes = [variant.size_bytes for variant in all_of_them if variant.size_bytes is not None]
-    columns = {"variants": f"{len(sizes)}/{len(all_of_them)}"}
+    columns: dict[str, str | None] = {"variants": f"{len(sizes)}/{len(all_of_them)}"}
     return columns | {"size": human_size(sum(sizes))} if sizes else columns
 
 

@@ -17,7 +17,7 @@ def invalid(situation: Situation) -> Plan | None:
     problems = problems_of(situation.target)
     if not problems:
         return None
-    return situation.decide(stalled(Reason.INVALID_SPEC, "; ".join(problems)), probes=False)
+    return situation.decide(stalled(Reason.INVALID_SPEC, "; ".join(problems)), is_reachable=False)
 
 
 def problems_of(target: ReleaseTarget) -> list[str]:

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from sealyard.core.observed import ReleaseTargetObserved
 from sealyard.core.plan import Plan
+from sealyard.core.release_target.granting import granting
+from sealyard.core.release_target.indexing import indexing
 from sealyard.core.release_target.probing import probing
 from sealyard.core.release_target.problems import invalid
 from sealyard.core.release_target.proven import proven
@@ -24,6 +26,8 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     deleted,
     invalid,
     rewrapping,
+    granting,
+    indexing,
     probing,
     proven,
 )

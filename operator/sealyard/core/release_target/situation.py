@@ -17,6 +17,7 @@ from sealyard.core.conditions import State
 from sealyard.core.observed import ObservedJob, ReleaseTargetObserved
 from sealyard.core.outcome import outcome
 from sealyard.core.plan import Plan
+from sealyard.core.release_target.errands import Errands, ErrandStep
 from sealyard.core.release_target.probe import Probe, Step
 from sealyard.core.settings import Settings
 from sealyard.core.times import format_time
@@ -39,6 +40,9 @@ class Situation:
     probe: Probe
     step: Step
     """What is done for the probe, whatever else is."""
+    errands: Errands
+    errand_step: ErrandStep
+    """What is done for the grants and the index, whatever else is."""
 
     @classmethod
     def of(cls, observed: ReleaseTargetObserved, settings: Settings, now: datetime) -> Situation:
@@ -56,6 +60,7 @@ class Situation:
             now=now,
         )
         probe = Probe.of(observed, settings, now)
+        errands = Errands.of(observed, settings, now)
         former = (job for job in rewraps if job.variant != str(generation))
         return cls(
             target,
@@ -67,6 +72,8 @@ class Situation:
             _completed(generation, work, now) or target.status.rewrap,
             probe,
             probe.next_step(observed, settings, now),
+            errands,
+            errands.next_step(observed, settings, now),
         )
 
     @property
@@ -91,9 +98,11 @@ class Situation:
         create: tuple[dict[str, Any], ...] = (),
         requeue_after: float | None = None,
         quiet: bool = False,
-        probes: bool = True,
+        is_reachable: bool = True,
     ) -> Plan:
-        """The Plan of a policy, with what every status of a target holds, and its probe beside it.
+        """The Plan of a policy, with what every status of a target holds.
+
+        Its probe goes on beside it, and so do the grants and the index.
 
         Args:
             state: the wanted conditions.
@@ -101,10 +110,13 @@ class Situation:
             create: Jobs to create.
             requeue_after: seconds until the next look.
             quiet: nothing new is said, so no event.
-            probes: a Job could try the target.
+            is_reachable: a Job could reach the target.
         """
-        step = self.step if probes else Step(self.probe.work.ledger)
-        ledgers = (ledger or self.work.ledger, step.ledger)
+        step = self.step if is_reachable else Step(self.probe.work.ledger)
+        errands = self.errand_step
+        if not is_reachable:
+            errands = ErrandStep((self.errands.grant.work.ledger, self.errands.index.work.ledger))
+        ledgers = (ledger or self.work.ledger, step.ledger, *errands.ledgers)
         status: dict[str, Any] = {}
         if tasks := [kept.to_wire() for kept in ledgers if kept.started]:
             status["tasks"] = tasks
@@ -115,14 +127,21 @@ class Situation:
             status["summary"] = {"probe": f"{passed}/{len(last.checks)}"}
         if self.completed:
             status["rewrap"] = self.completed.to_wire()
+        granted, signed = self.errands.granted, self.errands.signed
+        if granted:
+            status["grants"] = granted.to_wire()
+        if signed or self.target.status.index:
+            status["index"] = signed.to_wire() if signed else None
         return outcome(
             self.target,
             self.target.status.conditions,
             state,
             now=self.now,
             status=status,
-            create=(*create, *step.create),
-            requeue_after=_soonest(requeue_after, step.requeue_after),
+            create=(*create, *step.create, *errands.create),
+            delete=errands.delete,
+            inputs=errands.inputs,
+            requeue_after=_soonest(requeue_after, step.requeue_after, errands.requeue_after),
             quiet=quiet,
         )
 

@@ -19,6 +19,7 @@ from support.job_manifests import (
     RUN,
     SETTINGS,
     TARGET,
+    VIEW,
     WORKSPACE,
     container_of,
     mounts_of,
@@ -29,6 +30,14 @@ OWNERS: dict[Role, CustomResource] = {
     Role.TRAIN: RUN,
     Role.REWRAP: TARGET,
     Role.PROBE: TARGET,
+    Role.GRANT: TARGET,
+    Role.INDEX: TARGET,
+}
+VARIANTS = {
+    Role.EXPORT: "onnx-fp32",
+    Role.REWRAP: "3",
+    Role.GRANT: VIEW.grants.digest[:16],
+    Role.INDEX: VIEW.full.digest[:16],
 }
 MANIFESTS = pytest.mark.parametrize("manifest", JOBS.values(), ids=JOBS.keys())
 
@@ -121,7 +130,7 @@ def test_labels_say_what_it_is(role: Role) -> None:
         "sealyard.io/attempt": "2" if role is Role.TRAIN else "1",
         "sealyard.io/task-version": "1",
     }
-    if variant := {Role.EXPORT: "onnx-fp32", Role.REWRAP: "3"}.get(role):
+    if variant := VARIANTS.get(role):
         wanted["sealyard.io/variant"] = variant
     assert labels == wanted
     assert manifest["spec"]["template"]["metadata"]["labels"] == wanted
@@ -174,6 +183,23 @@ MOUNTED: dict[Role, set[str]] = {
         "secret-cdn-read",
         "ca-api",
         "ca-cdn",
+        "scratch",
+    },
+    Role.GRANT: {
+        "secret-api-verifier",
+        "secret-api-publisher",
+        "secret-keyring",
+        "ca-api",
+        "input",
+        "scratch",
+    },
+    Role.INDEX: {
+        "secret-api-publisher",
+        "secret-release-key",
+        "secret-freshness-key",
+        "ca-api",
+        "trust-root",
+        "input",
         "scratch",
     },
 }

@@ -9,7 +9,7 @@ import pytest
 from sealyard.api.secrets import Role
 from sealyard.core.jobs import rewrap_job, train_job
 from support.builders import a_release_target, a_training_run, task_of
-from support.job_manifests import JOBS, RUN, SETTINGS, container_of
+from support.job_manifests import JOBS, RUN, SETTINGS, VIEW, container_of
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ from support.job_manifests import JOBS, RUN, SETTINGS, container_of
         (Role.TIDY, "sealyard-courier", "sealyard/courier:1"),
         (Role.REWRAP, "sealyard-courier", "sealyard/courier:1"),
         (Role.PROBE, "sealyard-courier", "sealyard/courier:1"),
+        (Role.GRANT, "sealyard-courier", "sealyard/courier:1"),
+        (Role.INDEX, "sealyard-courier", "sealyard/courier:1"),
     ],
 )
 def test_the_program_of_each_role(role: Role, program: str, image: str) -> None:
@@ -110,6 +112,41 @@ def test_the_task_of_a_probe_has_every_way_in_and_no_key() -> None:
         "reader": {**cdn, "secretName": "cdn-read"},
     }
     assert "keyring" not in str(JOBS[Role.PROBE])
+
+
+def test_the_task_of_a_grant_names_its_input_and_no_cdn() -> None:
+    api = {"url": "https://api.stores.svc:8443", "caBundleName": "stores-ca"}
+    assert task_of(JOBS[Role.GRANT]) == {
+        "taskVersion": 1,
+        "owner": {"namespace": "coins", "name": "stores", "uid": "target-uid"},
+        "attempt": 1,
+        "kind": "grant",
+        "inputSha256": VIEW.grants.digest,
+        "verifier": {**api, "secretName": "verifier"},
+        "publisher": {**api, "secretName": "publisher"},
+        "keyringSecretName": "keyring",
+    }
+    assert "cdn" not in str(JOBS[Role.GRANT]["spec"]["template"]["spec"])
+
+
+def test_the_task_of_an_index_has_both_keys_and_none_that_opens_anything() -> None:
+    assert task_of(JOBS[Role.INDEX]) == {
+        "taskVersion": 1,
+        "owner": {"namespace": "coins", "name": "stores", "uid": "target-uid"},
+        "attempt": 1,
+        "kind": "index",
+        "inputSha256": VIEW.full.digest,
+        "indexLifetimeSeconds": 604_800,
+        "publisher": {
+            "url": "https://api.stores.svc:8443",
+            "caBundleName": "stores-ca",
+            "secretName": "publisher",
+        },
+        "releaseKeySecretName": "release-key",
+        "freshnessKeySecretName": "freshness-key",
+        "rootConfigMapName": "root",
+    }
+    assert "keyring" not in str(JOBS[Role.INDEX])
 
 
 def test_a_dollar_in_a_task_is_not_expanded() -> None:

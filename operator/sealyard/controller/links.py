@@ -1,0 +1,90 @@
+"""How custom resources hang together: what each depends on, and what a change of it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, RUNS, TARGETS, Key
+
+Raw = Mapping[str, Any]
+
+
+class Link(NamedTuple):
+    """Something that a custom resource depends on: an object, or a name that several may use."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+CLAIM_LINK = "Claim"
+VERSION_LINK = "Version"
+"""A version of a model at a target: its releases."""
+MODEL_LINK = "Model"
+"""A model at a target: its channels, which look at all its releases."""
+CHANNEL_LINK = "Channel"
+"""A channel of a model at a target: those that say what it names."""
+DEVICE_LINK = "DeviceId"
+"""A device at a target: those that speak for it."""
+
+
+def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
+    """What an object depends on. A spec that the API server let in has these fields."""
+    namespace = key.namespace
+    if key.kind == RUNS.kind:
+        claims = {
+            spec[field]["persistentVolumeClaim"]["claimName"] for field in ("dataset", "workspace")
+        }
+        return [Link(CLAIM_LINK, namespace, claim) for claim in sorted(claims)]
+    if key.kind == RELEASES.kind:
+        # Pinned once something is exported: from then on the run may be deleted.
+        workspace = status.get("workspace")
+        return [
+            *([Link(CLAIM_LINK, namespace, workspace["claimName"])] if workspace else []),
+            Link(RUNS.kind, namespace, spec["source"]["trainingRunRef"]["name"]),
+            _target(key, spec),
+            _version(key, spec, spec["version"]),
+        ]
+    if key.kind == CHANNELS.kind:
+        return [_target(key, spec), _model(key, spec), _channel(key, spec)]
+    if key.kind == DEVICES.kind:
+        return [_target(key, spec), _device(key, spec)]
+    return []
+
+
+def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
+    """What a change of an object concerns, beside itself and what names it."""
+    if key.kind == RELEASES.kind:
+        return [_version(key, spec, spec["version"]), _model(key, spec)]
+    if key.kind == CHANNELS.kind:
+        listed = status.get("listed")
+        named = [_version(key, spec, listed["version"])] if listed else []
+        return [_channel(key, spec), *named]
+    if key.kind == DEVICES.kind:
+        return [_device(key, spec)]
+    return []
+
+
+def _target(key: Key, spec: Raw) -> Link:
+    return Link(TARGETS.kind, key.namespace, spec["targetRef"]["name"])
+
+
+def _version(key: Key, spec: Raw, version: str) -> Link:
+    return _at_target(VERSION_LINK, key, spec, spec["model"], version)
+
+
+def _model(key: Key, spec: Raw) -> Link:
+    return _at_target(MODEL_LINK, key, spec, spec["model"])
+
+
+def _channel(key: Key, spec: Raw) -> Link:
+    return _at_target(CHANNEL_LINK, key, spec, spec["model"], spec["channel"])
+
+
+def _device(key: Key, spec: Raw) -> Link:
+    return _at_target(DEVICE_LINK, key, spec, spec["deviceId"])
+
+
+def _at_target(kind: str, key: Key, spec: Raw, *names: str) -> Link:
+    return Link(kind, key.namespace, "/".join((*names, spec["targetRef"]["name"])))

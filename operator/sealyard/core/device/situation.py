@@ -1,0 +1,81 @@
+"""What the policies of a Device look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sealyard.api.device import Device, DeviceGrants, DevicePhase
+from sealyard.core.conditions import State
+from sealyard.core.observed import DeviceObserved
+from sealyard.core.outcome import outcome
+from sealyard.core.plan import Plan
+from sealyard.core.roster import DeviceEntry, TargetEntry
+from sealyard.core.settings import Settings
+from sealyard.core.times import parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One look at a device, ready to be judged."""
+
+    device: Device
+    now: datetime
+    target: TargetEntry | None
+    owner: str | None
+    entry: DeviceEntry | None
+    """None where the id is not that of the keys."""
+    grants: DeviceGrants | None
+    """What the last grant Job that knew of it did for it."""
+
+    @classmethod
+    def of(cls, observed: DeviceObserved, settings: Settings, now: datetime) -> Situation:
+        """The look, as it was observed."""
+        del settings  # a device has no Jobs
+        share, grants = observed.share, observed.device.status.grants
+        if share:
+            grants = DeviceGrants(releases=share.releases, spec_sha256=share.spec_sha256)
+        return cls(
+            observed.device,
+            now,
+            observed.target,
+            observed.owner,
+            DeviceEntry.of(observed.device),
+            grants,
+        )
+
+    @property
+    def phase(self) -> DevicePhase:
+        """As it was, for as long as the release API was told nothing else."""
+        return self.device.status.phase or "Pending"
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the release API was told of the device as its spec is now."""
+        return (
+            self.entry is not None
+            and self.grants is not None
+            and self.grants.spec_sha256 == self.entry.spec_sha256
+        )
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When spec.notAfter passes, or has passed."""
+        return parse_time(self.device.spec.not_after)
+
+    def decide(self, phase: DevicePhase, state: State) -> Plan:
+        """The Plan of a policy, with what every status of a device holds."""
+        status: dict[str, Any] = {
+            "phase": phase,
+            "grants": self.grants.to_wire() if self.grants else None,
+        }
+        left = (self.ends_at - self.now).total_seconds() if self.ends_at else 0.0
+        return outcome(
+            self.device,
+            self.device.status.conditions,
+            state,
+            now=self.now,
+            status=status,
+            requeue_after=left if left > 0 else None,
+        )

@@ -1,0 +1,188 @@
+"""Which of the two errands is next: one Job at a time, and grants before what they are for.
+
+A withdrawal waits for no grant, and neither does the freshness of the index: for as long as
+something is not granted, the index Job is given all but what is new (`index_document.held`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sealyard.api.answers import GrantResult, IndexResult
+from sealyard.api.attempts import Attempts
+from sealyard.api.release_target import GrantsStatus, IndexStatus, ReleaseTarget
+from sealyard.api.secrets import Role
+from sealyard.core import live
+from sealyard.core.jobs import grant_job, index_job, input_parts, variant_of
+from sealyard.core.observed import ObservedJob, ReleaseTargetObserved
+from sealyard.core.plan import JobKey
+from sealyard.core.release_target.errand import Errand
+from sealyard.core.roster import GrantDocument, IndexDocument, View
+from sealyard.core.settings import Settings
+from sealyard.core.times import parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class ErrandStep:
+    """What is done for both errands in this pass."""
+
+    ledgers: tuple[Attempts, ...]
+    create: tuple[dict[str, Any], ...] = ()
+    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    delete: tuple[JobKey, ...] = ()
+    requeue_after: float | None = None
+    taken: dict[str, str] = field(default_factory=dict)
+    """By errand, the name of its next Job, where somebody else's has it."""
+
+    def names_of(self, ledger: Attempts) -> list[str]:
+        """The name of the Job that this step creates for an errand, if it does."""
+        is_started = any(
+            one.name == ledger.name and one.started > ledger.started for one in self.ledgers
+        )
+        return [job["metadata"]["name"] for job in self.create] if is_started else []
+
+
+@dataclass(frozen=True, slots=True)
+class Errands:
+    """The grants and the index of a target."""
+
+    target: ReleaseTarget
+    view: View
+    grant: Errand[GrantResult]
+    index: Errand[IndexResult]
+    granted: GrantsStatus | None
+    """The last grants that were made."""
+    signed: IndexStatus | None
+    """The last index that was signed."""
+
+    @classmethod
+    def of(cls, observed: ReleaseTargetObserved, settings: Settings, now: datetime) -> Errands:
+        """Accounts what the Jobs of both say."""
+        status = observed.target.status
+        grant = Errand.of(Role.GRANT, GrantResult.from_wire, observed, settings, now)
+        index = Errand.of(Role.INDEX, IndexResult.from_wire, observed, settings, now)
+        granted = grant.work.result
+        return cls(
+            observed.target,
+            observed.roster.at(now),
+            grant,
+            index,
+            GrantsStatus(digest=granted.input_sha256, devices=granted.devices)
+            if granted
+            else status.grants,
+            _signed(observed.target, index.work.result),
+        )
+
+    @property
+    def all_is_granted(self) -> bool:
+        """Whether the last grants were made for what follows the target now."""
+        if self.granted is None:
+            return not self.view.has_devices
+        return self.granted.digest == self.view.grants.digest
+
+    def next_step(
+        self, observed: ReleaseTargetObserved, settings: Settings, now: datetime
+    ) -> ErrandStep:
+        """Starts what is due, sees to it that what runs has its input, or says when to look."""
+        ledgers = (self.grant.work.ledger, self.index.work.ledger)
+        running = self.grant.work.job or self.index.work.job
+        if running:
+            return self._attend(running, ledgers, observed.supplied, now)
+        free = {candidate: candidate.free_at(now) for candidate in self._candidates(now)}
+        chosen = next((candidate for candidate, at in free.items() if at <= now), None)
+        if chosen is None:
+            later = [at for at in (*free.values(), self._stale_at, self.view.until) if at]
+            soonest = min((at for at in later if at > now), default=None)
+            return ErrandStep(
+                ledgers, requeue_after=(soonest - now).total_seconds() if soonest else None
+            )
+        job = chosen.build(self.target, settings)
+        name = job["metadata"]["name"]
+        if name in observed.foreign_jobs:
+            return ErrandStep(ledgers, taken={chosen.errand.work.ledger.name: name})
+        started = chosen.started()
+        return ErrandStep(
+            tuple(started if ledger.name == started.name else ledger for ledger in ledgers),
+            create=(job,),
+            inputs={name: input_parts(chosen.document.text)},
+        )
+
+    def _candidates(self, now: datetime) -> Iterator[_Candidate]:
+        """What is to be done, the most pressing first."""
+        view, signed_digest = self.view, self.signed.digest if self.signed else None
+        has_trust = self.target.spec.trust is not None
+        if has_trust and view.is_urgent and view.held.digest != signed_digest:
+            yield _Candidate(self.index, view.held)
+        if not self.all_is_granted or (self.granted and self.grant.is_asked_for):
+            yield _Candidate(self.grant, view.grants)
+        if not has_trust:
+            return
+        is_stale = self._stale_at is not None and self._stale_at <= now
+        if self.all_is_granted:
+            if is_stale or self.index.is_asked_for or view.full.digest != signed_digest:
+                yield _Candidate(self.index, view.full)
+        elif is_stale:
+            yield _Candidate(self.index, view.held)
+
+    @property
+    def _stale_at(self) -> datetime | None:
+        """When the index is to be signed anew: at half of its life."""
+        trust = self.target.spec.trust
+        expires = parse_time(self.signed.expires) if self.signed else None
+        if trust is None or expires is None:
+            return None
+        return expires - timedelta(seconds=trust.index_lifetime_seconds / 2)
+
+    def _attend(
+        self,
+        running: ObservedJob,
+        ledgers: tuple[Attempts, ...],
+        supplied: frozenset[str],
+        now: datetime,
+    ) -> ErrandStep:
+        """An operator that was killed before its Job had its input gives it, if it still can."""
+        if live.has_started(running) or running.uid in supplied or running.deleting:
+            return ErrandStep(ledgers, requeue_after=live.look_again(running, now))
+        documents = (self.view.grants,) if self.grant.work.job else (self.view.full, self.view.held)
+        matching = (one for one in documents if variant_of(one) == running.variant)
+        if document := next(matching, None):
+            return ErrandStep(ledgers, inputs={running.name: input_parts(document.text)})
+        return ErrandStep(ledgers, delete=(JobKey(running.namespace, running.name, running.uid),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An errand and the input that it is to be run with."""
+
+    errand: Errand[Any]
+    document: GrantDocument | IndexDocument
+
+    def free_at(self, now: datetime) -> datetime:
+        """When its Job may be created."""
+        return self.errand.free_at(self.document, now)
+
+    def started(self) -> Attempts:
+        """The ledger once it is."""
+        return self.errand.started(self.document)
+
+    def build(self, target: ReleaseTarget, settings: Settings) -> dict[str, Any]:
+        """The Job."""
+        attempt = self.errand.work.next_attempt
+        if isinstance(self.document, GrantDocument):
+            return grant_job(target, settings, self.document, attempt=attempt)
+        trust = target.spec.trust
+        if trust is None:
+            raise AssertionError("without trust no index is a candidate")
+        return index_job(target, trust, settings, self.document, attempt=attempt)
+
+
+def _signed(target: ReleaseTarget, result: IndexResult | None) -> IndexStatus | None:
+    """What the status says of the index; nothing, once nobody is asked to trust it."""
+    if target.spec.trust is None:
+        return None
+    if result is None:
+        return target.status.index
+    return IndexStatus(version=result.version, expires=result.expires, digest=result.input_sha256)

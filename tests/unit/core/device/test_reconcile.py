@@ -1,0 +1,183 @@
+"""How a device stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from sealyard.core.device import reconcile
+from sealyard.core.observed import DeviceObserved
+from sealyard.core.plan import Plan
+from sealyard.core.roster import Share, TargetEntry
+from sealyard.sealing.slots import device_recipient
+from support.builders import (
+    NOW,
+    SETTINGS,
+    DeviceBuilder,
+    a_device,
+    at,
+    device_keys,
+    says,
+    time_of,
+)
+
+TARGET = TargetEntry(has_trust=True, index_digest=None, grants_digest=None)
+DEVICE = a_device()
+OTHER = device_keys(2)
+
+
+def told(device: DeviceBuilder, releases: int = 2) -> Share:
+    """What a grant Job said of it."""
+    return Share(device.entry().spec_sha256, releases)
+
+
+def look(
+    device: DeviceBuilder,
+    share: Share | None = None,
+    target: TargetEntry | None = TARGET,
+    owner: str | None = None,
+) -> Plan:
+    return reconcile(DeviceObserved(device.build(), target, owner, share), SETTINGS, NOW)
+
+
+AUTHORISED = DEVICE.after(look(DEVICE, told(DEVICE)))
+SUSPENDED = AUTHORISED.with_spec("suspend", True)
+ENDED = AUTHORISED.with_spec("notAfter", time_of(NOW))
+GRANTING = "waiting for the next grant Job of ReleaseTarget stores"
+
+CASES: dict[str, tuple[Plan, tuple[str, str, str, str]]] = {
+    "new": (look(DEVICE), ("Pending", "FTF", "Granting", GRANTING)),
+    "authorised": (
+        look(DEVICE, told(DEVICE)),
+        (
+            "Authorised",
+            "TFF",
+            "Authorised",
+            "the device is let in, and may open 2 releases of its models",
+        ),
+    ),
+    "one release": (
+        look(DEVICE, told(DEVICE, 1)),
+        (
+            "Authorised",
+            "TFF",
+            "Authorised",
+            "the device is let in, and may open 1 release of its models",
+        ),
+    ),
+    "changed": (
+        look(AUTHORISED.with_spec("models", ["notes"]), told(DEVICE)),
+        ("Authorised", "FTF", "Granting", GRANTING),
+    ),
+    "to be suspended": (
+        look(SUSPENDED, told(DEVICE)),
+        (
+            "Authorised",
+            "FTF",
+            "Suspending",
+            "waiting for the next grant Job of ReleaseTarget stores, which ends its login",
+        ),
+    ),
+    "suspended": (
+        look(SUSPENDED, told(SUSPENDED, 0)),
+        (
+            "Suspended",
+            "TFF",
+            "Suspended",
+            (
+                "the device is let in no more, and what was granted to it is deleted; what it "
+                "holds already opens until the index that it knows expires"
+            ),
+        ),
+    ),
+    "expired": (
+        look(ENDED, told(DEVICE)),
+        (
+            "Expired",
+            "FFT",
+            "Expired",
+            (
+                f"spec.notAfter ({time_of(NOW)}) has passed: give it a later time to authorise the "
+                "device again"
+            ),
+        ),
+    ),
+    "no target": (
+        look(DEVICE, target=None),
+        (
+            "Pending",
+            "FTF",
+            "TargetMissing",
+            (
+                "ReleaseTarget stores (spec.targetRef.name) does not exist in namespace coins: "
+                "create it, and the device goes on"
+            ),
+        ),
+    ),
+    "taken": (
+        look(DEVICE, told(DEVICE), owner="older"),
+        (
+            "Pending",
+            "FFT",
+            "DeviceTaken",
+            (
+                f"device {device_keys(1)['deviceId']} for target stores belongs to the older "
+                "Device older: delete one of them"
+            ),
+        ),
+    ),
+    "the keys of another": (
+        look(DEVICE.with_spec("signingKey", OTHER["signingKey"]), told(DEVICE)),
+        (
+            "Pending",
+            "FFT",
+            "InvalidKey",
+            (
+                f"spec.deviceId is {device_keys(1)['deviceId']}, and that of the two keys would be "
+                "7b34a7ac9232eaed72655603799e9831: delete this Device and apply what `sealyard "
+                "device init` printed"
+            ),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_said(case: str) -> None:
+    plan, said = CASES[case]
+    assert says(plan) == said
+    assert plan.create == ()
+
+
+def test_what_was_told_once_holds_until_it_changes() -> None:
+    """Whatever the grants of others do meanwhile, and whoever has forgotten the last input."""
+    assert says(look(AUTHORISED))[:3] == ("Authorised", "TFF", "Authorised")
+    assert look(AUTHORISED).events == ()
+    suspended = SUSPENDED.after(look(SUSPENDED, told(SUSPENDED, 0)))
+    assert says(look(suspended))[0] == "Suspended"
+    back = suspended.with_spec("suspend", False)
+    assert says(look(back))[:3] == ("Suspended", "FTF", "Granting")
+    assert says(look(back, told(back)))[0] == "Authorised"
+
+
+def test_a_later_time_authorises_again() -> None:
+    ended = ENDED.after(look(ENDED, told(DEVICE)))
+    later = ended.with_spec("notAfter", time_of(at(60)))
+    plan = look(later, told(DEVICE))
+    assert says(plan)[:3] == ("Pending", "FTF", "Granting")
+    assert plan.requeue_after == 60
+
+
+def test_the_end_is_not_missed() -> None:
+    device = DEVICE.with_spec("notAfter", time_of(at(100)))
+    assert look(device, told(device)).requeue_after == 100
+    assert look(DEVICE, told(DEVICE)).requeue_after is None
+
+
+def test_a_device_that_is_being_deleted_is_left_alone() -> None:
+    assert look(DEVICE.being_deleted()) == Plan()
+
+
+def test_the_id_is_the_one_that_its_slots_carry() -> None:
+    spec = DEVICE.build().spec
+    keys = (b"e" + (1).to_bytes(31, "big"), b"s" + (1).to_bytes(31, "big"))
+    assert device_recipient(*keys).hex() == spec.device_id
