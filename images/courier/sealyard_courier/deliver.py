@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from sealyard.api.answers import Answer
-from sealyard.api.mounts import CA_KEY
 from sealyard.api.secrets import Purpose
 from sealyard.api.tasks import (
     ProbeTask,
@@ -16,7 +14,7 @@ from sealyard.api.tasks import (
     RewrapTask,
     VerifyTask,
 )
-from sealyard.delivery.cdn import Cdn, CdnPlace
+from sealyard.delivery.cdn import CdnPlace
 from sealyard.delivery.http import HttpClient
 from sealyard.delivery.probe import RETRY, SECONDS, probe
 from sealyard.delivery.probe_object import ProbeObject
@@ -24,12 +22,12 @@ from sealyard.delivery.publish import Publisher
 from sealyard.delivery.release_api import ReleaseApi
 from sealyard.delivery.rewrap import rewrap_releases
 from sealyard.delivery.secrets import SecretFiles
-from sealyard.delivery.tls import CaBundle
 from sealyard.delivery.verify import verify
 from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.workspace import below, make_folder, remove_temporaries
+from sealyard_courier.clients import bundle, cdn_of, release_api
 
 
 def run_publish(task: PublishTask, mounts: Mounts) -> Answer:
@@ -41,8 +39,8 @@ def run_publish(task: PublishTask, mounts: Mounts) -> Answer:
     lock.take()
     keyring = SecretFiles.mounted(Purpose.KEYRING, mounts.secrets, task.keyring_secret_name)
     with (
-        _api(task.api, Purpose.API_PUBLISHER, mounts) as api,
-        _cdn(task.cdn, Purpose.CDN_WRITE, mounts) as cdn,
+        release_api(task.api, Purpose.API_PUBLISHER, mounts) as api,
+        cdn_of(task.cdn, Purpose.CDN_WRITE, mounts) as cdn,
     ):
         result = Publisher(
             task=task,
@@ -60,8 +58,8 @@ def run_verify(task: VerifyTask, mounts: Mounts) -> Answer:
     """Prove that a published release opens."""
     keyring = SecretFiles.mounted(Purpose.KEYRING, mounts.secrets, task.keyring_secret_name)
     with (
-        _api(task.api, Purpose.API_VERIFIER, mounts) as api,
-        _cdn(task.cdn, Purpose.CDN_READ, mounts) as cdn,
+        release_api(task.api, Purpose.API_VERIFIER, mounts) as api,
+        cdn_of(task.cdn, Purpose.CDN_READ, mounts) as cdn,
     ):
         result = verify(task, api=api, cdn=cdn, keyring=keyring.keyring())
     message = f"verified {task.model} {task.version}: {_counted(len(result.variants))} open"
@@ -72,8 +70,8 @@ def run_rewrap(task: RewrapTask, mounts: Mounts) -> Answer:
     """Move all small parts to the active key, or go on with a rewrap that was interrupted."""
     keyring = SecretFiles.mounted(Purpose.KEYRING, mounts.secrets, task.keyring_secret_name)
     with (
-        _api(task.verifier, Purpose.API_VERIFIER, mounts) as reader,
-        _api(task.publisher, Purpose.API_PUBLISHER, mounts) as writer,
+        release_api(task.verifier, Purpose.API_VERIFIER, mounts) as reader,
+        release_api(task.publisher, Purpose.API_PUBLISHER, mounts) as writer,
     ):
         result = rewrap_releases(reader=reader, writer=writer, keyring=keyring.keyring())
     message = (
@@ -99,8 +97,8 @@ def run_probe(task: ProbeTask, mounts: Mounts) -> Answer:
     _miss_none_of(files.values())
 
     def api(remote: RemoteApi, purpose: Purpose) -> ReleaseApi:
-        bundle = _bundle(mounts.ca / "api", remote.ca_bundle_name)
-        return ReleaseApi(remote.url, files[purpose], bundle=bundle, retry=RETRY, seconds=SECONDS)
+        ca = bundle(mounts.ca / "api", remote.ca_bundle_name)
+        return ReleaseApi(remote.url, files[purpose], bundle=ca, retry=RETRY, seconds=SECONDS)
 
     def probe_object(remote: RemoteCdn, purpose: Purpose) -> ProbeObject:
         place = CdnPlace(remote.endpoint, remote.region, remote.bucket)
@@ -112,7 +110,7 @@ def run_probe(task: ProbeTask, mounts: Mounts) -> Answer:
         HttpClient(
             "CDN",
             task.writer.endpoint,
-            bundle=_bundle(mounts.ca / "cdn", task.writer.ca_bundle_name),
+            bundle=bundle(mounts.ca / "cdn", task.writer.ca_bundle_name),
         ) as http,
     ):
         result = probe(
@@ -143,25 +141,3 @@ def _miss_none_of(files: Iterable[SecretFiles]) -> None:
 
 def _counted(variants: int) -> str:
     return "1 variant" if variants == 1 else f"{variants} variants"
-
-
-def _api(remote: RemoteApi, purpose: Purpose, mounts: Mounts) -> ReleaseApi:
-    return ReleaseApi(
-        remote.url,
-        SecretFiles.mounted(purpose, mounts.secrets, remote.secret_name),
-        bundle=_bundle(mounts.ca / "api", remote.ca_bundle_name),
-    )
-
-
-def _cdn(remote: RemoteCdn, purpose: Purpose, mounts: Mounts) -> Cdn:
-    return Cdn(
-        CdnPlace(remote.endpoint, remote.region, remote.bucket),
-        SecretFiles.mounted(purpose, mounts.secrets, remote.secret_name),
-        bundle=_bundle(mounts.ca / "cdn", remote.ca_bundle_name),
-    )
-
-
-def _bundle(folder: Path, name: str | None) -> CaBundle | None:
-    if name is None:
-        return None
-    return CaBundle(folder / CA_KEY, f"ConfigMap {name}, key {CA_KEY},")

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from sealyard.api.tasks import ProbeTask, PublishTask, RewrapTask, TidyTask, VerifyTask
+from sealyard.api.tasks import (
+    GrantTask,
+    IndexTask,
+    ProbeTask,
+    PublishTask,
+    RewrapTask,
+    TidyTask,
+    VerifyTask,
+)
 from sealyard.jobs.harness import Handler, run_program
 from sealyard_courier.deliver import run_probe, run_publish, run_rewrap, run_verify
+from sealyard_courier.grant import run_grant
+from sealyard_courier.index import run_index
 from sealyard_courier.tidy import run_tidy
 
 
@@ -18,5 +28,7 @@ def main() -> int:
             Handler("tidy", TidyTask, run_tidy),
             Handler("rewrap", RewrapTask, run_rewrap),
             Handler("probe", ProbeTask, run_probe),
+            Handler("grant", GrantTask, run_grant),
+            Handler("index", IndexTask, run_index),
         ],
     )

@@ -13,6 +13,7 @@ from sealyard.cli.publish import publish
 from sealyard.cli.pull import pull
 from sealyard.cli.report import show_error
 from sealyard.cli.sealing import seal
+from sealyard.cli.trust import trust_app
 from sealyard.cli.verify import verify
 from sealyard.errors import InvalidError, SealyardError
 
@@ -56,6 +57,7 @@ app.command("pull")(pull)
 app.command("open")(open_command)
 app.command("inspect")(inspect)
 app.add_typer(keyring_app, name="keyring")
+app.add_typer(trust_app, name="trust")
 
 
 def run() -> int:

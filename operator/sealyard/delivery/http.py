@@ -65,6 +65,10 @@ class Bounds:
     into: memoryview | None = None
 
 
+class TooLongError(UnavailableError):
+    """An answer has more bytes than such an answer may have."""
+
+
 class HttpClient:
     """Sends requests to one server. Safe to use from many threads.
 
@@ -115,7 +119,8 @@ class HttpClient:
             UntrustedError: TLS does not verify (which no attempt of this Job can mend; the CA
                 bundle, the URL or the certificate may be corrected while the operator tries
                 again).
-            UnavailableError: the answer is longer than allowed, encoded, or no HTTP.
+            TooLongError: the answer is longer than allowed.
+            UnavailableError: it is encoded, or no HTTP.
         """
         length = {"Content-Length": str(len(body))} if body else {}
         all_headers = {**self._headers, **(headers or {}), **length}
@@ -171,8 +176,8 @@ class HttpClient:
         _require_end(response)
         return out[:used]
 
-    def _too_long(self, limit: int) -> UnavailableError:
-        return UnavailableError(
+    def _too_long(self, limit: int) -> TooLongError:
+        return TooLongError(
             f"{self.name} sent more than the {limit} bytes that such an answer may have"
         )
 

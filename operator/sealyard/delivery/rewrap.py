@@ -14,6 +14,7 @@ from typing import Final
 from sealyard.api.answers import RewrapResult
 from sealyard.delivery.refusals import NotPublishedError, ReplacedError
 from sealyard.delivery.release_api import Release, ReleaseApi
+from sealyard.delivery.troubles import gravest, located
 from sealyard.errors import IntegrityError, InvalidError, MissingError, SealyardError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.keyring import Keyring
@@ -21,9 +22,6 @@ from sealyard.sealing.manifest import Entry, Manifest
 from sealyard.sealing.rewrap import rewrap_small
 
 _TRIES: Final = 5
-_SHOWN: Final = 3
-# What stalls comes before what waits for a key or a part to come back.
-_GRAVEST_FIRST: Final = (IntegrityError, InvalidError, MissingError)
 
 logger = logging.getLogger(__name__)
 
@@ -135,25 +133,14 @@ def _move(
 
 
 def _note(tally: _Tally, where: str, error: SealyardError) -> None:
-    text = str(error)
-    told = type(error)(text if where in text else f"{where}: {text}")
+    told = located(where, error)
     logger.warning("not moved: %s", told)
     tally.troubles.append(told)
 
 
 def _failure(tally: _Tally, active: str) -> SealyardError:
-    """One error for all, of the gravest kind, that names the first few of that kind."""
-    kind = next(
-        kind
-        for kind in _GRAVEST_FIRST
-        if any(isinstance(trouble, kind) for trouble in tally.troubles)
-    )
-    gravest_first = sorted(tally.troubles, key=lambda trouble: not isinstance(trouble, kind))
-    shown = [str(trouble) for trouble in gravest_first[:_SHOWN]]
-    more = len(tally.troubles) - len(shown)
-    if more:
-        shown.append(f"and {more} more")
-    return kind(
+    return gravest(
+        tally.troubles,
         f"{len(tally.troubles)} not moved to key {active!r} ({tally.rewrapped} moved, "
-        f"{tally.unchanged} there already, {tally.skipped} skipped): {'; '.join(shown)}"
+        f"{tally.unchanged} there already, {tally.skipped} skipped)",
     )

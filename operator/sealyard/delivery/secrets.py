@@ -65,12 +65,30 @@ class SecretFiles:
             MissingError: it is missing or empty.
             InvalidError: it is no keyring.
         """
-        (key,) = SECRET_USES[Purpose.KEYRING].keys
-        raw = self._bytes(key, KEYRING_MAX_BYTES)
+        raw = self.content(KEYRING_MAX_BYTES)
         try:
             return Keyring.parse(raw)
         except InvalidError as error:
-            raise InvalidError(f"{self.source}, key {key}: {error}") from None
+            raise InvalidError(f"{self.content_source}: {error}") from None
+
+    def content(self, limit: int) -> bytes:
+        """What the one key of a purpose holds that has no other.
+
+        Args:
+            limit: the most bytes that it may have.
+
+        Raises:
+            MissingError: it is missing or empty.
+            InvalidError: it is longer.
+        """
+        (key,) = SECRET_USES[self.purpose].keys
+        return self._bytes(key, limit)
+
+    @property
+    def content_source(self) -> str:
+        """What a user calls the one key of such a purpose."""
+        (key,) = SECRET_USES[self.purpose].keys
+        return f"{self.source}, key {key}"
 
     def _line(self, key: str) -> str:
         raw = self._bytes(key, _VALUE_MAX_BYTES)

@@ -1,4 +1,7 @@
-"""Where the trust in a manifest comes from: the seam, and the one way there is."""
+"""Where the trust in a manifest comes from: the seam, and the way without an index.
+
+`sealyard.delivery.index.trust` has the other one, which believes a signed index and no server.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.sealing.manifest import Manifest
 
-TrustName: TypeAlias = Literal["unsigned"]
+TrustName: TypeAlias = Literal["unsigned", "signed"]
 
 
 @dataclass(frozen=True, slots=True)

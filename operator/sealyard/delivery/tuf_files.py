@@ -23,6 +23,11 @@ class TufFiles:
     def __init__(self, session: ApiSession) -> None:
         self._session = session
 
+    @property
+    def name(self) -> str:
+        """What the release API is called in messages."""
+        return self._session.name
+
     def get(self, name: str, limit: int) -> bytes | None:
         """A file as it was put, or None if there is none.
 

@@ -18,5 +18,7 @@ class Mounts:
     scratch: Path = Path(mounts.SCRATCH_DIRECTORY)
     secrets: Path = Path(SECRETS_DIRECTORY)
     ca: Path = Path(mounts.CA_DIRECTORY)
+    input: Path = Path(mounts.INPUT_DIRECTORY)
+    trust_root: Path = Path(mounts.TRUST_ROOT_DIRECTORY)
     progress_token: Path = Path(mounts.PROGRESS_TOKEN_FILE)
     termination_message: Path = Path(mounts.TERMINATION_MESSAGE_FILE)

@@ -1,0 +1,251 @@
+"""Give each authorised device the data keys of its releases: a slot of its own per variant.
+
+The release API is asked which devices have a slot, and only the others get one. So a grant that was
+killed goes on where it stopped, and one that is done again wraps nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sealyard.api.answers import GrantResult
+from sealyard.api.device_api import BATCH_MAX, DeviceEntry, GrantedSlot, granted_digest
+from sealyard.api.grants import AuthorisedDevice, GrantedRelease, GrantInput
+from sealyard.core.times import format_time, parse_time
+from sealyard.delivery.device_registry import DeviceRegistry
+from sealyard.delivery.refusals import NotPublishedError
+from sealyard.delivery.release_api import Release, ReleaseApi
+from sealyard.delivery.threads import in_threads
+from sealyard.delivery.troubles import gravest, located
+from sealyard.errors import IntegrityError, InvalidError, MissingError, SealyardError
+from sealyard.sealing.context import ReleaseContext
+from sealyard.sealing.header import Core, Header
+from sealyard.sealing.keyring import Keyring
+from sealyard.sealing.manifest import Entry, Manifest
+from sealyard.sealing.sealed_v2 import check_core
+from sealyard.sealing.slots import device_recipient, wrap_for_device
+
+_WORKERS: Final = 2
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A device whose keys make its id.
+
+    Attributes:
+        device_id: hex.
+        encryption_key: raw X25519.
+        signing_key: raw Ed25519.
+    """
+
+    device_id: str
+    encryption_key: bytes
+    signing_key: bytes
+
+    @classmethod
+    def of(cls, device: AuthorisedDevice) -> Recipient:
+        """The device of an input.
+
+        Raises:
+            InvalidError: its keys make another id, or its time is none.
+        """
+        where = f"device {device.device_id}"
+        try:
+            keys = [
+                base64.b64decode(key, validate=True)
+                for key in (device.encryption_key, device.signing_key)
+            ]
+        except binascii.Error:
+            raise InvalidError(f"{where}: its keys must be in base64") from None
+        made = device_recipient(*keys).hex()
+        if made != device.device_id:
+            raise InvalidError(f"{where}: its keys make the id {made}; print its YAML anew")
+        end = parse_time(device.not_after)
+        if device.not_after is not None and (end is None or format_time(end) != device.not_after):
+            raise InvalidError(f"{where}: notAfter must be a time as 2030-01-31T12:00:00Z")
+        return cls(made, *keys)
+
+
+@dataclass(slots=True)
+class _Tally:
+    granted: int = 0
+    unchanged: int = 0
+    troubles: dict[str, SealyardError] = field(default_factory=dict)
+
+    def note(self, where: str, error: SealyardError) -> None:
+        """Keep what is wrong with a device or a release, once."""
+        if where not in self.troubles:
+            self.troubles[where] = located(where, error)
+            logger.warning("not granted: %s", self.troubles[where])
+
+
+@dataclass(frozen=True, slots=True)
+class _Granter:
+    """Grants one release after the other, and counts in the tally."""
+
+    reader: ReleaseApi
+    registry: DeviceRegistry
+    keyring: Keyring
+    tally: _Tally
+
+    def entries(self, wanted: GrantedRelease) -> Iterator[Entry]:
+        """The variants of a release that have slots. (aes-256-cbc-v1 opens with a fleet key.)"""
+        release = Release(wanted.model, wanted.version)
+        try:
+            raw = self.reader.manifest(release)
+            manifest = Manifest.parse(raw, sha256=wanted.manifest_sha256)
+            entries = [
+                manifest.entry(ReleaseContext(release.model, release.version, variant.name))
+                for variant in manifest.predicate.variants
+                if variant.sealing.format == "sealed-v2"
+            ]
+        except (IntegrityError, NotPublishedError) as error:
+            self.tally.note(str(release), error)
+            return
+        yield from entries
+
+    def grant(self, entry: Entry, followers: Sequence[Recipient]) -> None:
+        """Give a slot of a variant to those that have none."""
+        missing = self._without_slot(entry.context, followers)
+        self.tally.unchanged += len(followers) - len(missing)
+        if not missing:
+            return
+        try:
+            header = Header.parse(self.reader.small(entry.context))
+            check_core(header.core, entry)
+            data_key = self.keyring.data_key(header)
+        except (IntegrityError, MissingError) as error:
+            self.tally.note(str(entry.context), error)
+            return
+        core_sha256 = header.core.digest().hex()
+        batches = [missing[at : at + BATCH_MAX] for at in range(0, len(missing), BATCH_MAX)]
+
+        def put(index: int) -> tuple[int, dict[str, InvalidError]]:
+            slots, refused = _slots(header.core, data_key, batches[index])
+            if slots:
+                self.registry.put_grants(entry.context, core_sha256, slots)
+            return len(slots), refused
+
+        for granted, refused in in_threads(put, len(batches), workers=_WORKERS):
+            self.tally.granted += granted
+            for device_id, trouble in refused.items():
+                self.tally.note(f"device {device_id}", trouble)
+        logger.info("%s: %d devices had no slot yet", entry.context, len(missing))
+
+    def _without_slot(
+        self, context: ReleaseContext, followers: Sequence[Recipient]
+    ) -> Sequence[Recipient]:
+        """Those that have none yet. One digest says so if nobody lacks one."""
+        have = self.registry.grant_digest(context)
+        if have.devices == 0:
+            return followers
+        if have.digest == granted_digest(one.device_id for one in followers):
+            return []
+        granted = set(self.registry.granted(context))
+        return [one for one in followers if one.device_id not in granted]
+
+
+def grant_devices(
+    wanted: GrantInput,
+    input_sha256: str,
+    *,
+    reader: ReleaseApi,
+    registry: DeviceRegistry,
+    keyring: Keyring,
+) -> GrantResult:
+    """Register every device as it is to be, and give it the slots that it does not have yet.
+
+    What is wrong with one device or release does not keep the others waiting: it is told at the
+    end. What is wrong with a store or a login ends the grant at once.
+
+    Args:
+        wanted: the devices, and what each may open.
+        input_sha256: goes into the result.
+        reader: with a login of role Verifier.
+        registry: with a login of role Publisher.
+        keyring: opens what is to be granted.
+
+    Raises:
+        InvalidError: a device's keys are not what its id is made of, or cannot be wrapped for.
+        IntegrityError: a manifest or small part is not what was verified.
+        MissingError: no key opens a small part, or it is not there.
+        UnavailableError: the release API fails, or a device was suspended meanwhile.
+        RefusedError: it refuses a login, or does not let one read or write.
+    """
+    tally = _Tally()
+    recipients = _recipients(wanted.devices, tally)
+    changed = registry.put_devices(
+        DeviceEntry.model_validate(device, from_attributes=True)
+        for device in wanted.devices
+        if device.device_id in recipients
+    )
+    logger.info("%d devices are registered, %d of them new or changed", len(recipients), changed)
+    granter = _Granter(reader, registry, keyring, tally)
+    for release, followers in _followers(wanted, recipients):
+        for entry in granter.entries(release):
+            granter.grant(entry, followers)
+    if tally.troubles:
+        raise gravest(
+            list(tally.troubles.values()),
+            f"{len(tally.troubles)} not granted, all else is ({tally.granted} slots written, "
+            f"{tally.unchanged} there already)",
+        )
+    return GrantResult(
+        input_sha256=input_sha256,
+        devices=len(wanted.devices),
+        granted=tally.granted,
+        unchanged=tally.unchanged,
+    )
+
+
+def _recipients(devices: Sequence[AuthorisedDevice], tally: _Tally) -> dict[str, Recipient]:
+    recipients = {}
+    for device in devices:
+        try:
+            recipients[device.device_id] = Recipient.of(device)
+        except InvalidError as error:
+            tally.note(f"device {device.device_id}", error)
+    return recipients
+
+
+def _followers(
+    wanted: GrantInput, recipients: Mapping[str, Recipient]
+) -> Iterator[tuple[GrantedRelease, list[Recipient]]]:
+    """Each release with those that may open it."""
+    by_release: defaultdict[int, list[Recipient]] = defaultdict(list)
+    for device in wanted.devices:
+        if device.device_id in recipients and not device.suspended:
+            for position in device.releases:
+                by_release[position].append(recipients[device.device_id])
+    for position, followers in sorted(by_release.items()):
+        if position >= len(wanted.releases):
+            raise InvalidError(
+                f"input: device {followers[0].device_id} names release {position}, there are "
+                f"{len(wanted.releases)}"
+            )
+        yield wanted.releases[position], followers
+
+
+def _slots(
+    core: Core, data_key: bytes, recipients: Sequence[Recipient]
+) -> tuple[list[GrantedSlot], dict[str, InvalidError]]:
+    """A slot for each device, and those for whose keys nothing can be wrapped."""
+    slots: list[GrantedSlot] = []
+    refused: dict[str, InvalidError] = {}
+    for one in recipients:
+        try:
+            slot = wrap_for_device(core, data_key, one.encryption_key, one.signing_key)
+        except InvalidError as error:
+            refused[one.device_id] = error
+        else:
+            sealed = base64.b64encode(slot.encode()).decode()
+            slots.append(GrantedSlot(device_id=one.device_id, sealed=sealed))
+    return slots, refused

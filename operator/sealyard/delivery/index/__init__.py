@@ -1,0 +1,1 @@
+"""The signed index, by The Update Framework: the side that signs, and the side that believes."""
