@@ -1,0 +1,211 @@
+"""The grant Job against the real release API: each device opens what it was granted alone."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from sealyard.api.grants import AuthorisedDevice, GrantedRelease, GrantInput
+from sealyard.api.secrets import Purpose
+from sealyard.delivery.device_registry import DeviceRegistry
+from sealyard.delivery.grant import grant_devices
+from sealyard.errors import InvalidError, MissingError
+from sealyard.sealing.context import ReleaseContext
+from sealyard.sealing.header import Header
+from sealyard.sealing.keyring import Keyring
+from sealyard.sealing.slots import DeviceKey, device_recipient
+from support import release_api
+from support.authorised import Target
+from support.devices import Device, b64, bearer
+from support.releases import SEALED, Sample
+from support.sealing import KEYRING
+
+pytestmark = pytest.mark.stores
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[release_api.ReleaseApi]:
+    with release_api.release_api_server(tmp_path_factory.mktemp("api")) as server:
+        yield server
+
+
+@pytest.fixture
+def target(api: release_api.ReleaseApi, tmp_path: Path) -> Iterator[Target]:
+    target = Target(api, tmp_path / "target")
+    yield target
+    target.assert_no_secret_in(api.log_text())
+
+
+def authorised(
+    device: Device, *releases: int, models: Sequence[str], **changes: object
+) -> AuthorisedDevice:
+    entry = device.entry(*models)
+    fields = {**entry.model_dump(), "level": "keystore", "releases": list(releases), **changes}
+    return AuthorisedDevice.model_validate(fields)
+
+
+def grant_input(made: Sequence[Sample], *devices: AuthorisedDevice) -> GrantInput:
+    releases = [
+        GrantedRelease(model=one.model, version=one.version, manifest_sha256=one.sha256)
+        for one in made
+    ]
+    return GrantInput(releases=releases, devices=sorted(devices, key=lambda one: one.device_id))
+
+
+def opens(target: Target, device: Device, made: Sample) -> bool:
+    """Whether the device gets a slot from the API and the data key out of it."""
+    with release_api.connect(target.api) as client:
+        path = f"/releases/{made.model}/{made.version}/variants/{SEALED}/small"
+        answer = client.get(path, headers=bearer(client, device))
+    if answer.status_code == 404:
+        assert answer.json()["error"] == "NotGranted"
+        return False
+    assert answer.status_code == 200, answer.text
+    header = Header.parse(answer.content)
+    own = DeviceKey(device.encryption, device.signing.public_key().public_bytes_raw())
+    return own.data_key(header) == KEYRING.data_key(Header.parse(made.smalls[SEALED]))
+
+
+def grant(target: Target, wanted: GrantInput, keyring: Keyring = KEYRING) -> dict[str, int]:
+    """What the Job does, in this process."""
+    with target.connected() as reader, target.connected(Purpose.API_PUBLISHER) as writer:
+        result = grant_devices(
+            wanted,
+            "0" * 64,
+            reader=reader,
+            registry=DeviceRegistry(writer.session),
+            keyring=keyring,
+        )
+    return {"granted": result.granted, "unchanged": result.unchanged}
+
+
+def test_from_a_reviewed_list_to_a_device_that_opens(target: Target) -> None:
+    made, other = target.put(), target.put()
+    one, both, none = Device(), Device(), Device()
+    models = [made.model, other.model]
+    wanted = grant_input(
+        [made, other],
+        authorised(one, 0, models=models),
+        authorised(both, 0, 1, models=models),
+        authorised(none, models=models),
+    )
+    job = target.grant(wanted)
+    assert {name: job.result[name] for name in ("devices", "granted", "unchanged")} == {
+        "devices": 3,
+        "granted": 3,
+        "unchanged": 0,
+    }
+    assert job.message == "devices: 3; slots written: 3, there already: 0"
+    opened = [
+        [opens(target, device, release) for release in (made, other)]
+        for device in (one, both, none)
+    ]
+    assert opened == [[True, False], [True, True], [False, False]]
+    assert grant(target, wanted) == {"granted": 0, "unchanged": 3}
+
+
+def test_only_what_lacks_a_slot_gets_one(target: Target) -> None:
+    made = target.put()
+    first, second = Device(), Device()
+    assert grant(target, grant_input([made], authorised(first, 0, models=[made.model]))) == {
+        "granted": 1,
+        "unchanged": 0,
+    }
+    wanted = grant_input(
+        [made], *(authorised(device, 0, models=[made.model]) for device in (first, second))
+    )
+    assert grant(target, wanted) == {"granted": 1, "unchanged": 1}
+    assert opens(target, second, made)
+
+
+def test_a_suspended_device_loses_its_slots(target: Target) -> None:
+    made = target.put()
+    kept, lost = Device(), Device()
+    models = [made.model]
+    grant(target, grant_input([made], *(authorised(one, 0, models=models) for one in (kept, lost))))
+    suspended = authorised(lost, 0, models=models, suspended=True)
+    wanted = grant_input([made], authorised(kept, 0, models=models), suspended)
+    assert grant(target, wanted) == {"granted": 0, "unchanged": 1}
+    with target.connected(Purpose.API_PUBLISHER) as writer:
+        context = ReleaseContext(made.model, made.version, SEALED)
+        assert list(DeviceRegistry(writer.session).granted(context)) == [kept.id]
+
+
+def test_a_bad_key_keeps_no_other_device_waiting(target: Target) -> None:
+    made = target.put()
+    good, bad = Device(), Device()
+    forged = authorised(bad, 0, models=[made.model], encryption_key=b64(os.urandom(32)))
+    wanted = grant_input([made], authorised(good, 0, models=[made.model]), forged)
+    with pytest.raises(InvalidError, match=r"^1 not granted, all else is \(1 slots written") as told:
+        grant(target, wanted)
+    assert f"device {bad.id}: its keys make the id" in str(told.value)
+    assert opens(target, good, made)
+
+
+def test_a_key_that_nothing_can_be_wrapped_for(target: Target) -> None:
+    made = target.put()
+    good = Device()
+    signing = good.signing.public_key().public_bytes_raw()
+    zeros = AuthorisedDevice(
+        device_id=device_recipient(bytes(32), signing).hex(),
+        encryption_key=b64(bytes(32)),
+        signing_key=b64(signing),
+        level="keystore",
+        models=[made.model],
+        releases=[0],
+    )
+    with pytest.raises(InvalidError, match=f"encryptionKey of device {zeros.device_id}: must be"):
+        grant(target, grant_input([made], authorised(good, 0, models=[made.model]), zeros))
+    assert opens(target, good, made)
+
+
+def test_a_release_that_is_lost_keeps_no_other_waiting(target: Target) -> None:
+    made, lost = target.put(), target.put()
+    device = Device()
+    wanted = grant_input([made, lost], authorised(device, 0, 1, models=[made.model, lost.model]))
+    gone = wanted.releases[1].model_copy(update={"version": "9.9.9"})
+    wanted = wanted.model_copy(update={"releases": [wanted.releases[0], gone]})
+    with pytest.raises(MissingError, match=r"1 not granted, all else is .*9\.9\.9"):
+        grant(target, wanted)
+    assert opens(target, device, made)
+
+
+def test_a_release_that_no_key_opens(target: Target) -> None:
+    made = target.put()
+    wanted = grant_input([made], authorised(Device(), 0, models=[made.model]))
+    with pytest.raises(MissingError, match=f"{made.model} 1.0.0 {SEALED}"):
+        grant(target, wanted, Keyring.new(v2="another"))
+
+
+def test_a_release_that_the_input_does_not_have(target: Target) -> None:
+    device = authorised(Device(), 5, models=["coins"])
+    with pytest.raises(InvalidError, match=f"device {device.device_id} names release 5"):
+        grant(target, grant_input([], device))
+
+
+def test_a_killed_job_goes_on_where_it_was(target: Target) -> None:
+    made = target.put()
+    devices = [Device() for _ in range(3000)]
+    wanted = grant_input(
+        [made], *(authorised(device, 0, models=[made.model]) for device in devices)
+    )
+    context = ReleaseContext(made.model, made.version, SEALED)
+    running = target.start(target.grant_task(), wanted)
+    with target.connected(Purpose.API_PUBLISHER) as writer:
+        registry = DeviceRegistry(writer.session)
+        deadline = time.monotonic() + 60
+        while not registry.grant_digest(context).devices and running.process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        running.process.kill()
+        running.process.wait()
+        before = registry.grant_digest(context).devices
+        assert before % 1000 == 0
+        job = target.grant(wanted)
+        assert job.result["granted"] == 3000 - before
+        assert job.result["unchanged"] == before
+        assert registry.grant_digest(context).devices == 3000
