@@ -22,9 +22,10 @@ from sealyard.api.index import (
 from sealyard.delivery.index.cache import Cache
 from sealyard.delivery.index.client import IndexClient
 from sealyard.delivery.index.keys import SigningKey, new_key
+from sealyard.delivery.index.listing import Listed
 from sealyard.delivery.index.publish import IndexPublisher, Published
 from sealyard.delivery.index.roots import RootKeys, new_root, next_root, root_name, sign_root
-from sealyard.delivery.index.signing import IndexSigner
+from sealyard.delivery.index.signing import IndexSigner, meta_of
 from sealyard.delivery.refusals import (
     MetadataExistsError,
     MetadataVersionError,
@@ -169,11 +170,33 @@ class World:
     ) -> ListedRelease:
         """A release whose manifest is there."""
         raw = json.dumps({"model": model, "version": version}).encode()
-        self.manifests[Release(model, version)] = raw
-        digest = hashlib.sha256(raw).hexdigest()
-        return ListedRelease(
-            model=model, version=version, manifest_sha256=digest, not_after=not_after
-        )
+        release = Release(model, version)
+        self.manifests[release] = raw
+        return listed_release(release, raw, not_after=not_after)
+
+    def sign_listing(self, listed: Mapping[str, Listed], files: Mapping[str, bytes]) -> None:
+        """The next index lists exactly this, whatever sense it makes."""
+        version = version_of(self.store.files["timestamp.json"]) + 1
+        signer = self.trust.signer(self.lifetime)
+        targets = signer.targets(version, listed, self.now)
+        snapshot = signer.snapshot(version, meta_of(version, targets), self.now)
+        for path, content in files.items():
+            self.store.put_target(path, content)
+        self.store.put(f"{version}.targets.json", targets)
+        self.store.put(f"{version}.snapshot.json", snapshot)
+        timestamp = signer.timestamp(version, meta_of(version, snapshot), self.now)
+        self.store.put("timestamp.json", timestamp)
+
+
+def listed_release(
+    release: Release, manifest: bytes, *, not_after: str | None = None
+) -> ListedRelease:
+    return ListedRelease(
+        model=release.model,
+        version=release.version,
+        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
+        not_after=not_after,
+    )
 
 
 def channel_of(release: ListedRelease, channel: str = "stable") -> ListedChannel:

@@ -183,9 +183,7 @@ def grant_devices(
     tally = _Tally()
     recipients = _recipients(wanted.devices, tally)
     changed = registry.put_devices(
-        DeviceEntry.model_validate(device, from_attributes=True)
-        for device in wanted.devices
-        if device.device_id in recipients
+        _entry(device) for device in wanted.devices if device.device_id in recipients
     )
     logger.info("%d devices are registered, %d of them new or changed", len(recipients), changed)
     granter = _Granter(reader, registry, keyring, tally)
@@ -214,6 +212,19 @@ def _recipients(devices: Sequence[AuthorisedDevice], tally: _Tally) -> dict[str,
         except InvalidError as error:
             tally.note(f"device {device.device_id}", error)
     return recipients
+
+
+def _entry(device: AuthorisedDevice) -> DeviceEntry:
+    """The device as the API registers it."""
+    # Each field was validated as one of the input, by the same rule; twice costs 0.4 s for 10,000.
+    return DeviceEntry.model_construct(
+        device_id=device.device_id,
+        encryption_key=device.encryption_key,
+        signing_key=device.signing_key,
+        models=device.models,
+        not_after=device.not_after,
+        suspended=device.suspended,
+    )
 
 
 def _followers(
@@ -247,5 +258,5 @@ def _slots(
             refused[one.device_id] = error
         else:
             sealed = base64.b64encode(slot.encode()).decode()
-            slots.append(GrantedSlot(device_id=one.device_id, sealed=sealed))
+            slots.append(GrantedSlot.model_construct(device_id=one.device_id, sealed=sealed))
     return slots, refused

@@ -69,3 +69,14 @@ def test_a_pair_shows_nothing(tmp_path: Path) -> None:
     )
     assert "hunter" not in repr(secret.pair())
     assert secret.pair().fingerprint() == secret.pair().fingerprint()
+
+
+def test_the_one_key_of_a_purpose(tmp_path: Path) -> None:
+    files = SecretFiles(Purpose.RELEASE_KEY, tmp_path, "Secret trust")
+    assert files.content_source == "Secret trust, key release-key.pem"
+    with pytest.raises(MissingError, match=r"^Secret trust has no key release-key\.pem; add it"):
+        files.content(10)
+    (tmp_path / "release-key.pem").write_bytes(b"0123456789")
+    assert files.content(10) == b"0123456789"
+    with pytest.raises(InvalidError, match=r"key release-key\.pem: longer than 9 bytes"):
+        files.content(9)

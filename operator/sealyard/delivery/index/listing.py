@@ -47,6 +47,11 @@ class Listed:
     not_after: str | None = None
     version: str | None = None
 
+    @classmethod
+    def of(cls, content: bytes, *, version: str) -> Listed:
+        """A channel's file with this content."""
+        return cls(hashlib.sha256(content).hexdigest(), len(content), version=version)
+
 
 @dataclass(frozen=True, slots=True)
 class Releases:
@@ -118,10 +123,8 @@ def next_channels(
     for channel in wanted.channels:
         release = releases.get(manifest_target(channel.model, channel.version))
         if release is not None and release.sha256 == channel.manifest_sha256:
-            content = channel_file(channel)
-            channels[channel_target(channel.model, channel.channel)] = Listed(
-                hashlib.sha256(content).hexdigest(), len(content), version=channel.version
-            )
+            path = channel_target(channel.model, channel.channel)
+            channels[path] = Listed.of(channel_file(channel), version=channel.version)
     return {
         path: one
         for path, one in channels.items()
