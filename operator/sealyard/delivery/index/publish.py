@@ -140,14 +140,15 @@ class IndexPublisher:
         What is wrong with one release does not keep the others waiting: it is told at the end.
 
         Raises:
-            InvalidError: a key is not one that the newest root names, or too much is to be listed.
+            InvalidError: the newest root does not name a key or has expired, or too much is to be
+                listed.
             TrustError: what is in the store was signed by nobody whom the roots name.
             IntegrityError: a manifest is not the one that is to be listed, or not there.
             UnavailableError: the store fails, or others publish again and again.
             RefusedError: it refuses the login.
         """
         self._put_roots()
-        self._signer.check(self._newest)
+        self._signer.check(self._newest, self._clock())
         for attempt in range(1, _TRIES + 1):
             planned = self._plan(wanted)
             try:
@@ -168,10 +169,11 @@ class IndexPublisher:
         """Store the roots that are not there yet, and follow those that came from elsewhere."""
         for root in self._chain:
             name = root_name(root.signed.version)
-            if self._stored(name) is None:
+            stored = self._stored(name)
+            if stored is None:
                 self._store.put(name, self._roots[name])
                 logger.info("stored %s", name)
-            elif self._stored(name) != self._roots[name]:
+            elif stored != self._roots[name]:
                 raise TrustError(f"{self._store.name} has another {name} than {self._source}")
         while (raw := self._stored(name := root_name(self._newest.version + 1))) is not None:
             self._roots[name] = raw

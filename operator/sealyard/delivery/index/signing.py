@@ -42,12 +42,18 @@ class IndexSigner:
     freshness: SigningKey
     lifetime: timedelta
 
-    def check(self, root: Root) -> None:
+    def check(self, root: Root, now: datetime) -> None:
         """Whether a client of this root will believe what is signed here.
 
         Raises:
-            InvalidError: a key is not the root's, or the root wants more signatures than one.
+            InvalidError: the root has expired, a key is none of its, or it wants more than one
+                signature.
         """
+        if root.is_expired(now):
+            raise InvalidError(
+                f"root {root.version}: expired at {format_time(root.expires)}, and nobody believes "
+                "what it names; renew it with `sealyard trust rotate root --renew`"
+            )
         for key, roles in ((self.release, RELEASE_ROLES), (self.freshness, FRESHNESS_ROLES)):
             for name in roles:
                 role = root.roles[name]

@@ -219,6 +219,14 @@ class TestKeys:
 
 
 class TestRoots:
+    def test_one_that_has_expired_is_to_be_renewed(self, world: World) -> None:
+        world.now = NOW + 365 * DAY
+        with pytest.raises(InvalidError, match=r"^root 1: expired at .*rotate root --renew"):
+            world.publish()
+        world.trust.expires = NOW + 730 * DAY
+        world.trust.rotate({})
+        assert world.publish().index.root.version == 2
+
     def test_another_root_in_the_store_is_refused(self, world: World) -> None:
         world.store.files["1.root.json"] = Trust().first
         with pytest.raises(TrustError, match=r"has another 1\.root\.json than ConfigMap trust"):
