@@ -7,6 +7,7 @@ import pytest
 
 from sealyard_release_api.database import Database, Sqlite
 from sealyard_release_api.roles import Role
+from support.devices import Device, bearer, register
 from support.postgres import PostgresServer, postgres_server
 from support.release_api import (
     ADMIN,
@@ -94,6 +95,16 @@ def verifier(api: ReleaseApi) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def admin(api: ReleaseApi) -> Iterator[httpx.Client]:
     with connect(api, ADMIN) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def as_device(api: ReleaseApi, publisher: httpx.Client) -> Iterator[httpx.Client]:
+    """A client that is logged in as a device for the model `coins`."""
+    registered = Device()
+    register(publisher, registered, "coins")
+    with connect(api) as client:
+        client.headers.update(bearer(client, registered))
         yield client
 
 

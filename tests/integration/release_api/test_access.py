@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sealyard.api.device_api import device_path
 from sealyard.api.release_api import LoginResponse, manifest_path, small_path, user_state_path
 from sealyard_release_api.tokens import KeySet
 from support.release_api import PASSWORD, PUBLISHER, VERIFIER, ReleaseApi, connect, log_in
@@ -28,6 +29,8 @@ JSON = {"Content-Type": "application/json"}
 SMALL = small_path("coins", "0.0.1", "v")
 MANIFEST = manifest_path("coins", "0.0.1")
 STATE = user_state_path("nobody@example.org")
+DEVICE = device_path("0" * 32)
+TARGET = f"/tuf/targets/coins/channels/{'0' * 64}.stable.json"
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
@@ -99,29 +102,25 @@ def test_what_was_sent_is_never_repeated(anonymous: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "method", "path", "allowed"),
+    ("method", "path", "allowed"),
     [
-        ("publisher", "PUT", SMALL, True),
-        ("publisher", "GET", SMALL, False),
-        ("publisher", "PUT", MANIFEST, True),
-        ("publisher", "GET", MANIFEST, True),
-        ("publisher", "GET", "/releases", True),
-        ("verifier", "PUT", SMALL, False),
-        ("verifier", "GET", SMALL, True),
-        ("verifier", "PUT", MANIFEST, False),
-        ("verifier", "GET", MANIFEST, True),
-        ("verifier", "GET", "/releases", True),
-        ("admin", "PUT", SMALL, False),
-        ("admin", "GET", SMALL, False),
-        ("admin", "PUT", MANIFEST, False),
-        ("admin", "GET", MANIFEST, False),
-        ("admin", "GET", "/releases", False),
-        ("admin", "GET", "/users", True),
-        ("publisher", "GET", "/users", False),
-        ("verifier", "GET", "/users", False),
-        ("admin", "PUT", STATE, True),
-        ("publisher", "PUT", STATE, False),
-        ("verifier", "PUT", STATE, False),
+        ("PUT", SMALL, {"publisher"}),
+        ("GET", SMALL, {"verifier", "device"}),
+        ("PUT", MANIFEST, {"publisher"}),
+        ("GET", MANIFEST, {"publisher", "verifier", "device"}),
+        ("GET", "/releases", {"publisher", "verifier"}),
+        ("GET", "/users", {"admin"}),
+        ("PUT", STATE, {"admin"}),
+        ("PUT", "/devices", {"admin", "publisher"}),
+        ("GET", "/devices", {"admin", "publisher", "verifier"}),
+        ("PUT", DEVICE, {"admin", "publisher"}),
+        ("PUT", "/grants", {"publisher"}),
+        ("GET", "/grants", {"publisher", "verifier"}),
+        ("GET", "/grants/digest", {"publisher", "verifier"}),
+        ("PUT", "/tuf/timestamp.json", {"publisher"}),
+        ("GET", "/tuf/timestamp.json", {"admin", "publisher", "verifier", "device"}),
+        ("PUT", TARGET, {"publisher"}),
+        ("GET", TARGET, {"admin", "publisher", "verifier", "device"}),
     ],
 )
 def test_each_role_may_do_its_own_work_only(
@@ -129,18 +128,19 @@ def test_each_role_may_do_its_own_work_only(
     publisher: httpx.Client,
     verifier: httpx.Client,
     admin: httpx.Client,
-    role: str,
+    as_device: httpx.Client,
     method: str,
     path: str,
-    allowed: bool,
+    allowed: set[str],
 ) -> None:
-    client = {"publisher": publisher, "verifier": verifier, "admin": admin}[role]
-    # An empty body is never stored: what is allowed gets as far as the body, or finds nothing.
-    answer = client.request(method, path, headers=OCTETS if path == SMALL else JSON)
-    if allowed:
-        assert answer.status_code in {200, 400, 404}, answer.text
-    else:
-        assert refusal(answer) == (403, "Forbidden")
+    clients = {"publisher": publisher, "verifier": verifier, "admin": admin, "device": as_device}
+    for role, client in clients.items():
+        # An empty body is never stored: what is allowed gets as far as the body, or finds nothing.
+        answer = client.request(method, path, headers=OCTETS if path == SMALL else JSON)
+        if role in allowed:
+            assert answer.status_code in {200, 400, 404}, answer.text
+        else:
+            assert refusal(answer) == (403, "Forbidden")
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,17 @@ def test_each_role_may_do_its_own_work_only(
         ("GET", "/releases?limit=x"),
         ("GET", "/users"),
         ("PUT", STATE),
+        ("PUT", "/devices"),
+        ("GET", "/devices"),
+        ("PUT", DEVICE),
+        ("PUT", f"{DEVICE}/report"),
+        ("PUT", "/grants"),
+        ("GET", "/grants"),
+        ("GET", "/grants/digest"),
+        ("PUT", "/tuf/timestamp.json"),
+        ("GET", "/tuf/timestamp.json"),
+        ("PUT", TARGET),
+        ("GET", TARGET),
     ],
 )
 @pytest.mark.parametrize(

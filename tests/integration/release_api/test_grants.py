@@ -109,6 +109,32 @@ def test_a_device_gets_its_own_slot_and_no_other(
         assert answer.headers["etag"] == etag(hashlib.sha256(body).hexdigest())
 
 
+def test_the_audit_trail_names_whom_was_granted_and_who_read(
+    *,
+    api: ReleaseApi,
+    anonymous: httpx.Client,
+    publisher: httpx.Client,
+    release: Sample,
+    device: Device,
+) -> None:
+    slot = device.slot(0xAB)
+    grant(publisher, release, slot)
+    small_of(anonymous, release, bearer(anonymous, device))
+    register(publisher, device, "coins", suspended=True)
+    of = {"model": "coins", "version": release.version, "variant": SEALED}
+    for event, fields in (
+        ("put-grants", {**of, "changed": [device.id]}),
+        ("get-small", {**of, "who": device.id, "role": "Device", "status": 200}),
+        ("put-device", {"device": device.id, "suspended": [device.id], "changed": [device.id]}),
+    ):
+        api.wait_for_line(
+            lambda line, event=event, fields=fields: (
+                line.get("event") == event and fields.items() <= line.items()
+            )
+        )
+    assert slot.sealed not in api.log_text()
+
+
 def test_what_was_not_granted_is_not_there(
     anonymous: httpx.Client, publisher: httpx.Client, release: Sample, device: Device
 ) -> None:
