@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from sealyard.cli.device import device_app
 from sealyard.cli.keyring import keyring_app
 from sealyard.cli.opening import inspect, open_command
 from sealyard.cli.publish import publish
 from sealyard.cli.pull import pull
 from sealyard.cli.report import show_error
+from sealyard.cli.resource import resource_app
 from sealyard.cli.sealing import seal
 from sealyard.cli.trust import trust_app
 from sealyard.cli.verify import verify
@@ -58,6 +60,8 @@ app.command("open")(open_command)
 app.command("inspect")(inspect)
 app.add_typer(keyring_app, name="keyring")
 app.add_typer(trust_app, name="trust")
+app.add_typer(device_app, name="device")
+app.add_typer(resource_app, name="resource")
 
 
 def run() -> int:
