@@ -28,8 +28,8 @@ from sealyard.device.state import CdnAddress, DeviceState, Keystore
 from sealyard.errors import IntegrityError, InvalidError, MissingError
 
 device_app = typer.Typer(
-    help="Make this machine one that may open releases: its keys are made here, and only their "
-    "public halves leave it.",
+    help="Let this machine open releases. Its keys are made here, and only their public halves "
+    "leave it.",
     no_args_is_help=True,
 )
 
@@ -87,10 +87,10 @@ def init(
     ] = None,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
-    """Make the keys of this machine, and print the Device to be reviewed and applied.
+    """Make the keys of this machine, and print the Device.
 
-    Applying it is the authorisation. The private keys stay in the state folder, sealed by the
-    level.
+    Applying it, once it was reviewed, is the authorisation. The private keys stay in the state
+    folder, sealed by the level.
     """
     told = Enrolment(
         name=name or _host_name(),
@@ -126,7 +126,10 @@ def show(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what the device is, and whether its keys open on this machine; never a key."""
+    """Print what the device is, and whether its keys open here.
+
+    Never a key.
+    """
     device = DeviceState.load(state)
     if as_yaml:
         _print_document(device)
@@ -149,7 +152,7 @@ def facts(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the facts of this hardware that level fingerprint binds to.
+    """Print the hardware facts that level fingerprint binds to.
 
     Without --values each is shown by the beginning of its SHA-256: enough to see which one changed.
     With --values --json they are what `rebind --facts` reads.
@@ -192,10 +195,11 @@ def rebind_command(
         ),
     ] = None,
 ) -> None:
-    """Seal the keys anew, while they still open here, and print the Device as it is now.
+    """Seal the keys anew, while they still open here.
 
-    The device keeps its keys, its id and its grants. With --facts, before the hardware is changed:
-    until the next rebind the keys open with the facts of before and of after.
+    Prints the Device as it is now, to be applied. The device keeps its keys, its id and its grants.
+    With --facts, before the hardware is changed: until the next rebind the keys open with the facts
+    of before and of after.
     """
     expected = None if facts_file is None else _facts_in(facts_file)
     changed = rebind(

@@ -28,12 +28,16 @@ def one_line(error: SealyardError) -> str:
 def show_pulled(pulled: Pulled, *, as_json: bool) -> None:
     """Print what was brought back or opened, and where the trust in it comes from."""
     if pulled.output is not None:
-        print(
-            f"sealyard: {pulled.output} is a plaintext: whoever has it keeps it, "
-            "whatever is revoked later",
-            file=sys.stderr,
-        )
+        warn_of_plaintext(pulled.output)
     show_document(pulled_document(pulled), as_json=as_json)
+
+
+def warn_of_plaintext(output: Path) -> None:
+    """Say what it means that a model was opened into a file."""
+    print(
+        f"sealyard: {output} is a plaintext: whoever has it keeps it, whatever is revoked later",
+        file=sys.stderr,
+    )
 
 
 def show_sealed(manifest: Manifest, folder: Path, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from sealyard.device.machine import DEFAULT_STATE, unlocked
 from sealyard.device.state import DeviceState
 
 resource_app = typer.Typer(
-    help="Seal any file to this device, as its own keys are. A copy opens nowhere else.",
+    help="Seal any file to this device. A copy opens nowhere else.",
     no_args_is_help=True,
 )
 
