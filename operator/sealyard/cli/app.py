@@ -26,9 +26,9 @@ _USAGE = 2
 app = typer.Typer(
     name="sealyard",
     help="Seal models, publish them, bring them back, open them, and make the keys and devices "
-    "that do. Exit codes: 64 wrong input, 65 something is not what was sealed or released, 66 something is "
-    "missing, 69 a store cannot be reached or trusted, 77 credentials refused, 130 and 143 "
-    "interrupted.",
+    "that do. Exit codes: 64 wrong input, 65 something is not what was sealed or released, 66 "
+    "something is missing, 69 a store cannot be reached or trusted, 77 credentials refused, 130 "
+    "and 143 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     # The same help everywhere: what docs/command-line.md shows is what is printed.
