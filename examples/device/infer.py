@@ -34,7 +34,8 @@ def main() -> None:
     (wanted,) = session.get_inputs()
     shape = [size if isinstance(size, int) else 1 for size in wanted.shape]
     noise = np.random.default_rng(0).random(shape, dtype=np.float32)
-    for output, value in zip(session.get_outputs(), session.run(None, {wanted.name: noise})):
+    values = session.run(None, {wanted.name: noise})
+    for output, value in zip(session.get_outputs(), values, strict=True):
         print(f"{output.name}: {value.shape}")
 
 

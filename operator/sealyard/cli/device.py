@@ -100,7 +100,7 @@ def init(
         models=_names(models),
         channels=_names(channels),
         platform=this_platform(),
-        api_url=api,
+        api_url=check_url("release API", api),
         api_ca=_content(api_ca),
         cdn=_cdn(cdn, bucket, region),
         cdn_ca=_content(cdn_ca),
