@@ -92,7 +92,7 @@ def test_the_demo_declares_what_it_imports() -> None:
         for file in folder.glob("sealyard_local/**/*.py")
     ]
     found = foreign(modules, within="sealyard_local")
-    for file in (REPOSITORY / "examples").glob("**/*.py"):
+    for file in (REPOSITORY / "examples/quickstart").glob("**/*.py"):
         found |= foreign(imports_of(file))
     base = {name_of(one) for one in PROJECT["dependencies"]}
     assert found - base == declared("demo") - NOT_IMPORTED

@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
+from sealyard.cli.device import device_app
+from sealyard.cli.device_pull import current_command, pull_command, run_command
+from sealyard.cli.devices import devices
 from sealyard.cli.keyring import keyring_app
 from sealyard.cli.opening import inspect, open_command
 from sealyard.cli.publish import publish
 from sealyard.cli.pull import pull
 from sealyard.cli.report import show_error
+from sealyard.cli.resource import resource_app
 from sealyard.cli.sealing import seal
 from sealyard.cli.trust import trust_app
 from sealyard.cli.verify import verify
@@ -21,10 +25,10 @@ _USAGE = 2
 
 app = typer.Typer(
     name="sealyard",
-    help="Seal models, publish them, bring them back, open them, and make the keys that seal them. "
-    "Exit codes: 64 wrong input, 65 something is not what was sealed or released, 66 something is "
-    "missing, 69 a store cannot be reached or trusted, 77 credentials refused, 130 and 143 "
-    "interrupted.",
+    help="Seal models, publish them, bring them back, open them, and make the keys and devices "
+    "that do. Exit codes: 64 wrong input, 65 something is not what was sealed or released, 66 "
+    "something is missing, 69 a store cannot be reached or trusted, 77 credentials refused, 130 "
+    "and 143 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     # The same help everywhere: what docs/command-line.md shows is what is printed.
@@ -56,8 +60,14 @@ app.command("verify")(verify)
 app.command("pull")(pull)
 app.command("open")(open_command)
 app.command("inspect")(inspect)
+app.command("devices")(devices)
 app.add_typer(keyring_app, name="keyring")
 app.add_typer(trust_app, name="trust")
+device_app.command("pull")(pull_command)
+device_app.command("current")(current_command)
+device_app.command("run")(run_command)
+app.add_typer(device_app, name="device")
+app.add_typer(resource_app, name="resource")
 
 
 def run() -> int:

@@ -28,18 +28,22 @@ def one_line(error: SealyardError) -> str:
 def show_pulled(pulled: Pulled, *, as_json: bool) -> None:
     """Print what was brought back or opened, and where the trust in it comes from."""
     if pulled.output is not None:
-        print(
-            f"sealyard: {pulled.output} is a plaintext: whoever has it keeps it, "
-            "whatever is revoked later",
-            file=sys.stderr,
-        )
-    _show(pulled_document(pulled), as_json=as_json)
+        warn_of_plaintext(pulled.output)
+    show_document(pulled_document(pulled), as_json=as_json)
+
+
+def warn_of_plaintext(output: Path) -> None:
+    """Say what it means that a model was opened into a file."""
+    print(
+        f"sealyard: {output} is a plaintext: whoever has it keeps it, whatever is revoked later",
+        file=sys.stderr,
+    )
 
 
 def show_sealed(manifest: Manifest, folder: Path, *, as_json: bool) -> None:
     """Print what was sealed and where it lies."""
     (variant,) = manifest.predicate.variants
-    _show(
+    show_document(
         {
             "model": manifest.predicate.model,
             "version": manifest.predicate.version,
@@ -58,7 +62,7 @@ def show_sealed(manifest: Manifest, folder: Path, *, as_json: bool) -> None:
 
 def show_published(kept: KeptRelease, *, new: bool, as_json: bool) -> None:
     """Print what is published now."""
-    _show(
+    show_document(
         {
             "model": kept.release.model,
             "version": kept.release.version,
@@ -112,7 +116,8 @@ def _entry_document(entry: Entry, manifest_sha256: str, trust: TrustName) -> dic
     }
 
 
-def _show(document: dict[str, Any], *, as_json: bool) -> None:
+def show_document(document: dict[str, Any], *, as_json: bool) -> None:
+    """Print a result."""
     print(json.dumps(document, indent=1) if as_json else _lines(document))
 
 

@@ -17,20 +17,18 @@ from typing import Final, NoReturn, Self, TypeVar
 from pydantic import ValidationError
 
 from sealyard.api.release_api import (
-    LOGIN_PATH,
     ErrorBody,
-    LoginRequest,
-    LoginResponse,
     Stored,
     WireModel,
 )
+from sealyard.delivery.account import Account, PasswordAccount
 from sealyard.delivery.http import Bounds, HttpClient, Reply
 from sealyard.delivery.login import Login, Token
 from sealyard.delivery.refusals import REFUSALS, ForbiddenError
 from sealyard.delivery.retry import Retry, TransientError
-from sealyard.delivery.secrets import Pair, SecretFiles
+from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
-from sealyard.errors import IntegrityError, InvalidError, RefusedError, UnavailableError
+from sealyard.errors import IntegrityError, RefusedError, UnavailableError
 
 JSON_CONTENT_TYPE: Final = "application/json"
 ANSWER_BYTES: Final = 16 * 1024
@@ -44,7 +42,8 @@ class ApiSession:
 
     Args:
         url: where it is.
-        credentials: the files with email and password, read when a login is due.
+        credentials: the files with email and password, or another account; read when a login is
+            due.
         bundle: the CAs to trust; the system's roots without one.
         retry: how failures that may pass are tried again.
         seconds: the longest that one request may take.
@@ -58,7 +57,7 @@ class ApiSession:
     def __init__(
         self,
         url: str,
-        credentials: SecretFiles,
+        credentials: SecretFiles | Account,
         *,
         bundle: CaBundle | None = None,
         retry: Retry | None = None,
@@ -66,12 +65,15 @@ class ApiSession:
         login_gap_seconds: float = 10.0,
     ) -> None:
         self._http = HttpClient("release API", url, bundle=bundle)
-        self._credentials = credentials
+        self._account = (
+            PasswordAccount(credentials) if isinstance(credentials, SecretFiles) else credentials
+        )
         self._retry = retry or Retry()
         self._seconds = seconds
         self._login = Login(
-            self._log_in,
-            credentials,
+            lambda: self._account.log_in(self),
+            self._account.fingerprint,
+            source=self._account.source,
             server=self._http.name,
             gap_seconds=login_gap_seconds,
             sleep=self._retry.sleep,
@@ -83,9 +85,14 @@ class ApiSession:
         return self._http.name
 
     @property
+    def url(self) -> str:
+        """Where it is."""
+        return self._http.url
+
+    @property
     def source(self) -> str:
         """What its login is called in messages."""
-        return self._credentials.source
+        return self._account.source
 
     def close(self) -> None:
         """Close all connections and forget the token."""
@@ -185,13 +192,13 @@ class ApiSession:
             reply = send(token)
         if reply.status == 403:
             raise ForbiddenError(
-                f"Forbidden: {self.name} does not let the login in {self._credentials.source} "
+                f"Forbidden: {self.name} does not let the login in {self._account.source} "
                 f"{'read' if method == 'GET' else 'write'} {what}; check its role and its models"
             )
         if reply.status == 401:
             raise RefusedError(
                 f"{self.name} refuses the token that it has just given to the login in "
-                f"{self._credentials.source}; check its clock and its keys"
+                f"{self._account.source}; check its clock and its keys"
             )
         return reply
 
@@ -201,6 +208,7 @@ class ApiSession:
         Raises:
             UnavailableError: it is no such document.
         """
+        # Raised outside of the handler: a context would carry what pydantic was given.
         with contextlib.suppress(ValidationError):
             return kind.model_validate_json(reply.body)
         raise UnavailableError(
@@ -232,32 +240,27 @@ class ApiSession:
             self.fail(reply, what)
         return reply
 
-    def _log_in(self, pair: Pair) -> LoginResponse:
-        # Raised outside of the handlers, here and in `parse`: a context would carry what pydantic
-        # was given.
-        request = None
-        with contextlib.suppress(ValidationError):
-            request = LoginRequest(email=pair.name, password=pair.secret)
-        if request is None:
-            raise InvalidError(
-                f"{self._credentials.source}: email or password is longer or shorter than "
-                f"{self.name} can take"
-            )
+    def post(self, path: str, what: str, body: WireModel | None, kind: type[WireT]) -> WireT:
+        """A POST without a token, of which a login is made.
+
+        Raises:
+            RefusedError: the account is not let in.
+            UnavailableError: there is no such answer.
+        """
         reply = self._request(
             "POST",
-            LOGIN_PATH,
+            path,
             bounds=Bounds(ANSWER_BYTES, self._seconds),
             headers={"Content-Type": JSON_CONTENT_TYPE},
-            body=json.dumps(request.to_wire()).encode(),
+            body=b"" if body is None else json.dumps(body.to_wire()).encode(),
         )
         if reply.status in {401, 403}:
             raise RefusedError(
-                f"{self.name} refused the login in {self._credentials.source}; "
-                "correct its email and password"
+                f"{self.name} refused the login in {self.source}; {self._account.advice}"
             )
         if reply.status != 200:
-            self.fail(reply, "the login")
-        return self.parse(LoginResponse, reply)
+            self.fail(reply, what)
+        return self.parse(kind, reply)
 
     def _request(
         self, method: str, path: str, *, bounds: Bounds, headers: Mapping[str, str], body: bytes

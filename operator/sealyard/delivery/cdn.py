@@ -18,7 +18,7 @@ from sealyard.api.model import Model
 from sealyard.delivery.http import Bounds, HttpClient
 from sealyard.delivery.retry import Retry, TransientError
 from sealyard.delivery.s3_transport import bounded, s3_client
-from sealyard.delivery.secrets import SecretFiles
+from sealyard.delivery.secrets import CdnCredential
 from sealyard.delivery.tls import CaBundle
 from sealyard.errors import (
     IntegrityError,
@@ -71,7 +71,7 @@ class Cdn:
 
     Args:
         place: where.
-        credential: the files with both keys, read once.
+        credential: has both keys, which are read once.
         bundle: the CAs to trust; the system's roots without one.
         retry: how failures that may pass are tried again.
         seconds: the longest that a request without a body to speak of may take.
@@ -84,7 +84,7 @@ class Cdn:
     def __init__(
         self,
         place: CdnPlace,
-        credential: SecretFiles,
+        credential: CdnCredential,
         *,
         bundle: CaBundle | None = None,
         retry: Retry | None = None,

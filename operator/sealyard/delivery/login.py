@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sealyard.api.release_api import LoginResponse
-from sealyard.delivery.secrets import Pair, SecretFiles
 from sealyard.errors import RefusedError
 
 
@@ -39,7 +38,8 @@ class Login:
 
     Args:
         log_in: makes a login; raises `RefusedError` where the credentials are refused.
-        credentials: read anew for every login.
+        fingerprint: of the credentials as they are now, which a login reads anew.
+        source: what the credentials are called in messages.
         server: what the server is called in messages.
         gap_seconds: the least time between two logins; up to half of it again is added at random.
         sleep: what waits.
@@ -47,15 +47,17 @@ class Login:
 
     def __init__(
         self,
-        log_in: Callable[[Pair], LoginResponse],
-        credentials: SecretFiles,
+        log_in: Callable[[], LoginResponse],
+        fingerprint: Callable[[], bytes],
         *,
+        source: str,
         server: str,
         gap_seconds: float,
         sleep: Callable[[float], None],
     ) -> None:
         self._log_in = log_in
-        self._credentials = credentials
+        self._fingerprint = fingerprint
+        self._source = source
         self._server = server
         self._gap_seconds = gap_seconds
         self._sleep = sleep
@@ -94,11 +96,10 @@ class Login:
 
     def _renew(self) -> Token:
         # Under the lock, so that whoever else is refused meanwhile waits and finds the new token.
-        pair = self._credentials.pair()
-        fingerprint = pair.fingerprint()
+        fingerprint = self._fingerprint()
         if fingerprint == self._refused:
             raise RefusedError(
-                f"{self._server} refused the login in {self._credentials.source} before; "
+                f"{self._server} refused the login in {self._source} before; "
                 "it is tried again when the Secret changes"
             )
         self._text = None
@@ -108,7 +109,7 @@ class Login:
         jitter = random.uniform(1.0, 1.5)  # noqa: S311 - jitter, no secret
         self._not_before = time.monotonic() + self._gap_seconds * jitter
         try:
-            answer = self._log_in(pair)
+            answer = self._log_in()
         except RefusedError:
             self._refused = fingerprint
             raise

@@ -24,6 +24,7 @@ from sealyard.api.release_api import (
     manifest_path,
     small_path,
 )
+from sealyard.delivery.account import Account
 from sealyard.delivery.api_session import SECONDS, ApiSession
 from sealyard.delivery.refusals import ForbiddenError
 from sealyard.delivery.retry import Retry
@@ -52,7 +53,8 @@ class ReleaseApi:
 
     Args:
         url: where it is.
-        credentials: the files with email and password, read when a login is due.
+        credentials: the files with email and password, or another account; read when a login is
+            due.
         bundle: the CAs to trust; the system's roots without one.
         retry: how failures that may pass are tried again.
         seconds: the longest that one request may take.
@@ -69,7 +71,7 @@ class ReleaseApi:
     def __init__(
         self,
         url: str,
-        credentials: SecretFiles,
+        credentials: SecretFiles | Account,
         *,
         bundle: CaBundle | None = None,
         retry: Retry | None = None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from sealyard.api.secrets import SECRET_USES, Purpose
 from sealyard.errors import InvalidError, MissingError
@@ -27,6 +27,25 @@ class Pair:
     def fingerprint(self) -> bytes:
         """Tells whether two pairs are the same without keeping one."""
         return hashlib.sha256(f"{self.name}\0{self.secret}".encode()).digest()
+
+
+class CdnCredential(Protocol):
+    """Both keys of a credential for the CDN: `SecretFiles`, or what a device has sealed."""
+
+    @property
+    def purpose(self) -> Purpose:
+        """Which of the credentials it is."""
+
+    @property
+    def source(self) -> str:
+        """What a user calls it in messages."""
+
+    def pair(self) -> Pair:
+        """The two keys.
+
+        Raises:
+            MissingError, InvalidError: one is missing, or is none.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,11 @@ class Account:
         return LoginResponse(token=f"a.b.{self.logins}", expires_at="2026-01-01T00:00:00Z")
 
     def login(self) -> Login:
+        files = SecretFiles(Purpose.API_PUBLISHER, self.folder, "Secret login")
         return Login(
-            self.log_in,
-            SecretFiles(Purpose.API_PUBLISHER, self.folder, "Secret login"),
+            lambda: self.log_in(files.pair()),
+            lambda: files.pair().fingerprint(),
+            source=files.source,
             server=SERVER,
             gap_seconds=10,
             sleep=self.slept.append,

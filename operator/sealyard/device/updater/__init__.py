@@ -1,0 +1,1 @@
+"""The updater of `sealyard device run`: `decide` is its pure core, `follow` acts."""
