@@ -191,10 +191,16 @@ def installed_chart(
             config.uninstall(name)
 
 
-def grant_rights(cluster: Cluster, namespace: str) -> str:
-    """The chart's service account and roles alone. Gives the account's name."""
+def grant_rights(cluster: Cluster, namespace: str, *, everywhere: bool = False) -> str:
+    """The chart's service account and roles alone. Gives the account's name.
+
+    Args:
+        cluster: where.
+        namespace: that of the account, and the only one that it has rights in.
+        everywhere: it has rights in all of them.
+    """
     name = release_name(namespace)
-    values = {"watchNamespaces": [namespace]}
+    values = {"watchNamespaces": [] if everywhere else [namespace]}
     with helm.Chart.load(CHART) as chart:
         files = chart.render(values, name=name, namespace=namespace)
     rights = "\n---\n".join(

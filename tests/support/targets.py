@@ -51,7 +51,7 @@ class Target:
 
     def mount_all(self) -> None:
         """Make the Secrets of all logins and credentials, and no keyring."""
-        for purpose in Purpose:
+        for purpose in self._stores.secret_values():
             if purpose is not Purpose.KEYRING:
                 self.mount(purpose)
 

@@ -16,8 +16,8 @@ from sealyard.api.model import NAME_PATTERN, Model, Timestamp
 TaskName = Annotated[
     str, StringConstraints(pattern=NAME_PATTERN.replace("61", "77"), max_length=79)
 ]
-"""`train`, `publish`, `verify`, `tidy`, `probe`, `export-` and the name of a variant, or `rewrap-`
-and its generation."""
+"""`train`, `publish`, `verify`, `tidy`, `probe`, `grant`, `index`, `export-` and the name of a
+variant, or `rewrap-` and its generation."""
 
 
 class EndReason(StrEnum):

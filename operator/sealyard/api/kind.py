@@ -14,7 +14,8 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 REQUESTED_AT_ANNOTATION = f"{GROUP}/requestedAt"
-"""Set it to a new time to reopen an object that Failed, or to have a target probed now."""
+"""Set it to a new time to reopen an object that Failed, or to have a target probed, what follows it
+granted, and its index signed now."""
 
 WITHDRAW_FINALIZER = f"{GROUP}/withdraw"
 """Holds a release whose deletionPolicy is Withdraw until no signed index lists it any more."""

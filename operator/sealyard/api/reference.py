@@ -31,7 +31,8 @@ new object instead. A Failed object is opened again by the annotation
 kubectl annotate --overwrite trainingrun NAME {REQUESTED_AT_ANNOTATION}=$(date -u +%FT%TZ)
 ```
 
-On a ReleaseTarget the same annotation asks for a probe at once.
+On a ReleaseTarget the same annotation asks for a probe, for the grants and for a newly signed
+index, all at once.
 """
 
 

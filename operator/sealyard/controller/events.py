@@ -48,7 +48,14 @@ class EventPoster:
             try:
                 await self._api.create_event(record.key.namespace, self._document(record, event))
             except ApiError as error:
-                logger.warning("an event was not posted: %s", error, extra={"key": str(record.key)})
+                # Nobody can read it in a namespace that is being deleted.
+                logger.warning(
+                    "the event %s (%s) was not posted: %s",
+                    event.reason.value,
+                    event.message,
+                    error,
+                    extra={"key": str(record.key)},
+                )
 
     def _remember(self, identity: tuple[str, str, str]) -> None:
         self._posted[identity] = None

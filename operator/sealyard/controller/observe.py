@@ -182,12 +182,14 @@ def _observe_device(
     caches: Caches, record: ObjectRecord, document: dict[str, Any], now: datetime
 ) -> DeviceObserved:
     device = Device.from_wire(document)
+    entry = record.entry if isinstance(record.entry, DeviceEntry) else None
     key, target = record.target, _target(caches, record)
     if key is None or target is None:
-        return DeviceObserved(device)
+        return DeviceObserved(device, entry)
     grants = caches.followers.roster(key).grants(target.grants_digest, now)
     return DeviceObserved(
         device,
+        entry,
         target,
         owner=_owner(caches, record, DEVICE_LINK),
         share=grants.share(device.spec.device_id) if grants else None,

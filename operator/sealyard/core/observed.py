@@ -12,7 +12,7 @@ from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.api.training_run import TrainingRun
-from sealyard.core.roster import Naming, Roster, Share, TargetEntry
+from sealyard.core.roster import DeviceEntry, Naming, Roster, Share, TargetEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,8 @@ class DeviceObserved:
     """What a Device's decisions depend on."""
 
     device: Device
+    entry: DeviceEntry | None
+    """What others are told of it; none where the id is not that of the keys."""
     target: TargetEntry | None = None
     owner: str | None = None
     """The name of an older Device of the same id and target."""

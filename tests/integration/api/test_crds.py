@@ -9,14 +9,31 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+import yaml
 
 from sealyard_local.cluster import Cluster, KubectlError
-from support.builders import RELEASE_SPEC, RUN_SPEC, TARGET_SPEC, merge
+from support.builders import (
+    RELEASE_SPEC,
+    RUN_SPEC,
+    TARGET_SPEC,
+    TRUST,
+    a_channel,
+    a_device,
+    device_keys,
+    merge,
+)
 from support.operator import REPOSITORY, install_crds
 
 pytestmark = pytest.mark.cluster
 
-SPECS = {"TrainingRun": RUN_SPEC, "ModelRelease": RELEASE_SPEC, "ReleaseTarget": TARGET_SPEC}
+SPECS = {
+    "TrainingRun": RUN_SPEC,
+    "ModelRelease": RELEASE_SPEC,
+    "ReleaseTarget": TARGET_SPEC,
+    "ReleaseChannel": a_channel().document["spec"],
+    "Device": a_device(1, "stable").document["spec"],
+}
+KEYS = device_keys(2)
 FROZEN = "Forbidden: cannot change, because it decides the result: create a new object instead"
 
 
@@ -84,12 +101,18 @@ def test_defaults_are_filled_in(server: Server) -> None:
         "optimizer": "auto",
     }
     assert spec["compute"] == {"gpus": 0, "cpu": "2", "memory": "4Gi", "sharedMemory": "1Gi"}
-    assert server.apply("ModelRelease", {})["spec"]["sealing"] == {"format": "sealed-v2"}
+    release = server.apply("ModelRelease", {})["spec"]
+    assert release["sealing"] == {"format": "sealed-v2"}
+    assert (release["revoked"], release["deletionPolicy"]) == (False, "Retain")
+    assert server.apply("Device", {})["spec"]["suspend"] is False
     target = server.apply("ReleaseTarget", {})["spec"]
     assert target["split"] == {"maxBytes": 3072, "maxPercent": 20}
     assert target["cdn"]["prefix"] == "sealyard"
     assert target["rewrapGeneration"] == 0
     assert target["probeIntervalSeconds"] == 3600
+    assert "trust" not in target
+    trusting = server.apply("ReleaseTarget", {"trust": TRUST})["spec"]
+    assert trusting["trust"]["indexLifetimeSeconds"] == 604_800
 
 
 @pytest.mark.parametrize(
@@ -203,6 +226,57 @@ def test_defaults_are_filled_in(server: Server) -> None:
                 (604_801, "should be less than or equal to 604800"),
             )
         ),
+        (
+            "ReleaseTarget",
+            {"trust": {**TRUST, "indexLifetimeSeconds": 60}},
+            "spec.trust.indexLifetimeSeconds",
+            "should be greater than or equal to 3600",
+        ),
+        (
+            "ReleaseTarget",
+            {"trust": {"releaseKeySecretRef": {"name": "key"}}},
+            "spec.trust.rootConfigMapRef",
+            "Required value",
+        ),
+        (
+            "ModelRelease",
+            {"notAfter": "next year"},
+            "spec.notAfter",
+            'must be of type date-time: "next year"',
+        ),
+        (
+            "ModelRelease",
+            {"deletionPolicy": "Delete"},
+            "spec.deletionPolicy",
+            'supported values: "Retain", "Withdraw"',
+        ),
+        (
+            "ReleaseChannel",
+            {"version": "$(latest)"},
+            "spec.version",
+            "must be a version or a range as npm has them: 1.2.3, ^1.2, ~1.2.3, >=1.2 <2",
+        ),
+        ("ReleaseChannel", {"channel": "Stable"}, "spec.channel", "must be lower-case letters"),
+        (
+            "Device",
+            {"deviceId": "camera-3"},
+            "spec.deviceId",
+            "must be 32 hexadecimal digits, as `sealyard device init` prints them",
+        ),
+        (
+            "Device",
+            {"encryptionKey": "c2hvcnQ="},
+            "spec.encryptionKey",
+            "must be a raw public key of 32 bytes in base64",
+        ),
+        ("Device", {"models": []}, "spec.models", "should have at least 1 items"),
+        ("Device", {"models": ["coins", "coins"]}, "spec.models", "duplicate entries"),
+        (
+            "Device",
+            {"level": "trusted"},
+            "spec.level",
+            'supported values: "fingerprint", "keystore", "tpm2"',
+        ),
     ],
 )
 def test_what_is_refused_and_what_would_be_right(
@@ -238,6 +312,11 @@ def test_what_is_refused_and_what_would_be_right(
             },
             "variants",
         ),
+        ("ReleaseChannel", {"model": "notes"}, "model"),
+        ("ReleaseChannel", {"channel": "beta"}, "channel"),
+        ("ReleaseChannel", {"targetRef": {"name": "elsewhere"}}, "targetRef"),
+        *(("Device", {field: KEYS[field]}, field) for field in KEYS),
+        ("Device", {"targetRef": {"name": "elsewhere"}}, "targetRef"),
     ],
 )
 def test_what_decides_the_result_cannot_change(
@@ -254,6 +333,12 @@ def test_what_decides_the_result_cannot_change(
         ("ReleaseTarget", {"api": {"url": "https://elsewhere"}, "split": {"maxPercent": 10}}),
         ("ReleaseTarget", {"probeIntervalSeconds": 0}),
         ("ReleaseTarget", {"probeIntervalSeconds": 60}),
+        ("ReleaseTarget", {"trust": TRUST}),
+        ("ModelRelease", {"notAfter": "2028-01-01T00:00:00Z", "deletionPolicy": "Withdraw"}),
+        ("ModelRelease", {"revoked": True, "revocationReason": "wrong labels"}),
+        ("ReleaseChannel", {"version": ">=1.2 <2 || 3.x"}),
+        ("Device", {"models": ["notes"], "channels": None, "suspend": True}),
+        ("Device", {"notAfter": "2028-01-01T00:00:00Z", "level": "keystore"}),
     ],
 )
 def test_everything_else_can(server: Server, kind: str, patch: dict[str, Any]) -> None:
@@ -271,6 +356,14 @@ def test_a_generation_may_only_grow(server: Server, lower: int | None) -> None:
     assert server.apply("ReleaseTarget", {"rewrapGeneration": 5})["metadata"]["generation"] == 3
 
 
+@pytest.mark.parametrize("back", [{"revoked": False}, {"revoked": None}, {}])
+def test_what_is_revoked_stays_revoked(server: Server, back: dict[str, Any]) -> None:
+    server.apply("ModelRelease", {"revoked": True})
+    said = server.refusal("ModelRelease", back)
+    assert "spec.revoked: Invalid value" in said
+    assert "cannot be taken back: release under a new version" in said
+
+
 @pytest.mark.parametrize("kind", SPECS)
 def test_applying_the_same_again_changes_nothing(server: Server, kind: str) -> None:
     first = server.apply(kind, {})
@@ -283,16 +376,29 @@ def test_the_columns(server: Server) -> None:
         server.apply(kind, {})
     assert server.columns("tr") == ["NAME", "PHASE", "PROGRESS", "ETA", "MAP50-95", "AGE"]
     assert server.columns("mrel") == [
-        "NAME", "READY", "VERSION", "PHASE", "VARIANTS", "SIZE", "TRUST", "VERIFIED", "AGE"
+        "NAME", "READY", "VERSION", "PHASE", "VARIANTS", "SIZE", "CHANNELS", "TRUST", "VERIFIED",
+        "AGE",
     ]  # fmt: skip
+    assert server.columns("rchan") == ["NAME", "MODEL", "CHANNEL", "VERSION", "WANTED", "AGE"]
+    assert "DEVICES" in server.columns("rchan", wide=True)
+    assert server.columns("dev") == ["NAME", "PHASE", "LEVEL", "RELEASES", "NOT-AFTER", "AGE"]
     assert "MESSAGE" in server.columns("rtgt", wide=True)
 
 
-def test_the_quickstart_is_taken(cluster: Cluster, one_namespace: str) -> None:
+@pytest.mark.parametrize(
+    ("example", "kinds"),
+    [
+        ("quickstart", {"TrainingRun", "ModelRelease", "ReleaseTarget"}),
+        ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
+    ],
+)
+def test_the_examples_are_taken(
+    cluster: Cluster, one_namespace: str, example: str, kinds: set[str]
+) -> None:
     """By the server itself, and nothing is written."""
-    rendered = cluster.kubectl("kustomize", str(REPOSITORY / "examples" / "quickstart"))
+    rendered = cluster.kubectl("kustomize", str(REPOSITORY / "examples" / example))
     documents = [text for text in rendered.split("\n---\n") if "sealyard.io/v1alpha1" in text]
-    assert len(documents) == len(SPECS)
+    assert {yaml.safe_load(document)["kind"] for document in documents} == kinds
     for document in documents:
         cluster.kubectl(
             "create", "--dry-run=server", "--validate=strict", "-f", "-",

@@ -13,15 +13,19 @@ FORBIDDEN = [
         f"{verb} secrets"
         for verb in ("get", "list", "watch", "create", "update", "patch", "delete")
     ),
-    "get configmaps",
-    "list configmaps",
+    *(f"{verb} configmaps" for verb in ("get", "list", "watch", "update", "patch", "delete")),
     "create pods",
     "create pods/exec",
     "create pods/attach",
     "get pods/log",
     "create serviceaccounts/token",
-    "patch trainingruns.sealyard.io",
-    "delete trainingruns.sealyard.io",
+    *(
+        f"{verb} {kind}.sealyard.io"
+        for verb in ("create", "patch", "update", "delete")
+        for kind in ("trainingruns", "releasetargets", "releasechannels", "devices")
+    ),
+    "update modelreleases.sealyard.io",
+    "delete modelreleases.sealyard.io",
     "update jobs.batch",
     "patch jobs.batch",
     "delete persistentvolumeclaims",
@@ -32,6 +36,11 @@ ALLOWED = [
     "list trainingruns.sealyard.io",
     "watch modelreleases.sealyard.io",
     "patch releasetargets.sealyard.io --subresource=status",
+    "patch releasechannels.sealyard.io --subresource=status",
+    "patch devices.sealyard.io --subresource=status",
+    "patch modelreleases.sealyard.io",
+    "watch devices.sealyard.io",
+    "create configmaps",
     "create jobs.batch",
     "delete jobs.batch",
     "watch pods",

@@ -158,3 +158,67 @@ async def test_a_long_event_is_cut_to_what_the_api_server_takes(shell: Shell, me
     [event] = shell.api.events
     assert 1020 < len(event["note"].encode()) <= 1024
     assert message.startswith(event["note"])
+
+
+async def test_the_input_of_a_job_belongs_to_it(shell: Shell) -> None:
+    plan = Plan(create=(raw_job(),), inputs={"run-train-1": ("{", "}")})
+    assert await shell.applier.children(shell.record, plan)
+    assert shell.api.writes == [
+        ("create", "run-train-1"),
+        ("input", "run-train-1-input-0"),
+        ("input", "run-train-1-input-1"),
+    ]
+    part = shell.api.config_maps["run-train-1-input-1"]
+    assert part["data"] == {"0001": "}"}
+    assert [owner["uid"] for owner in part["metadata"]["ownerReferences"]] == ["uid-run-train-1"]
+    assert shell.applier.supplied(["uid-run-train-1", "other"]) == {"uid-run-train-1"}
+
+
+async def test_input_that_lies_there_from_before_is_good_enough(shell: Shell) -> None:
+    plan = Plan(create=(raw_job(),), inputs={"run-train-1": ("{}",)})
+    shell.api.fail("create_config_map", 500)
+    with pytest.raises(ApiError):
+        await shell.applier.children(shell.record, plan)
+    assert shell.applier.supplied(["uid-run-train-1"]) == frozenset()
+    again = Plan(inputs={"run-train-1": ("{}",)})
+    shell.api.fail("create_config_map", 409)
+    assert await shell.applier.children(shell.record, again)
+    assert shell.applier.supplied(["uid-run-train-1"]) == {"uid-run-train-1"}
+
+
+async def test_input_of_a_job_that_is_gone_is_not_created(shell: Shell) -> None:
+    assert await shell.applier.children(shell.record, Plan(inputs={"gone": ("{}",)}))
+    assert shell.api.config_maps == {}
+
+
+@pytest.mark.parametrize("status", [403, 422])
+async def test_refused_input_is_told_as_an_event(shell: Shell, status: int) -> None:
+    shell.api.fail("create_config_map", status)
+    plan = Plan(create=(raw_job(),), inputs={"run-train-1": ("{}",)})
+    with pytest.raises(ApiError):
+        await shell.applier.children(shell.record, plan)
+    assert [event["reason"] for event in shell.api.events] == ["Retrying"]
+
+
+async def test_a_finalizer_is_set_and_taken_off_beside_those_of_others(shell: Shell) -> None:
+    shell.api.objects[RELEASE]["metadata"]["finalizers"] = ["theirs"]
+    shell.caches.note(RELEASES, shell.api.touch(RELEASE))
+    for wanted, left in ((True, ["theirs", "sealyard.io/withdraw"]), (False, ["theirs"])):
+        record = shell.caches.object(RELEASE)
+        assert record is not None
+        await shell.applier.hold(record, wanted=wanted)
+        assert shell.api.writes[-1] == ("metadata", left)
+        held = shell.caches.object(RELEASE)
+        assert held is not None
+        assert held.is_held is wanted
+
+
+async def test_a_finalizer_is_not_set_on_what_has_changed(shell: Shell) -> None:
+    shell.api.touch(RELEASE)
+    record = shell.caches.object(RELEASE)
+    assert record is not None
+    with pytest.raises(ConflictError):
+        await shell.applier.hold(record, wanted=True)
+    shell.api.fail("patch_metadata", 404)
+    await shell.applier.hold(record, wanted=False)
+    assert shell.api.writes == []

@@ -6,11 +6,25 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from sealyard.api.release_channel import NamedRelease
 from sealyard.controller.caches import Caches
 from sealyard.controller.observe import Around, observe
-from sealyard.controller.resources import CLAIMS, JOBS, PODS, RELEASES, RUNS, TARGETS, Key
+from sealyard.controller.resources import (
+    CHANNELS,
+    CLAIMS,
+    DEVICES,
+    JOBS,
+    PODS,
+    RELEASES,
+    RUNS,
+    TARGETS,
+    Key,
+)
 from sealyard.core.observed import (
+    DeviceObserved,
+    Listing,
     ModelReleaseObserved,
+    ReleaseChannelObserved,
     ReleaseTargetObserved,
     TrainingRunObserved,
 )
@@ -19,7 +33,10 @@ from support.controller import (
     RELEASE,
     RUN,
     TARGET,
+    TIME,
+    raw_channel,
     raw_claim,
+    raw_device,
     raw_job,
     raw_pod,
     raw_release,
@@ -120,3 +137,101 @@ def test_a_target_with_a_rewrap(caches: Caches) -> None:
     assert [(job.name, job.variant) for job in observed.jobs] == [("rewrap", "3")]
     assert observed.jobs[0].pod.name == "rewrap-x"
     assert observed.foreign_jobs == ("taken",)
+
+
+CHANNEL = Key("ReleaseChannel", "ns", "stable")
+DEVICE = Key("Device", "ns", "dev")
+MANIFEST = "a" * 64
+OUT = {"phase": "Released", "trust": "signed", "manifestSha256": MANIFEST}
+
+
+@pytest.fixture
+def fleet(caches: Caches) -> Caches:
+    """A target that has signed and granted everything that follows it."""
+    caches.note(RELEASES, raw_release(version=2) | {"status": OUT})
+    caches.note(CHANNELS, raw_channel())
+    caches.note(DEVICES, raw_device(channels=["stable"]))
+    view = caches.followers.roster(TARGET).at(NOW)
+    status = {
+        "index": {"version": 1, "expires": TIME, "digest": view.full.digest},
+        "grants": {"digest": view.grants.digest, "devices": 1},
+    }
+    ref = {"name": "x"}
+    trust = dict.fromkeys(("rootConfigMapRef", "releaseKeySecretRef", "freshnessKeySecretRef"), ref)
+    caches.note(TARGETS, raw_target(version=2, spec={"trust": trust}, status=status))
+    return caches
+
+
+def test_what_the_index_says_of_a_release(fleet: Caches) -> None:
+    assert look(fleet, RELEASE).listing == Listing(listed=True)
+    listed = {"listed": {"version": "1.0.0", "manifestSha256": MANIFEST}}
+    fleet.note(CHANNELS, raw_channel(version=2, status=listed))
+    assert look(fleet, RELEASE).listing == Listing(listed=True, channels=("stable",))
+
+
+def test_a_release_of_the_same_name_that_is_another_is_not_listed(fleet: Caches) -> None:
+    other = OUT | {"manifestSha256": "b" * 64}
+    fleet.note(RELEASES, raw_release(version=3) | {"status": other})
+    assert not look(fleet, RELEASE).listing.listed
+
+
+def test_a_channel(fleet: Caches) -> None:
+    observed = look(fleet, CHANNEL)
+    assert isinstance(observed, ReleaseChannelObserved)
+    named = NamedRelease(version="1.0.0", manifest_sha256=MANIFEST)
+    assert (observed.naming.now, observed.listed, observed.devices) == (named, named, 1)
+    assert observed.owner is None
+    assert observed.target
+    assert observed.target.has_trust
+
+
+def test_a_channel_that_was_taken_out_of_the_index(fleet: Caches) -> None:
+    fleet.note(RELEASES, raw_release(version=3) | {"status": OUT | {"phase": "Failed"}})
+    listed = {"listed": {"version": "1.0.0", "manifestSha256": MANIFEST}}
+    fleet.note(CHANNELS, raw_channel(version=2, status=listed))
+    fleet.followers.renew(TARGET, [])
+    closed = fleet.followers.roster(TARGET).at(NOW).full.digest
+    assert look(fleet, CHANNEL).listed, "nobody knows what the index says"
+    status = {"index": {"version": 2, "expires": TIME, "digest": closed}}
+    fleet.note(TARGETS, raw_target(version=3, status=status))
+    assert look(fleet, CHANNEL).listed is None
+
+
+def test_a_device(fleet: Caches) -> None:
+    observed = look(fleet, DEVICE)
+    assert isinstance(observed, DeviceObserved)
+    assert observed.share
+    assert observed.share.releases == 1
+    assert observed.owner is None
+
+
+@pytest.mark.parametrize(
+    ("key", "older"),
+    [
+        (CHANNEL, lambda: (CHANNELS, raw_channel("older", "channel-0"))),
+        (DEVICE, lambda: (DEVICES, raw_device("older", "device-0"))),
+    ],
+    ids=["channel", "device"],
+)
+def test_the_older_owns_the_name(fleet: Caches, key: Key, older: Any) -> None:
+    resource, raw = older()
+    raw["metadata"]["creationTimestamp"] = "2026-11-23T09:00:00Z"
+    fleet.note(resource, raw)
+    assert look(fleet, key).owner == "older"
+    assert look(fleet, key._replace(name="older")).owner is None
+
+
+def test_without_a_target_nothing_is_known(fleet: Caches) -> None:
+    fleet.remove(TARGETS, "ns", "target", "target-1")
+    assert look(fleet, CHANNEL).target is None
+    assert look(fleet, DEVICE).target is None
+    assert look(fleet, RELEASE).listing == Listing()
+
+
+def test_a_device_with_the_keys_of_another_follows_nothing(fleet: Caches) -> None:
+    other = raw_device("mixed", "device-2", number=2)
+    other["spec"]["deviceId"] = "0" * 32
+    fleet.note(DEVICES, other)
+    fleet.followers.renew(TARGET, [])
+    assert len(fleet.followers.roster(TARGET).devices) == 1
+    assert look(fleet, Key("Device", "ns", "mixed")).owner is None

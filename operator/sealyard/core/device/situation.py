@@ -41,7 +41,7 @@ class Situation:
             now,
             observed.target,
             observed.owner,
-            DeviceEntry.of(observed.device),
+            observed.entry,
             grants,
         )
 

@@ -108,6 +108,12 @@ class Errands:
             tuple(started if ledger.name == started.name else ledger for ledger in ledgers),
             create=(job,),
             inputs={name: input_parts(chosen.document.text)},
+            # Their input is megabytes for a fleet, and would lie there until their TTL.
+            delete=tuple(
+                JobKey(done.namespace, done.name, done.uid)
+                for done in observed.jobs
+                if done.role == started.name and done.state == "Complete" and not done.deleting
+            ),
         )
 
     def _candidates(self, now: datetime) -> Iterator[_Candidate]:

@@ -33,9 +33,10 @@ class GrantDocument:
     def __init__(
         self, releases: list[GrantedRelease], devices: list[tuple[DeviceEntry, list[int]]]
     ):
+        several = {tuple(positions): positions for _, positions in devices}
         texts = {
-            tuple(positions): b',"releases":' + rfc8785.dumps(positions) + b","
-            for _, positions in devices
+            key: b',"releases":' + rfc8785.dumps(positions) + b","
+            for key, positions in several.items()
         }
         self.text = b"".join(
             (

@@ -7,7 +7,7 @@ import pytest
 from sealyard.core.device import reconcile
 from sealyard.core.observed import DeviceObserved
 from sealyard.core.plan import Plan
-from sealyard.core.roster import Share, TargetEntry
+from sealyard.core.roster import DeviceEntry, Share, TargetEntry
 from sealyard.sealing.slots import device_recipient
 from support.builders import (
     NOW,
@@ -36,7 +36,9 @@ def look(
     target: TargetEntry | None = TARGET,
     owner: str | None = None,
 ) -> Plan:
-    return reconcile(DeviceObserved(device.build(), target, owner, share), SETTINGS, NOW)
+    built = device.build()
+    entry = DeviceEntry.of(built)
+    return reconcile(DeviceObserved(built, entry, target, owner, share), SETTINGS, NOW)
 
 
 AUTHORISED = DEVICE.after(look(DEVICE, told(DEVICE)))

@@ -86,6 +86,7 @@ def test_an_end_for_other_input_is_followed_by_the_next() -> None:
     plan = look(STARTED, more, done)
     assert plan.status["grants"]["digest"] == SECOND.grants.digest
     assert job_names(plan) == [name_of(Role.GRANT, more.at(NOW).grants, 3)]
+    assert [key.uid for key in plan.delete] == [done.uid], "and its input with it"
 
 
 def test_an_answer_about_other_input_than_the_job_s_is_none() -> None:
