@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,12 @@ import numpy as np
 import pytest
 from skimage import data
 
-from sealyard_local.cluster import Cluster
 from sealyard_local.demo import picture
-from sealyard_local.demo.overlay import write_overlay
 from support.bystander import leaves_no_core, processes_of
 from support.coins import coins_program
 from support.operator import wait_for
 from support.secret_search import SecretSearch, has_web_token
-from support.whole import Whole, whole_sealyard
+from support.whole import Whole
 
 pytestmark = [
     pytest.mark.cluster,
@@ -29,24 +26,7 @@ pytestmark = [
     pytest.mark.timeout(2400),
 ]
 
-NAMESPACE = "e2e-coins"
 PHASES = ["WaitingForTraining", "Exporting", "Publishing", "Verifying"]
-
-
-@pytest.fixture(scope="module")
-def whole(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    """Sealyard in a namespace of its own, with the quickstart applied to it."""
-    cluster.kubectl("create", "namespace", NAMESPACE)
-    with whole_sealyard(cluster, NAMESPACE) as installed:
-        overlay = write_overlay(
-            tmp_path_factory.mktemp("overlay"),
-            api_url=installed.stores.api_url,
-            cdn_endpoint=installed.stores.cdn_endpoint,
-            namespace=NAMESPACE,
-        )
-        installed.kubectl("apply", "-k", str(overlay))
-        yield installed
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 def test_the_quickstart_is_released_and_opens(whole: Whole, tmp_path: Path) -> None:

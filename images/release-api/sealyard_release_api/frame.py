@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from typing import Any
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +18,9 @@ _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
+
+# The parser bounds what it has not seen the end of, so what comes in one piece may be longer.
+_HEADER_BYTES: Final = 1 << 16
 
 
 class Frame:
@@ -61,6 +64,9 @@ class Frame:
             if busy:
                 fields["reason"] = Reason.UNAVAILABLE.value
                 await _BUSY.response()(scope, receive, framed_send)
+            elif sum(len(name) + len(value) for name, value in scope["headers"]) > _HEADER_BYTES:
+                fields["reason"] = Reason.INVALID_REQUEST.value
+                await _LONG.response()(scope, receive, framed_send)
             else:
                 await self._app(scope, receive, framed_send)
         except asyncio.CancelledError:
@@ -84,6 +90,11 @@ class Frame:
 
 
 _BUSY = Refusal(Reason.UNAVAILABLE, "too many requests at the same time", {"Retry-After": "1"})
+_LONG = Refusal(
+    Reason.INVALID_REQUEST,
+    f"the headers have more than {_HEADER_BYTES} bytes",
+    {"Connection": "close"},
+)
 _ENDING = Refusal(
     Reason.UNAVAILABLE,
     "the server is stopping and the request has taken too long",
