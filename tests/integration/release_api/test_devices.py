@@ -42,10 +42,10 @@ def refusal(answer: httpx.Response) -> tuple[int, str]:
 
 def listed(client: httpx.Client) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    query: dict[str, str] = {"limit": "3"}
+    query: dict[str, str] = {"limit": "20"}
     while True:
         page = client.get(DEVICES_PATH, params=query).json()
-        assert len(page["devices"]) <= 3
+        assert len(page["devices"]) <= 20
         found |= {device["deviceId"]: device for device in page["devices"]}
         if "next" not in page:
             assert list(found) == sorted(found)

@@ -7,7 +7,7 @@ import pytest
 
 from sealyard.api.device_api import LEGACY_SMALL_MAX_BYTES, GrantedSlot
 from sealyard.api.release_api import Reason
-from sealyard_release_api.devices.entries import Device as Registered
+from sealyard_release_api.devices.entries import Rights
 from sealyard_release_api.grants.slots import (
     check_devices,
     check_slots,
@@ -94,17 +94,18 @@ def test_what_is_no_base64_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("registered", "says"),
+    ("rights", "says"),
     [
-        ({}, "is not registered"),
-        ({OTHER.id: OTHER.entry("coins", suspended=True)}, "is suspended"),
-        ({OTHER.id: OTHER.entry("screws")}, "is not for model 'coins'"),
+        (None, "is not registered"),
+        (Rights(True, ["coins"]), "is suspended"),
+        (Rights(False, ["screws"]), "is not for model 'coins'"),
     ],
 )
-def test_the_first_device_that_may_not_is_named(registered: dict[str, object], says: str) -> None:
-    known = {ME.id: Registered(ME.entry("coins"), 1)}
-    known |= {name: Registered(entry, 1) for name, entry in registered.items()}  # type: ignore[arg-type]
+def test_the_first_device_that_may_not_is_named(rights: Rights | None, says: str) -> None:
+    known = {ME.id: Rights(False, ["coins"])}
     check_devices([ME.id], known, "coins")
+    if rights is not None:
+        known[OTHER.id] = rights
     with pytest.raises(Refusal) as error:
         check_devices([ME.id, OTHER.id], known, "coins")
     assert refusal(error) == (Reason.UNKNOWN_DEVICE, f"device {OTHER.id} {says}")

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -52,6 +53,13 @@ class Device:
         if self.entry.not_after is not None and timestamp(now) >= self.entry.not_after:
             return f"the device's notAfter, {self.entry.not_after}, has passed"
         return None
+
+
+class Rights(NamedTuple):
+    """What a registered device may be granted."""
+
+    suspended: bool
+    models: Sequence[str]
 
 
 def check_device_id(device_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from sealyard.api.device_api import DeviceEntry, Report, SeenDevice, SeenReport
-from sealyard_release_api.devices.entries import Device
+from sealyard_release_api.devices.entries import Device, Rights
 from sealyard_release_api.schema import DEVICE_REPORTS, DEVICES, USED_NONCES
 from sealyard_release_api.store import Author, Transaction
 
@@ -18,24 +18,21 @@ def find(transaction: Transaction, device_id: str) -> Device | None:
     return find_all(transaction, [device_id]).get(device_id)
 
 
-def find_all(
-    transaction: Transaction, device_ids: Collection[str], *, held: bool = False
-) -> dict[str, Device]:
-    """Those of the devices that are registered, by id.
+def find_all(transaction: Transaction, device_ids: Collection[str]) -> dict[str, Device]:
+    """Those of the devices that are registered, by id."""
+    rows = transaction.connection.execute(
+        select(DEVICES).where(DEVICES.c.device_id.in_(device_ids))
+    )
+    return {row.device_id: Device(_entry(row), row.changes) for row in rows}
 
-    Args:
-        transaction: where.
-        device_ids: whose.
-        held: whether they must stay as they are until the transaction ends.
-    """
-    query = select(DEVICES).where(DEVICES.c.device_id.in_(device_ids))
-    if held:
-        # SQLite has no rows to hold: there, whoever writes is alone.
-        query = query.order_by(DEVICES.c.device_id).with_for_update(read=True)
-    return {
-        row.device_id: Device(_entry(row), row.changes)
-        for row in transaction.connection.execute(query)
-    }
+
+def hold_rights(transaction: Transaction, device_ids: Collection[str]) -> dict[str, Rights]:
+    """What those of the devices that are registered may be granted, until the transaction ends."""
+    query = select(DEVICES.c.device_id, DEVICES.c.suspended, DEVICES.c.models)
+    query = query.where(DEVICES.c.device_id.in_(device_ids)).order_by(DEVICES.c.device_id)
+    # SQLite has no rows to hold: there, whoever writes is alone.
+    rows = transaction.connection.execute(query.with_for_update(read=True))
+    return {device_id: Rights(suspended, models) for device_id, suspended, models in rows}
 
 
 def put(
@@ -149,8 +146,7 @@ def _reports(
 
 
 def _entry(row: Any) -> DeviceEntry:
-    # A thousand at a time are read, and each was checked when it was put.
-    return DeviceEntry.model_construct(
+    return DeviceEntry(
         device_id=row.device_id,
         encryption_key=row.encryption_key,
         signing_key=row.signing_key,

@@ -37,8 +37,8 @@ def put_grants(store: Store, batch: GrantBatch, author: Author) -> list[str]:
         small = check_small(blob.body if blob else None, batch.sha256)
         slots = check_slots(batch.slots, small)
         # Held: a device that is suspended meanwhile waits, and then loses what it got here.
-        registered = devices.find_all(transaction, wanted, held=True)
-        check_devices(wanted, registered, batch.model)
+        rights = devices.hold_rights(transaction, wanted)
+        check_devices(wanted, rights, batch.model)
         there = rows.find_all(transaction, variant, slots)
         changed = {id_: slot for id_, slot in slots.items() if there.get(id_) != slot}
         rows.put(transaction, variant, changed, author)

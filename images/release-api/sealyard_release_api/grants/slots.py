@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from sealyard.api.device_api import GrantedSlot
 from sealyard.api.release_api import Reason
 from sealyard.sealing.header import CORE_BYTES, EMPTY_SLOT, HEADER_BYTES, MAGIC, SLOT_BYTES
-from sealyard_release_api.devices.entries import Device
+from sealyard_release_api.devices.entries import Rights
 from sealyard_release_api.releases import Small
 from sealyard_release_api.wire import Refusal
 
@@ -69,19 +69,24 @@ def check_slots(slots: Sequence[GrantedSlot], small: bytes) -> dict[str, bytes]:
     return checked
 
 
-def check_devices(device_ids: Sequence[str], registered: Mapping[str, Device], model: str) -> None:
+def check_devices(device_ids: Sequence[str], rights: Mapping[str, Rights], model: str) -> None:
     """Whether all of these devices may have slots of a model.
+
+    Args:
+        device_ids: whose slots.
+        rights: of those of them that are registered.
+        model: of the slots.
 
     Raises:
         Refusal: `UnknownDevice`, naming the first that may not.
     """
     for device_id in device_ids:
-        device = registered.get(device_id)
+        device = rights.get(device_id)
         if device is None:
             why = "is not registered"
-        elif device.entry.suspended:
+        elif device.suspended:
             why = "is suspended"
-        elif model not in device.entry.models:
+        elif model not in device.models:
             why = f"is not for model {model!r}"
         else:
             continue
