@@ -16,6 +16,6 @@ def parse_time(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):  # the first or last day of all, elsewhere on the globe
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,10 +20,15 @@ from sealyard.sealing.slots import DeviceKey, device_recipient
 from support import release_api
 from support.authorised import Target
 from support.devices import Device, b64, bearer
+from support.programs import PROGRAM_SECONDS
 from support.releases import SEALED, Sample
 from support.sealing import KEYRING
+from support.stores import until
 
 pytestmark = pytest.mark.stores
+
+MANY = 2500
+"""Three batches."""
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +193,7 @@ def test_a_release_that_the_input_does_not_have(target: Target) -> None:
 
 def test_a_killed_job_goes_on_where_it_was(target: Target) -> None:
     made = target.put()
-    devices = [Device() for _ in range(3000)]
+    devices = [Device() for _ in range(MANY)]
     wanted = grant_input(
         [made], *(authorised(device, 0, models=[made.model]) for device in devices)
     )
@@ -197,15 +201,19 @@ def test_a_killed_job_goes_on_where_it_was(target: Target) -> None:
     running = target.start(target.grant_task(), wanted)
     with target.connected(Purpose.API_PUBLISHER) as writer:
         registry = DeviceRegistry(writer.session)
-        deadline = time.monotonic() + 60
-        while not registry.grant_digest(context).devices and running.process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(
+            lambda: (
+                registry.grant_digest(context).devices > 0 or running.process.poll() is not None
+            ),
+            "the first slots",
+            seconds=PROGRAM_SECONDS,
+        )
         running.process.kill()
         running.process.wait()
         before = registry.grant_digest(context).devices
         assert before % 1000 == 0
         job = target.grant(wanted)
-        assert job.result["granted"] == 3000 - before
-        assert job.result["unchanged"] == before
-        assert registry.grant_digest(context).devices == 3000
+        # The server may have finished what the killed one had sent.
+        assert job.result["unchanged"] >= before > 0
+        assert job.result["granted"] == MANY - job.result["unchanged"]
+        assert registry.grant_digest(context).devices == MANY

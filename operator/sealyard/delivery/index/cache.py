@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from sealyard.api.index import ROOT_MAX_BYTES, TARGETS_MAX_BYTES
-from sealyard.errors import IntegrityError, MissingError
+from sealyard.delivery.kept import explained
+from sealyard.errors import IntegrityError
 from sealyard.jobs.workspace import read_record, write_atomic
 
 _FILE: Final = "metadata.json"
@@ -42,15 +43,17 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._targets = folder / "targets"
-        try:
+        with explained(folder):
             self._targets.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise MissingError(f"{folder}: cannot be made ({error.strerror})") from None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone with the cache, among all processes of the machine."""
-        with (self._folder / _LOCK).open("wb") as lock:
+        """Alone with the cache, among all processes of the machine, until the block ends.
+
+        Raises:
+            MissingError: the disk is full or fails, in the block too.
+        """
+        with explained(self._folder), (self._folder / _LOCK).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -66,8 +69,6 @@ class Cache:
             raw = read_record(path, _MAX_BYTES)
         except FileNotFoundError:
             return {}
-        except OSError as error:
-            raise MissingError(f"{path}: cannot be read ({error.strerror})") from None
         with contextlib.suppress(ValueError, AttributeError):
             files = {name: text.encode() for name, text in json.loads(raw).items()}
             if all(_NAME.fullmatch(name) for name in files):
@@ -88,8 +89,13 @@ class Cache:
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
     def keep_target(self, content: bytes) -> None:
-        """Keep a target file that was verified."""
-        write_atomic(self._targets / hashlib.sha256(content).hexdigest(), content)
+        """Keep a target file that was verified.
+
+        Raises:
+            MissingError: the disk is full or fails.
+        """
+        with explained(self._targets):
+            write_atomic(self._targets / hashlib.sha256(content).hexdigest(), content)
 
     @contextlib.contextmanager
     def unpacked(self, files: Mapping[str, bytes]) -> Iterator[Path]:

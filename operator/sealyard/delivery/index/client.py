@@ -7,6 +7,7 @@ may be older than what was seen, and all must be fresh.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,11 +34,12 @@ from sealyard.api.index import (
     TUF_TARGETS_PATH,
 )
 from sealyard.core.times import format_time, parse_time
+from sealyard.delivery.http import TooLongError
 from sealyard.delivery.index.cache import Cache
-from sealyard.delivery.index.errors import TrustError, explained
+from sealyard.delivery.index.errors import TrustError, explained, printable
 from sealyard.delivery.index.fetcher import BASE_URL, CacheFetcher, StoreFetcher
 from sealyard.delivery.index.roots import check_first_root
-from sealyard.delivery.index.store import SNAPSHOT, TARGETS, TIMESTAMP, IndexStore
+from sealyard.delivery.index.store import SNAPSHOT, TARGETS, TIMESTAMP, IndexStore, limit_of
 
 SIGNED_AT: Final = "x-sealyard-signed-at"
 """A field of the timestamp beside those of the specification: when it was signed. It is what a
@@ -116,6 +118,7 @@ class IndexClient:
             StaleIndexError: it is out of date.
             TooLongError: more was served than may be.
             UnavailableError: the store cannot be reached.
+            MissingError: the cache cannot be read or written.
         """
         return self._verified(StoreFetcher(self._store))
 
@@ -134,17 +137,26 @@ class IndexClient:
 
         Raises:
             TrustError: it is not there, or not the one that is listed.
+            TooLongError: it is longer than such a file may be.
             UnavailableError: the store cannot be reached.
+            MissingError: the cache cannot be written.
         """
-        kept = self._cache.target(target.hashes["sha256"])
+        listed = f"{self._store.name}: its index lists {printable(target.path)}"
+        sha256 = target.hashes.get("sha256", "")
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            raise TrustError(f"{listed} without a SHA-256")
+        kept = self._cache.target(sha256)
         if kept is not None:
             return kept
-        (path,) = target.get_prefixed_paths()
-        content = self._store.get(f"{_FOLDER}/{path}", target.length)
-        if content is None:
-            raise TrustError(
-                f"{self._store.name}: its index lists {target.path}, which is not there"
+        folder, _, name = target.path.rpartition("/")
+        path = f"{_FOLDER}/{folder}/{sha256}.{name}"
+        if target.length > limit_of(path):
+            raise TooLongError(
+                f"{listed} with {target.length} bytes, must be at most {limit_of(path)}"
             )
+        content = self._store.get(path, target.length)
+        if content is None:
+            raise TrustError(f"{listed}, which is not there")
         try:
             target.verify_length_and_hashes(content)
         except LengthOrHashMismatchError as error:

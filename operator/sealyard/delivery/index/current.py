@@ -171,6 +171,11 @@ def _listed(target: TargetFile) -> Listed:
     return Listed(
         sha256=target.hashes.get("sha256", ""),
         size_bytes=target.length,
-        not_after=custom.get(NOT_AFTER),
-        version=custom.get(VERSION),
+        not_after=_text(custom.get(NOT_AFTER)),
+        version=_text(custom.get(VERSION)),
     )
+
+
+def _text(value: object) -> str | None:
+    # Whoever has the release key may have signed anything: a number is no time and no version.
+    return None if value is None else str(value)

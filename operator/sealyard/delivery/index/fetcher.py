@@ -43,8 +43,9 @@ class StoreFetcher(_Fetcher):
         self._store = store
 
     def content(self, path: str, limit: int) -> bytes | None:
-        """What the store has, of which it receives no more than the limit."""
-        return self._store.get(path, limit)
+        """What the store has, of which no more is received than such a file may have."""
+        # The limit is what other metadata says: whoever has a key could say anything.
+        return self._store.get(path, min(limit, limit_of(path)))
 
 
 class CacheFetcher(_Fetcher):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tuf.api.metadata import Metadata
 
+from sealyard.api.index import SNAPSHOT_MAX_BYTES
 from sealyard.delivery.index.cache import Cache
 from sealyard.delivery.index.client import SIGNED_AT, IndexClient
 from sealyard.delivery.index.errors import (
@@ -17,8 +18,8 @@ from sealyard.delivery.index.errors import (
 )
 from sealyard.delivery.index.roots import FRESHNESS_ROLES, RootKeys
 from sealyard.delivery.index.signing import meta_of
-from sealyard.errors import IntegrityError, InvalidError, UnavailableError
-from support.index import DAY, NOW, WEEK, Trust, World, channel_of, key
+from sealyard.errors import IntegrityError, InvalidError, MissingError, UnavailableError
+from support.index import DAY, NOW, WEEK, MemoryStore, Trust, World, channel_of, key
 
 
 @pytest.fixture
@@ -145,6 +146,23 @@ class TestAttacks:
         with pytest.raises(TrustError):
             published.client().refresh()
 
+    def test_a_length_that_a_thief_has_signed_receives_no_more(self, published: World) -> None:
+        asked: dict[str, int] = {}
+
+        class Store(MemoryStore):
+            def get(self, name: str, limit: int) -> bytes | None:
+                asked[name] = limit
+                return super().get(name, limit)
+
+        signer, files = published.trust.signer(), published.store.files
+        meta = meta_of(1, files["1.snapshot.json"])
+        meta.length = 10**12
+        published.store = Store()
+        published.store.files = {**files, "timestamp.json": signer.timestamp(2, meta, NOW)}
+        with pytest.raises(TrustError):
+            published.client().refresh()
+        assert asked["1.snapshot.json"] == SNAPSHOT_MAX_BYTES
+
     def test_nothing_of_a_refused_index_is_kept(self, published: World) -> None:
         published.client().refresh()
         published.publish(published.release("2.0.0"))
@@ -192,6 +210,11 @@ class TestOffline:
         (published.folder / "device" / "targets" / target.hashes["sha256"]).write_bytes(b"x")
         assert client.file(target) == content
 
+    def test_a_folder_that_cannot_be_written(self, published: World) -> None:
+        (published.folder / "device").write_bytes(b"a file")
+        with pytest.raises(MissingError, match=r"device: cannot be written"):
+            published.client()
+
     def test_what_a_killed_refresh_left_goes(self, published: World) -> None:
         left = published.folder / "device" / ".refresh-left"
         left.mkdir(parents=True)
@@ -221,7 +244,7 @@ class TestClock:
         with pytest.raises(StaleIndexError, match="it expired at"):
             published.client().refresh()
 
-    @pytest.mark.parametrize("said", [None, 5, "yesterday", "2026-01-01"])
+    @pytest.mark.parametrize("said", [None, 5, "yesterday", "0001-01-01T00:00:00+23:00"])
     def test_a_timestamp_need_not_say_when_it_was_signed(
         self, published: World, said: object
     ) -> None:

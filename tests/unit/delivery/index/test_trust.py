@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import rfc8785
 
 from sealyard.core.times import format_time
+from sealyard.delivery.http import TooLongError
 from sealyard.delivery.index.errors import ExpiredReleaseError, NotListedError, TrustError
 from sealyard.delivery.index.listing import Listed
 from sealyard.delivery.index.trust import SignedTrust
@@ -66,6 +69,32 @@ def test_what_is_listed_may_be_no_manifest(world: World) -> None:
         trust(world).manifest(Release("coins", "2.0.0"))
 
 
+class TestWhatAThiefMaySign:
+    """Whoever has the release key lists any file, and a device reads it with care."""
+
+    PATH = "coins/1.0.0/manifest.json"
+
+    def sign(self, world: World, **changes: Any) -> SignedTrust:
+        listed = replace(Listed(MADE.sha256, len(MADE.raw)), **changes)
+        world.publish()
+        world.sign_listing({self.PATH: listed}, {self.PATH: MADE.raw})
+        return trust(world)
+
+    @pytest.mark.parametrize("sha256", ["", "../../../etc/passwd", "A" * 64, "0" * 63])
+    def test_no_digest(self, world: World, sha256: str) -> None:
+        with pytest.raises(TrustError, match="without a SHA-256"):
+            self.sign(world, sha256=sha256).manifest(RELEASE)
+
+    def test_a_length_that_no_manifest_has(self, world: World) -> None:
+        with pytest.raises(TooLongError, match="with 1000000000 bytes, must be at most 262144"):
+            self.sign(world, size_bytes=10**9).manifest(RELEASE)
+
+    @pytest.mark.parametrize("not_after", [5, [], "soon", "0001-01-01T00:00:00+23:00"])
+    def test_a_time_that_is_none(self, world: World, not_after: Any) -> None:
+        with pytest.raises(ExpiredReleaseError):
+            self.sign(world, not_after=not_after).manifest(RELEASE)
+
+
 WIRE = channel_of(listed_release(RELEASE, MADE.raw)).to_wire()
 
 
@@ -81,7 +110,6 @@ WIRE = channel_of(listed_release(RELEASE, MADE.raw)).to_wire()
     ],
 )
 def test_a_channel_that_was_signed_and_is_none(world: World, content: bytes, said: str) -> None:
-    """By whoever has the release key: it lists any file, and a device reads it with care."""
     release = listed_release(RELEASE, MADE.raw)
     world.publish(release)
     path = "coins/channels/stable.json"
