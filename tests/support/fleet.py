@@ -65,6 +65,7 @@ class Fleet:
     Attributes:
         publisher: a client under a Publisher's login.
         verifier: and one under a Verifier's.
+        login: a folder with both logins.
         contents: the plaintexts by version.
     """
 
@@ -72,6 +73,7 @@ class Fleet:
     folder: Path
     publisher: ReleaseApi
     verifier: ReleaseApi
+    login: Path
     trust: Trust = field(default_factory=Trust)
     model: str = field(default_factory=lambda: f"m-{secrets.token_hex(6)}")
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -190,7 +192,7 @@ def fleet(stores: Stores, folder: Path) -> Iterator[Fleet]:
             stores.api.url, SecretFiles(Purpose.API_VERIFIER, login, "verifier"), bundle=bundle
         ) as verifier,
     ):
-        made = Fleet(stores, folder, publisher, verifier)
+        made = Fleet(stores, folder, publisher, verifier, login)
         for version in ("1.0.0", "2.0.0"):
             made.publish(version)
         made.index(made.listed("1.0.0"), made.listed("2.0.0"), made.channel("1.0.0"))

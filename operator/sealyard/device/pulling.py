@@ -123,10 +123,11 @@ def current(model: str, *, state: Path = DEFAULT_STATE) -> HeldRelease:
         UnavailableError: the index is out of date.
     """
     with open_device(state) as stores:
-        chosen = Places(state, model).remember().current
+        remembered = Places(state, model).remember()
+        chosen = remembered.current
         if chosen is None:
             raise MissingError(f"{model}: no release runs on this device yet")
-        wanted = Wanted(model=model, version=chosen.version)
+        wanted = Wanted(model=model, version=chosen.version, variant=remembered.variant)
         index = stores.index.offline()
         trusted = trusted_manifest(stores, wanted, index)
         return bring(stores, wanted, trusted, index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sealyard import device
-from sealyard.api.device_api import Health, SeenDevice
+from sealyard.api.device_api import Health
 from sealyard.delivery.device_registry import DeviceRegistry
 from sealyard.delivery.index.errors import NotListedError, TrustError
 from sealyard.delivery.refusals import NotPublishedError
@@ -25,7 +26,7 @@ from sealyard.errors import IntegrityError, InvalidError, MissingError, RefusedE
 from support.fleet import VARIANT, Fleet, fleet
 from support.index import Trust
 from support.programs import SEALYARD
-from support.stores import Stores
+from support.stores import Stores, until
 
 EXAMPLE = Path(__file__).parents[3] / "examples/device/infer.py"
 
@@ -180,10 +181,7 @@ class TestUpdater:
         assert asked.read_text().splitlines() == [
             *("switched 1.0.0", "switched 2.0.0", "rolled-back 1.0.0"),
         ]
-        reports = {seen.device_id: seen.reports for seen in self.devices(coins)}[
-            both.record.device_id
-        ]
-        assert [(one.version, one.health) for one in reports] == [("1.0.0", Health.ROLLED_BACK)]
+        assert self.reported(coins, both) == [("1.0.0", Health.ROLLED_BACK)]
 
         coins.index(coins.withdrawn("1.0.0"))
         assert self.runs(self.look(coins, both, *hook)) is None
@@ -223,5 +221,43 @@ class TestUpdater:
         assert after.proven
         assert (places / "current/manifest.json").is_file()
 
-    def devices(self, coins: Fleet) -> list[SeenDevice]:
-        return list(DeviceRegistry(coins.verifier.session).devices())
+    def test_the_service_says_what_runs_and_ends_by_sigterm(
+        self, coins: Fleet, both: DeviceState
+    ) -> None:
+        process = subprocess.Popen(
+            [
+                *(SEALYARD, "device", "run", coins.model, "--channel", "stable"),
+                *("--state", str(both.folder), "--health-command", "true"),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            until(lambda: bool(self.reported(coins, both)), "a report", seconds=120)
+            process.terminate()
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert process.returncode == 128 + signal.SIGTERM
+        assert f"sealyard: {coins.model}: switched to 1.0.0\n" in said
+        coins.stores.assert_no_secret_in(said)
+        listed = subprocess.run(
+            [
+                *(SEALYARD, "devices", "--api", coins.stores.api.url),
+                *("--api-ca", str(coins.stores.api.ca_path), "--secrets-dir", str(coins.login)),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        (row,) = (line for line in listed.stdout.splitlines() if both.record.device_id in line)
+        assert row.split()[1:6] == ["-", coins.model, "1.0.0", "stable", "Healthy"]
+
+    def reported(self, coins: Fleet, device: DeviceState) -> list[tuple[str, Health]]:
+        (seen,) = (
+            seen
+            for seen in DeviceRegistry(coins.verifier.session).devices()
+            if seen.device_id == device.record.device_id
+        )
+        return [(report.version, report.health) for report in seen.reports]

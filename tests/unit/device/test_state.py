@@ -14,6 +14,7 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoKeyring
 
+from sealyard.api.device import DeviceSpec
 from sealyard.device.enrolment import device_document, enrol, rebind
 from sealyard.device.hardware import commitment, read_facts
 from sealyard.device.local_file import open_local_file, seal_local_file
@@ -74,7 +75,8 @@ def test_the_document_is_what_is_applied(device: DeviceState) -> None:
         *("deviceId", "encryptionKey", "signingKey", "level", "fingerprintCommitment"),
         *("models", "channels", "targetRef"),
     ]
-    assert document["spec"]["targetRef"] == {"name": "stores"}
+    spec = DeviceSpec.from_wire(document["spec"])
+    assert spec.to_wire() == document["spec"] | {"suspend": False}  # none of it is unknown there
 
 
 def test_a_copied_folder_opens_nothing_on_other_hardware(

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from sealyard.api.device_api import Health
-from sealyard.api.model import Model, SemVer, Sha256
+from sealyard.api.model import Model, Name, SemVer, Sha256
 
 BAD_MAX = 64
 """The most releases that are remembered as bad; the oldest are forgotten first."""
@@ -33,12 +33,14 @@ class Memory(Model):
         previous: what was before, and was proven.
         proven: whether the hook has judged `current`. An updater that was killed in between asks
             again.
+        variant: the one that was asked for; None for the platform's.
         bad: digests of manifests that the hook has refused, the latest last.
     """
 
     current: Choice | None = None
     previous: Choice | None = None
     proven: bool = True
+    variant: Name | None = None
     bad: Annotated[list[Sha256], Field(max_length=BAD_MAX)] = Field(default_factory=list)
 
 
@@ -90,7 +92,7 @@ def decide(memory: Memory, named: Choice | None, listed: frozenset[str]) -> Acti
     return Keep() if memory.proven else Prove()
 
 
-def switched(memory: Memory, to: Choice) -> Memory:
+def switched(memory: Memory, to: Choice, variant: str | None = None) -> Memory:
     """The memory once a release is switched to, which is not proven yet.
 
     What was not proven is no release to come back to; the one before it still is.
@@ -98,7 +100,9 @@ def switched(memory: Memory, to: Choice) -> Memory:
     previous = memory.current if memory.proven else memory.previous
     if previous == to:
         previous = None
-    return memory.model_copy(update={"current": to, "previous": previous, "proven": False})
+    return memory.model_copy(
+        update={"current": to, "previous": previous, "proven": False, "variant": variant}
+    )
 
 
 def judged(memory: Memory, *, healthy: bool, listed: frozenset[str]) -> Memory:

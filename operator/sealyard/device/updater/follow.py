@@ -118,7 +118,7 @@ class Updater:
     ) -> Memory:
         exact = Wanted(model=self.wanted.model, version=to.version, variant=self.wanted.variant)
         bring(stores, exact, trusted_manifest(stores, exact, index), index)
-        memory = switched(memory, to)
+        memory = switched(memory, to, self.wanted.variant)
         places.keep(memory)
         logger.info("%s: switched to %s", self.wanted.model, to.version)
         return memory
