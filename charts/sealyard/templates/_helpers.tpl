@@ -58,9 +58,9 @@ app.kubernetes.io/part-of: sealyard
     - releasechannels/status
     - devices/status
   verbs: [patch]
-# The finalizer of releases that are to be withdrawn before they are deleted.
+# The finalizer of what is to be withdrawn, or shut out, before it is deleted.
 - apiGroups: [sealyard.io]
-  resources: [modelreleases]
+  resources: [modelreleases, devices]
   verbs: [patch]
 - apiGroups: [batch]
   resources: [jobs]

@@ -92,7 +92,7 @@ def observe(
     if record.key.kind == CHANNELS.kind:
         return _observe_channel(caches, record, document, now)
     if record.key.kind == DEVICES.kind:
-        return _observe_device(caches, record, document, now)
+        return _observe_device(caches, record, document, now, around)
     return ReleaseTargetObserved(
         target=ReleaseTarget.from_wire(document),
         jobs=_jobs(caches, record),
@@ -179,7 +179,11 @@ def _observe_channel(
 
 
 def _observe_device(
-    caches: Caches, record: ObjectRecord, document: dict[str, Any], now: datetime
+    caches: Caches,
+    record: ObjectRecord,
+    document: dict[str, Any],
+    now: datetime,
+    around: Around,
 ) -> DeviceObserved:
     device = Device.from_wire(document)
     entry = record.entry if isinstance(record.entry, DeviceEntry) else None
@@ -193,6 +197,7 @@ def _observe_device(
         target,
         owner=_owner(caches, record, DEVICE_LINK),
         share=grants.share(device.spec.device_id) if grants else None,
+        namespace_ends=around.namespace_ends,
     )
 
 

@@ -148,3 +148,5 @@ class DeviceObserved:
     """The name of an older Device of the same id and target."""
     share: Share | None = None
     """What the last grant Job that succeeded was told of it, as far as that is known."""
+    namespace_ends: bool = False
+    """The namespace is being deleted; looked up only where the device is, too."""

@@ -22,8 +22,9 @@ FORBIDDEN = [
     *(
         f"{verb} {kind}.sealyard.io"
         for verb in ("create", "patch", "update", "delete")
-        for kind in ("trainingruns", "releasetargets", "releasechannels", "devices")
+        for kind in ("trainingruns", "releasetargets", "releasechannels")
     ),
+    *(f"{verb} devices.sealyard.io" for verb in ("create", "update", "delete")),
     "update modelreleases.sealyard.io",
     "delete modelreleases.sealyard.io",
     "update jobs.batch",
@@ -39,6 +40,7 @@ ALLOWED = [
     "patch releasechannels.sealyard.io --subresource=status",
     "patch devices.sealyard.io --subresource=status",
     "patch modelreleases.sealyard.io",
+    "patch devices.sealyard.io",
     "watch devices.sealyard.io",
     "create configmaps",
     "create jobs.batch",

@@ -100,6 +100,7 @@ def test_the_rights_are_exactly_these(manifests: Any) -> None:
         *((kind, verb) for kind in kinds for verb in ("list", "watch")),
         *((f"{kind}/status", "patch") for kind in kinds),
         ("modelreleases", "patch"),
+        ("devices", "patch"),
         ("configmaps", "create"),
         ("namespaces", "get"),
         *(("jobs", verb) for verb in ("create", "delete", "get", "list", "watch")),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from sealyard.core.device.authorised import authorised
+from sealyard.core.device.deleted import deleted, hold
 from sealyard.core.device.expired import expired
 from sealyard.core.device.invalid import invalid_key
 from sealyard.core.device.situation import Situation
@@ -15,12 +16,6 @@ from sealyard.core.device.target import target_missing
 from sealyard.core.observed import DeviceObserved
 from sealyard.core.plan import Plan
 from sealyard.core.settings import Settings
-
-
-def deleted(situation: Situation) -> Plan | None:
-    """What the release API was told stays: spec.suspend takes it back, deletion does not."""
-    return Plan() if situation.device.metadata.deletion_timestamp else None
-
 
 POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     deleted,
@@ -39,5 +34,5 @@ def reconcile(observed: DeviceObserved, settings: Settings, now: datetime) -> Pl
     for policy in POLICIES:
         plan = policy(situation)
         if plan is not None:
-            return plan
+            return hold(situation, plan)
     return Plan()

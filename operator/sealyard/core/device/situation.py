@@ -28,6 +28,7 @@ class Situation:
     """None where the id is not that of the keys."""
     grants: DeviceGrants | None
     """What the last grant Job that knew of it did for it."""
+    namespace_ends: bool = False
 
     @classmethod
     def of(cls, observed: DeviceObserved, settings: Settings, now: datetime) -> Situation:
@@ -43,6 +44,7 @@ class Situation:
             observed.owner,
             observed.entry,
             grants,
+            observed.namespace_ends,
         )
 
     @property

@@ -10,11 +10,11 @@ from typing import Any
 import rfc8785
 
 from sealyard.api.device import Device
-from sealyard.api.digests import device_id
 from sealyard.api.kind import WITHDRAW_FINALIZER
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
+from sealyard.core.device_keys import fault_of_keys
 from sealyard.core.times import format_time, parse_time
 
 
@@ -133,10 +133,12 @@ class DeviceEntry:
 
     @classmethod
     def of(cls, device: Device) -> DeviceEntry | None:
-        """The entry of a device; none where its id is not that of its keys."""
+        """The entry of a device; none where its keys are no good."""
         metadata, spec = device.metadata, device.spec
-        if not has_id_of_its_keys(device):
+        if fault_of_keys(spec):
             return None
+        # Whoever deletes a device takes its authorisation back.
+        is_suspended = spec.suspend or metadata.deletion_timestamp is not None
         models = tuple(sorted(set(spec.models)))
         not_after = parse_time(spec.not_after)
         head: dict[str, Any] = {
@@ -147,13 +149,13 @@ class DeviceEntry:
         }
         if not_after:
             head["notAfter"] = format_time(not_after)
-        tail: dict[str, Any] = {"signingKey": spec.signing_key, "suspended": spec.suspend}
+        tail: dict[str, Any] = {"signingKey": spec.signing_key, "suspended": is_suspended}
         return cls(
             spec.device_id,
             models,
             tuple(sorted(set(spec.channels or ()))),
             not_after,
-            spec.suspend,
+            is_suspended,
             (metadata.creation_timestamp, metadata.uid),
             rfc8785.dumps(head)[:-1],
             rfc8785.dumps(tail)[1:],
@@ -171,9 +173,3 @@ class DeviceEntry:
 
 Entry = ReleaseEntry | ChannelEntry | DeviceEntry
 """What follows a target."""
-
-
-def has_id_of_its_keys(device: Device) -> bool:
-    """Whether the id is the one that both public keys make."""
-    spec = device.spec
-    return spec.device_id == device_id(spec.encryption_key, spec.signing_key)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
+from sealyard.api.conditions import Reason
 from sealyard.core.device import reconcile
+from sealyard.core.device.deleted import LOOK_AGAIN_SECONDS
 from sealyard.core.observed import DeviceObserved
 from sealyard.core.plan import Plan
 from sealyard.core.roster import DeviceEntry, Share, TargetEntry
-from sealyard.sealing.slots import device_recipient
+from sealyard.errors import InvalidError
+from sealyard.sealing.header import Core
+from sealyard.sealing.slots import device_recipient, wrap_for_device
 from support.builders import (
     NOW,
     SETTINGS,
@@ -35,10 +41,12 @@ def look(
     share: Share | None = None,
     target: TargetEntry | None = TARGET,
     owner: str | None = None,
+    *,
+    namespace_ends: bool = False,
 ) -> Plan:
     built = device.build()
-    entry = DeviceEntry.of(built)
-    return reconcile(DeviceObserved(built, entry, target, owner, share), SETTINGS, NOW)
+    observed = DeviceObserved(built, DeviceEntry.of(built), target, owner, share, namespace_ends)
+    return reconcile(observed, SETTINGS, NOW)
 
 
 AUTHORISED = DEVICE.after(look(DEVICE, told(DEVICE)))
@@ -175,8 +183,70 @@ def test_the_end_is_not_missed() -> None:
     assert look(DEVICE, told(DEVICE)).requeue_after is None
 
 
-def test_a_device_that_is_being_deleted_is_left_alone() -> None:
+LEAVING = AUTHORISED.held().being_deleted()
+
+
+def test_a_deletion_waits_for_us_from_the_first_look_on() -> None:
+    assert look(DEVICE).hold is True
+    assert look(DEVICE.held()).hold is None
+
+
+def test_a_deletion_that_does_not_wait_for_us_is_left_alone() -> None:
     assert look(DEVICE.being_deleted()) == Plan()
+
+
+def test_a_device_that_is_being_deleted_is_shut_out_first() -> None:
+    waiting = look(LEAVING, told(AUTHORISED))
+    assert waiting.hold is None
+    assert waiting.requeue_after == LOOK_AGAIN_SECONDS
+    assert says(waiting)[:3] == ("Authorised", "FTF", "Suspending")
+    gone = look(LEAVING, told(LEAVING, 0))
+    assert gone.hold is False
+    assert [(event.type, event.reason) for event in gone.events] == [("Normal", Reason.WITHDRAWN)]
+
+
+@pytest.mark.parametrize(
+    ("target", "namespace_ends", "said"),
+    [
+        (None, False, "ReleaseTarget stores is not there"),
+        (TARGET, True, "namespace coins is being"),
+    ],
+)
+def test_a_deletion_gives_way_where_nobody_can_be_told(
+    *, target: TargetEntry | None, namespace_ends: bool, said: str
+) -> None:
+    plan = look(LEAVING, told(AUTHORISED), target, namespace_ends=namespace_ends)
+    assert plan.hold is False
+    [event] = plan.events
+    assert (event.type, event.reason) == ("Warning", Reason.NOT_WITHDRAWN)
+    assert said in event.message
+
+
+@pytest.mark.parametrize("case", ["taken", "the keys of another"])
+def test_what_nobody_was_told_of_goes_at_once(case: str) -> None:
+    device = LEAVING.with_spec("signingKey", OTHER["signingKey"]) if "keys" in case else LEAVING
+    owner = "older" if case == "taken" else None
+    assert look(device, told(AUTHORISED), owner=owner) == Plan(hold=False)
+
+
+SMALL_ORDER = (0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18, 2**255, 2**256 - 1 - 18)
+
+
+@pytest.mark.parametrize("point", SMALL_ORDER)
+def test_nobody_is_told_of_a_key_that_nothing_can_be_wrapped_for(point: int) -> None:
+    core = Core.create(
+        file_id=bytes(32), plaintext_bytes=1, context_digest=bytes(32), data_key=bytes(32)
+    )
+    key = point.to_bytes(32, "little")
+    signing = base64.b64decode(device_keys(1)["signingKey"])
+    with pytest.raises(InvalidError, match="must be a 32-byte X25519 public key"):
+        wrap_for_device(core, bytes(32), key, signing)
+    device = DEVICE.with_spec("encryptionKey", base64.b64encode(key).decode())
+    device = device.with_spec("deviceId", device_recipient(key, signing).hex())
+    assert DeviceEntry.of(device.build()) is None
+    phase, conditions, reason, message = says(look(device))
+    assert (phase, conditions, reason) == ("Pending", "FFT", "InvalidKey")
+    assert message.startswith("spec.encryptionKey is a point of small order")
 
 
 def test_the_id_is_the_one_that_its_slots_carry() -> None:
