@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from benchmarks import delivery, memory, sealing
+from benchmarks import delivery, grants, memory, sealing
 from benchmarks.profiling import profile
 from benchmarks.table import (
     CheckError,
@@ -60,6 +60,7 @@ class Row:
 _ROWS: Final[Mapping[str, Row]] = {
     **{name: Row(row, 2048) for name, row in sealing.ROWS.items()},
     **{name: Row(row, 1024) for name, row in delivery.ROWS.items()},
+    **{name: Row(row, 1) for name, row in grants.ROWS.items()},
     **{name: Row(peak, 1024) for name, peak in memory.ROWS.items()},
 }
 
@@ -97,7 +98,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="make bench",
         description=__doc__,
         epilog=f"Rows: {', '.join(_ROWS)}. A group is chosen by what its names begin with: seal, "
-        "open, publish, pull, memory.",
+        "open, publish, pull, grants, memory.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", nargs="+", metavar="ROW", help="rows or groups; all without it")

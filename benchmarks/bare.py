@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -23,7 +23,9 @@ from sealyard.sealing.layout import SEGMENT_BYTES
 _TAG_BYTES: Final = 16
 _SEALED_BYTES: Final = SEGMENT_BYTES + _TAG_BYTES
 
-Step = Callable[[int, memoryview, memoryview], None]
+Step: TypeAlias = Callable[[int, memoryview, memoryview], None]
+Write: TypeAlias = Callable[[int, memoryview], object]
+"""Takes bytes at an offset, from any thread; they are the caller's again afterwards."""
 
 
 class Bare:
@@ -34,11 +36,23 @@ class Bare:
 
     def seal(self, source: Path, target: Path) -> None:
         """Encrypt and hash the segments of a file."""
-        _on_every_core(source, target, self._seal, read=SEGMENT_BYTES, written=_SEALED_BYTES)
+        with target.open("wb") as writer:
+            self.seal_to(source, lambda offset, out: os.pwrite(writer.fileno(), out, offset))
+
+    def seal_to(self, source: Path, write: Write) -> None:
+        """The same to somewhere else, about in order."""
+        _on_every_core(source, write, self._seal, read=SEGMENT_BYTES, written=_SEALED_BYTES)
 
     def open(self, source: Path, target: Path) -> None:
         """Decrypt them."""
-        _on_every_core(source, target, self._open, read=_SEALED_BYTES, written=SEGMENT_BYTES)
+        with target.open("wb") as writer:
+            _on_every_core(
+                source,
+                lambda offset, out: os.pwrite(writer.fileno(), out, offset),
+                self._open,
+                read=_SEALED_BYTES,
+                written=SEGMENT_BYTES,
+            )
 
     def _seal(self, index: int, plain: memoryview, out: memoryview) -> None:
         self._cipher.encrypt_into(_nonce(index), plain, None, out)
@@ -53,9 +67,14 @@ def _nonce(index: int) -> bytes:
     return index.to_bytes(12, "big")
 
 
-def _on_every_core(source: Path, target: Path, step: Step, *, read: int, written: int) -> None:
+def sealed_bytes(size: int) -> int:
+    """How many bytes the segments of a file of this size have once they are encrypted."""
+    return size + -(-size // SEGMENT_BYTES) * _TAG_BYTES
+
+
+def _on_every_core(source: Path, write: Write, step: Step, *, read: int, written: int) -> None:
     cores = len(os.sched_getaffinity(0))
-    with source.open("rb") as reader, target.open("wb") as writer:
+    with source.open("rb") as reader:
         count = -(-os.fstat(reader.fileno()).st_size // read)
 
         def share(segments: Iterable[int]) -> None:
@@ -64,7 +83,7 @@ def _on_every_core(source: Path, target: Path, step: Step, *, read: int, written
                 got = os.preadv(reader.fileno(), [before], index * read)
                 out = after[: got + written - read]
                 step(index, before[:got], out)
-                os.pwrite(writer.fileno(), out, index * written)
+                write(index * written, out)
 
         with ThreadPoolExecutor(cores) as pool:
             list(pool.map(share, (range(core, count, cores) for core in range(cores))))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from benchmarks.bare import Bare, sealed_bytes
 from benchmarks.children import Program, run
 from benchmarks.others import python_programs
 from benchmarks.plaintext import Plaintext, plaintext
@@ -55,6 +56,29 @@ def _publish_upload(folder: Path, size_bytes: int) -> Iterator[Race]:
             size_bytes=size_bytes,
             ours=Side(before=releases.begin, run=releases.publish, check=releases.check_published),
             theirs=_uploading(kept_parts(sealed, "onnx-fp32")[1], releases.servers),
+        )
+
+
+@contextmanager
+def _publish_bare(folder: Path, size_bytes: int) -> Iterator[Race]:
+    with releases_of(folder, size_bytes) as releases:
+        servers, plain = releases.servers, releases.plain
+
+        def seal_and_upload() -> None:
+            with (
+                _writing(servers) as cdn,
+                Upload(cdn, _THEIRS, sealed_bytes(plain.path.stat().st_size)) as uploading,
+            ):
+                Bare().seal_to(plain.path, uploading.write)
+                uploading.finish()
+
+        yield Race(
+            what="publish a file: seal, split, upload",
+            against="the bare operations, upload, same client",
+            least=0.9,
+            size_bytes=size_bytes,
+            ours=Side(before=releases.begin, run=releases.publish, check=releases.check_published),
+            theirs=Side(before=servers.empty_cdn, run=seal_and_upload),
         )
 
 
@@ -104,16 +128,12 @@ def _pull_aws(folder: Path, size_bytes: int) -> Iterator[Race]:
 
 def _uploading(big: Path, servers: Servers) -> Side:
     """Uploading the sealed bytes with the client that publish uses."""
-    mounts = servers.mounts
-    place = CdnPlace(servers.stores.cdn_endpoint, REGION, BUCKET)
-    credential = SecretFiles.mounted(Purpose.CDN_WRITE, mounts.secrets, MOUNTED)
-    bundle = CaBundle(mounts.ca / "cdn" / CA_KEY, "CA bundle of the CDN")
 
     def upload() -> None:
         buffer, offset = memoryview(bytearray(_READ_AT_ONCE)), 0
         with (
             big.open("rb", buffering=0) as file,
-            Cdn(place, credential, bundle=bundle) as cdn,
+            _writing(servers) as cdn,
             Upload(cdn, _THEIRS, big.stat().st_size) as uploading,
         ):
             while read := file.readinto(buffer):
@@ -125,6 +145,16 @@ def _uploading(big: Path, servers: Servers) -> Side:
         run(_download(servers), Program(["cmp", "-", big]))
 
     return Side(before=servers.empty_cdn, run=upload, check=check)
+
+
+def _writing(servers: Servers) -> Cdn:
+    """The CDN with the credential that writes."""
+    mounts = servers.mounts
+    return Cdn(
+        CdnPlace(servers.stores.cdn_endpoint, REGION, BUCKET),
+        SecretFiles.mounted(Purpose.CDN_WRITE, mounts.secrets, MOUNTED),
+        bundle=CaBundle(mounts.ca / "cdn" / CA_KEY, "CA bundle of the CDN"),
+    )
 
 
 def _encrypt_and_upload(plain: Plaintext, servers: Servers) -> None:
@@ -166,6 +196,7 @@ def _aws(servers: Servers, credential: Credential, source: str, target: str) -> 
 
 ROWS: Final[Mapping[str, OpenRace]] = {
     "publish-upload": _publish_upload,
+    "publish-bare": _publish_bare,
     "publish-aws": _publish_aws,
     "pull-aws": _pull_aws,
 }

@@ -170,8 +170,8 @@ def measure(name: str, row: Race | Peak, *, rounds: int) -> Result:
         mebibytes=row.size_bytes >> 20,
         ours_seconds=round(mine, 3),
         theirs_seconds=round(other, 3),
-        ours_megabytes_per_second=round(row.size_bytes / mine / 1e6),
-        theirs_megabytes_per_second=round(row.size_bytes / other / 1e6),
+        ours_megabytes_per_second=round(row.size_bytes / mine / 1e6, 2),
+        theirs_megabytes_per_second=round(row.size_bytes / other / 1e6, 2),
         # Not rounded up to a bound that was missed.
         ratio=int(other / mine * 100) / 100,
         least=row.least,
@@ -191,7 +191,8 @@ def as_text(results: Sequence[Result]) -> str:
         ]
         lines += [
             f"{race.what:{what}}  {race.against:{against}}  {race.mebibytes:5}"
-            f"  {race.ours_megabytes_per_second:5.0f}  {race.theirs_megabytes_per_second:6.0f}"
+            f"  {_speed(race.ours_megabytes_per_second):>5}"
+            f"  {_speed(race.theirs_megabytes_per_second):>6}"
             f"  {race.ratio:5.2f}  {race.least:5.2f}{_mark(race)}"
             for race in races
         ]
@@ -218,6 +219,10 @@ def _mark(result: RaceResult | PeakResult) -> str:
     if result.reached:
         return ""
     return "  TOO SLOW" if isinstance(result, RaceResult) else "  TOO MUCH"
+
+
+def _speed(megabytes: float) -> str:
+    return f"{megabytes:.0f}" if megabytes >= 10 else f"{megabytes:.2f}"
 
 
 def _width(title: str, rows: Sequence[RaceResult | PeakResult], column: str) -> int:

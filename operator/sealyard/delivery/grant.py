@@ -129,7 +129,7 @@ class _Granter:
         batches = [missing[at : at + BATCH_MAX] for at in range(0, len(missing), BATCH_MAX)]
 
         def put(index: int) -> tuple[int, dict[str, InvalidError]]:
-            slots, refused = _slots(header.core, data_key, batches[index])
+            slots, refused = slots_for(header.core, data_key, batches[index])
             if slots:
                 self.registry.put_grants(entry.context, core_sha256, slots)
             return len(slots), refused
@@ -245,7 +245,7 @@ def _followers(
         yield wanted.releases[position], followers
 
 
-def _slots(
+def slots_for(
     core: Core, data_key: bytes, recipients: Sequence[Recipient]
 ) -> tuple[list[GrantedSlot], dict[str, InvalidError]]:
     """A slot for each device, and those for whose keys nothing can be wrapped."""
