@@ -122,6 +122,13 @@ def raw(data: bytes) -> Behaviour:
     return behave
 
 
+def chunk_of(size: bytes) -> Behaviour:
+    """An answer in chunks, of which the first says that it has this size."""
+    return raw(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n" + b"x" * 1000
+    )
+
+
 def never(_request: Request, server: Hostile, _tls: ssl.SSLSocket) -> None:
     """No answer, on a connection that stays open."""
     server.stopped.wait(60)

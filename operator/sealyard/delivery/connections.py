@@ -59,14 +59,26 @@ class _Response(http.client.HTTPResponse):
                 return version, status, reason
             http.client.parse_headers(self.fp)
 
+    def _read_next_chunk_size(self) -> int:
+        # Taken as it comes, a negative one would mean: whatever is sent, to the end.
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            raise http.client.HTTPException("a chunk of negative size")
+        return size
+
 
 class Connection(http.client.HTTPSConnection):
     """One connection. Use it within `Connections.connection` only."""
 
     response_class = _Response
     sock: Any
+    deadline: float = 0.0
     idle_since: float = 0.0
     _spoilt: bool = False
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(host, port, context=context)
+        self._verifying = context
 
     def begin(self, deadline: float) -> None:
         """Connect if it is not, and bind everything until the next `begin` to a deadline.
@@ -77,14 +89,31 @@ class Connection(http.client.HTTPSConnection):
         Raises:
             ConnectError: there is no connection.
         """
+        self.deadline = deadline
         try:
             if self.sock is None:
-                # Bounds name and connection, and then the whole handshake.
-                self.timeout = _left(deadline)
                 self.connect()
             self.sock.deadline = deadline
         except OSError as error:
             raise ConnectError(error) from None
+
+    def connect(self) -> None:
+        """Reach the first address of the name that answers, and verify who is there.
+
+        All of it within the deadline, but for the name: the resolver has bounds of its own.
+
+        Raises:
+            OSError: nobody answers, or not who was asked for.
+        """
+        reached = _reach(self.host, self.port, self.deadline)
+        try:
+            reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # One timeout for the whole handshake.
+            reached.settimeout(_left(self.deadline))
+            self.sock = self._verifying.wrap_socket(reached, server_hostname=self.host)
+        except BaseException:
+            reached.close()
+            raise
 
     def ask(self, method: str, target: str, headers: dict[str, str], body: Any) -> None:
         """Send a request. A server may refuse it before it has all of the body, and say why.
@@ -165,7 +194,7 @@ class Connections:
             if connection.is_usable:
                 return connection
             connection.close()
-        return Connection(self._host, self._port, context=self._context)
+        return Connection(self._host, self._port, self._context)
 
     def _give_back(self, connection: Connection) -> None:
         connection.idle_since = time.monotonic()
@@ -174,6 +203,23 @@ class Connections:
             return
         with self._lock:
             self._idle.append(connection)
+
+
+def _reach(host: str, port: int, deadline: float) -> socket.socket:
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        reached = socket.socket(family, kind, protocol)
+        try:
+            reached.settimeout(_left(deadline))
+            reached.connect(address)
+        except OSError as error:
+            reached.close()
+            failure = error
+        else:
+            return reached
+    raise failure or OSError("no address")
 
 
 def _left(deadline: float) -> float:

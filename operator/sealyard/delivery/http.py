@@ -1,13 +1,14 @@
 """HTTP as every request of ours has it: https only, verified, and bounded in bytes and in time.
 
 A server may be hostile. So there are no redirects, no proxy from the environment, no compression
-(nothing can unfold), and one deadline over name, connection, handshake, headers and body: a server
-that sends a byte now and then does not hold a Job for longer than one that is silent.
+(nothing can unfold), and one deadline over connection, handshake, headers and body: a server that
+sends a byte now and then does not hold a Job for longer than one that is silent.
 """
 
 from __future__ import annotations
 
 import http.client
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,6 +133,11 @@ class HttpClient:
                     return self._reply(response, bounds)
         except (ConnectError, OSError, http.client.HTTPException) as error:
             failure = self._explained(error, bounds)
+        except ValueError:
+            # Of the standard library, with the header that it is about.
+            failure = UnavailableError(
+                f"{self.name}: the request holds what HTTP cannot carry; correct the credential"
+            )
         # Raised here and not in the handler: the context would carry the request and its token.
         raise failure
 
@@ -185,7 +191,10 @@ class HttpClient:
         cause = error.cause if isinstance(error, ConnectError) else error
         if isinstance(cause, TimeoutError):
             return TransientError(f"{self.name} gave no whole answer within {bounds.seconds:.3g} s")
-        why = explain(cause, self._bundle)
+        if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return TransientError(f"{self.name}: the connection broke")
+        # What fails in the middle is no question of trust, but of what lies in between.
+        why = explain(cause, self._bundle) if isinstance(error, ConnectError) else None
         if why is not None:
             return UntrustedError(f"{self.name}: {why}")
         if isinstance(cause, http.client.HTTPException):
@@ -206,8 +215,8 @@ def check_url(what: str, url: str) -> str:
     try:
         checked = _URL.validate_python(url).rstrip("/")
         where = urlsplit(checked)
-        named = bool(where.hostname) and where.port != 0
-    except ValueError:  # also what pydantic raises, and a port beyond 65535
+        named = bool((where.hostname or "").encode("idna")) and where.port != 0
+    except ValueError:  # also what pydantic raises, a port beyond 65535, a name that is none
         named = False
     if not named:
         raise InvalidError(

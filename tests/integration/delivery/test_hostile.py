@@ -141,6 +141,9 @@ def test_a_server_that_never_ends_is_left(
         pytest.param(hostile.TRUNCATED, "broke off", id="truncated"),
         pytest.param(hostile.NO_HTTP, "no HTTP", id="no-http"),
         pytest.param(hostile.raw(b""), "broke off", id="hangs-up"),
+        pytest.param(hostile.chunk_of(b"-1"), "no HTTP", id="chunk-without-end"),
+        pytest.param(hostile.chunk_of(b"-2"), "no HTTP", id="chunk-of-negative-size"),
+        pytest.param(hostile.chunk_of(b"one"), "no HTTP", id="chunk-of-no-size"),
         pytest.param(hostile.TEN_MEGABYTES, "more than the", id="10-MB"),
         pytest.param(hostile.ENDLESS, "more than the", id="endless"),
         pytest.param(
