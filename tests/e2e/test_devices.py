@@ -181,3 +181,6 @@ def test_a_device_follows_its_channel_until_it_may_not(whole: Whole, tmp_path: P
     whole.kubectl("patch", "device", "camera", "--type=merge", "-p", suspend)
     wait_for(lambda: camera.pull()[0] == 77, 120, "the device to be shut out")
     assert whole.status("device", "camera")["phase"] == "Suspended"
+
+    # And its object goes, once the release API was told.
+    whole.kubectl("delete", "device", "camera", "--timeout=120s")
