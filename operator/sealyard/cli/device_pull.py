@@ -66,9 +66,10 @@ def current_command(
     state: StateOption = DEFAULT_STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Open what `run` has switched to, without any network.
+    """Open what `run` has switched to.
 
-    Exit code 66 if the index lists it no longer.
+    It needs a network only where what is held was damaged. Exit code 66 if the index lists it no
+    longer.
     """
     _show(current(model, state=state), output, as_json=as_json)
 
@@ -98,7 +99,8 @@ def run_command(
     """Follow a channel: the updater, for a systemd unit.
 
     A new release is brought, switched to at once, and judged by the health command; a bad one is
-    rolled back and never tried again. It tells the release API what runs.
+    rolled back and never tried again. The command hears of a rollback and a withdrawal until it
+    ends with exit code 0. It tells the release API what runs.
     """
     for option, value, least in (
         ("--health-timeout", health_timeout, 1.0),

@@ -7,6 +7,7 @@ has keys that nobody granted anything to.
 from __future__ import annotations
 
 import secrets as system_random
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,6 @@ from sealyard.device.state import (
     API_CA_FILE,
     CDN_CA_FILE,
     DEVICE_FILE,
-    KEYS_FILE,
     NEXT_KEYS_FILE,
     TRUST_FOLDER,
     CdnAddress,
@@ -84,18 +84,22 @@ def enrol(folder: Path, told: Enrolment, facts: Callable[[], HardwareFacts]) -> 
     The record comes last: a folder that has it has all the rest.
 
     Args:
-        folder: made if it is not there, with mode 0700.
+        folder: made if it is not there, with mode 0700. One that is there must be its owner's
+            alone, or empty; then it becomes so.
         told: what it is told.
         facts: reads the hardware's.
 
     Raises:
-        InvalidError: the folder has a device already, or a bundle is no PEM.
+        InvalidError: the folder has a device already, or is open to others and holds something; or
+            a bundle is no PEM.
         MissingError: a fact, or something else that the level needs, is not there.
     """
     if (folder / DEVICE_FILE).exists():
         raise InvalidError(
             f"{folder} has a device already; its keys would be lost: choose another folder"
         )
+    with explained(folder):
+        _check_private(folder)
     for option, bundle in (("--api-ca", told.api_ca), ("--cdn-ca", told.cdn_ca)):
         _check_bundle(option, bundle)
     made = DeviceSecrets(
@@ -107,7 +111,8 @@ def enrol(folder: Path, told: Enrolment, facts: Callable[[], HardwareFacts]) -> 
     state = DeviceState(folder, _record(told, made, _commitment(told.level, made, facts)))
     with explained(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        if not any(folder.iterdir()):
+            folder.chmod(0o700)
         (folder / TRUST_FOLDER).mkdir(mode=0o700, exist_ok=True)
     level = state.level(lambda: facts().digest())
     level.create()
@@ -148,7 +153,8 @@ def rebind(
         MissingError: something that a level needs is not there.
         IntegrityError: the keys do not open here; a new device must be made.
     """
-    held = state.unlock(state.level(lambda: facts().digest()))
+    # What opens here must not be what is written over.
+    held = state.settle(state.level(lambda: facts().digest()))
     name = level or state.record.level
     if expected is not None:
         if (name, state.record.level) != ("fingerprint", "fingerprint"):
@@ -170,8 +176,7 @@ def rebind(
     # Until the record names the new level, the old one must open what is there.
     changed.seal(held, target, name=NEXT_KEYS_FILE)
     changed.keep()
-    with explained(state.folder):
-        (state.folder / NEXT_KEYS_FILE).replace(state.folder / KEYS_FILE)
+    changed.promote()
     return changed
 
 
@@ -234,6 +239,18 @@ def _commitment(
         if level == "fingerprint":
             raise
         return None
+
+
+def _check_private(folder: Path) -> None:
+    """Refuse what others use already: shut to them, it would be gone for them."""
+    if not folder.is_dir():
+        return
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o077 and any(folder.iterdir()):
+        raise InvalidError(
+            f"--state: {folder} is open to others (mode {mode:04o}) and not empty; "
+            "choose another folder, or make it 0700"
+        )
 
 
 def _check_bundle(option: str, bundle: bytes | None) -> None:

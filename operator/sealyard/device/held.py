@@ -6,6 +6,7 @@ the index just before (`pulling`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ from sealyard.delivery.opening_pipeline import Opening, Progress, Write
 from sealyard.delivery.readers import FileReader
 from sealyard.delivery.trust import TrustedManifest
 from sealyard.device.memory import MemoryFile
-from sealyard.errors import MissingError
+from sealyard.errors import IntegrityError, MissingError
 from sealyard.sealing.formats import OpenedReader, open_sealed
 from sealyard.sealing.manifest import Entry
 from sealyard.sealing.slots import OpeningKeys
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class HeldRelease:
         """The plaintext in memory, all of it proven, on no disk; close it when it is done with.
 
         Raises:
-            MissingError, IntegrityError: as `reader`.
+            MissingError, IntegrityError: as `reader`; or there is no room for it.
         """
         context = self.entry.context
         memory = MemoryFile(f"{context.model}-{context.version}-{context.variant}")
@@ -86,6 +89,14 @@ class HeldRelease:
 
             self._open(write, progress)
 
+    def prove(self) -> None:
+        """Open all of it to nowhere.
+
+        Raises:
+            MissingError, IntegrityError: as `reader`.
+        """
+        self._open(lambda _offset, _plain: None, lambda _done, _all: None)
+
     def _open(self, write: Write, progress: Progress) -> None:
         with self._parts() as (small, big):
             opener = open_sealed(self.entry, small=small, big=big, keys=self.keys)
@@ -102,19 +113,24 @@ class HeldRelease:
             yield small.read_at(0, limit), big
 
 
-def holds(folder: Path, trusted: TrustedManifest, variant: str) -> bool:
-    """Whether a folder has the parts of a variant; that they open is proven when they are opened.
+def holds(release: HeldRelease, trusted: TrustedManifest) -> bool:
+    """Whether a release is there, and opens: all of it is read.
 
     Args:
-        folder: the release's.
+        release: where it would be.
         trusted: its manifest, as the index lists it.
-        variant: by name.
     """
     try:
-        same = kept_manifest_bytes(folder) == trusted.raw
-    except MissingError:
+        if kept_manifest_bytes(release.folder) != trusted.raw:
+            return False
+    except (MissingError, IntegrityError):
         return False
-    return same and all(path.is_file() for path in kept_parts(folder, variant))
+    try:
+        release.prove()
+    except (MissingError, IntegrityError, OSError) as error:  # a disk may fail at any byte
+        logger.warning("%s: held, but does not open (%s)", release.entry.context, error)
+        return False
+    return True
 
 
 def release_folder(models: Path, trusted: TrustedManifest) -> Path:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from sealyard.delivery.kept import write_at
+from sealyard.errors import MissingError
 
 _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
@@ -20,10 +24,15 @@ class MemoryFile:
 
     Args:
         name: shown in /proc, for people.
+
+    Raises:
+        MissingError: the system gives no memory, or no descriptor.
     """
 
     def __init__(self, name: str) -> None:
-        self._descriptor = os.memfd_create(name[:200], os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self._name = name
+        with self._explained():
+            self._descriptor = os.memfd_create(name[:200], os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
 
     @property
     def path(self) -> str:
@@ -40,8 +49,13 @@ class MemoryFile:
         return self._descriptor
 
     def write_at(self, offset: int, data: memoryview | bytes) -> None:
-        """Write all of it at an offset, from any thread, until `freeze`."""
-        write_at(self._descriptor, offset, data)
+        """Write all of it at an offset, from any thread, until `freeze`.
+
+        Raises:
+            MissingError: there is no room for it.
+        """
+        with self._explained():
+            write_at(self._descriptor, offset, data)
 
     def freeze(self) -> None:
         """Let nobody change it any more."""
@@ -49,7 +63,8 @@ class MemoryFile:
 
     def read(self) -> bytes:
         """A copy of all of it."""
-        return os.pread(self._descriptor, self.size, 0)
+        # One `pread` gives at most 2 GiB.
+        return Path(self.path).read_bytes()
 
     def close(self) -> None:
         """Give the memory back, once nobody else has it open."""
@@ -67,3 +82,12 @@ class MemoryFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MissingError(
+                f"{self._name}: cannot be held in memory ({error.strerror})"
+            ) from None

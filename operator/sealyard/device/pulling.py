@@ -78,7 +78,7 @@ def pull(
     """Bring this device the release that a channel names, or an exact version of a model.
 
     Without a network the index that was verified last decides, until it expires, and what is held
-    already need not be fetched.
+    already, and opens, need not be fetched.
 
     Args:
         model: its name.
@@ -109,7 +109,7 @@ def pull(
 
 
 def current(model: str, *, state: Path = DEFAULT_STATE) -> HeldRelease:
-    """The release that `sealyard device run` has switched to, without any network.
+    """The release that `sealyard device run` has switched to; what opens needs no network.
 
     It opens only while the index that was verified last lists it and has not expired.
 
@@ -119,8 +119,9 @@ def current(model: str, *, state: Path = DEFAULT_STATE) -> HeldRelease:
 
     Raises:
         MissingError: nothing is switched to, or the index lists it no longer.
-        IntegrityError: something cannot be trusted, or was changed.
-        UnavailableError: the index is out of date.
+        IntegrityError: something cannot be trusted.
+        UnavailableError: the index is out of date; or what is held was changed, and cannot be
+            fetched.
     """
     with open_device(state) as stores:
         remembered = Places(state, model).remember()
@@ -166,7 +167,7 @@ def bring(
     index: Index,
     progress: Progress = lambda _done, _all: None,
 ) -> HeldRelease:
-    """Fetch both parts of the variant that is fit, unless they are held already.
+    """Fetch both parts of the variant that is fit, unless they are held already and open.
 
     Args:
         stores: the device's.
@@ -182,16 +183,20 @@ def bring(
     variant = variant_for(trusted.manifest, record.platform, wanted.variant)
     predicate = trusted.manifest.predicate
     release = Release(predicate.model, predicate.version)
-    folder = release_folder(stores.state.folder / MODELS_FOLDER, trusted)
-    keys = stores.secrets.opening_key
-    if not holds(folder, trusted, variant.name):
+    context = ReleaseContext(release.model, release.version, variant.name)
+    held = HeldRelease(
+        folder=release_folder(stores.state.folder / MODELS_FOLDER, trusted),
+        entry=trusted.manifest.entry(context),
+        manifest_sha256=trusted.sha256,
+        keys=stores.secrets.opening_key,
+    )
+    if not holds(held, trusted):
         with stores.cdn() as cdn:
             Puller(
                 api=stores.api,
                 cdn=cdn,
                 trust=SignedTrust(stores.index, index),
-                keys=keys,
+                keys=held.keys,
                 progress=progress,
-            ).pull(release, variant.name, output=None, sealed=folder)
-    context = ReleaseContext(release.model, release.version, variant.name)
-    return HeldRelease(folder, trusted.manifest.entry(context), trusted.sha256, keys)
+            ).pull(release, variant.name, output=None, sealed=held.folder)
+    return held

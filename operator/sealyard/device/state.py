@@ -37,7 +37,7 @@ from sealyard.device.level import Level, LevelName
 from sealyard.device.resource import ResourceKeys, open_bytes, seal_bytes
 from sealyard.device.tpm2 import Tpm2Level
 from sealyard.errors import IntegrityError, MissingError
-from sealyard.jobs.workspace import read_record
+from sealyard.jobs.workspace import read_record, sync_folder
 from sealyard.sealing.manifest import Platform
 from sealyard.sealing.slots import DeviceKey, device_recipient
 
@@ -224,6 +224,33 @@ class DeviceState:
             MissingError: something that the level needs, or the sealed keys, are not there.
             IntegrityError: this is another machine, or something was changed.
         """
+        return self._unlocked(level)[1]
+
+    def settle(self, level: Level) -> DeviceSecrets:
+        """As `unlock`; and the binding that opens here is that of keys.sealed from now on.
+
+        So another one may take the place of next.sealed.
+
+        Raises:
+            MissingError, IntegrityError: as `unlock`; or nothing can be written.
+        """
+        name, secrets = self._unlocked(level)
+        if name == NEXT_KEYS_FILE:
+            self.promote()
+        return secrets
+
+    def promote(self) -> None:
+        """Let next.sealed take the place of keys.sealed.
+
+        Raises:
+            MissingError: it cannot.
+        """
+        with explained(self.folder):
+            (self.folder / NEXT_KEYS_FILE).replace(self.folder / KEYS_FILE)
+            sync_folder(self.folder)
+
+    def _unlocked(self, level: Level) -> tuple[str, DeviceSecrets]:
+        """Which file opened, and the secrets."""
         keys = level.keys(_KEYS_PURPOSE)
         names = [name for name in (NEXT_KEYS_FILE, KEYS_FILE) if (self.folder / name).exists()]
         for name in names or [KEYS_FILE]:
@@ -235,7 +262,7 @@ class DeviceState:
                 continue
             if not hmac.compare_digest(secrets.opening_key.recipient, self.record.recipient()):
                 raise IntegrityError(f"{self.folder}: {DEVICE_FILE} and {name} are of two devices")
-            return secrets
+            return name, secrets
         raise AssertionError("the last of the names either opens or raises")
 
     def seal_cdn(self, pair: Pair, secrets: DeviceSecrets) -> None:

@@ -114,6 +114,19 @@ def test_a_changed_big_part_is_refused_before_it_is_opened(coins: Fleet, both: D
         held.memory()
 
 
+@pytest.mark.parametrize("part", ["small", "big"])
+def test_what_is_held_and_damaged_is_fetched_anew(
+    coins: Fleet, both: DeviceState, part: str
+) -> None:
+    held = device.pull(coins.model, state=both.folder)
+    path = held.folder / f"{VARIANT}.{part}"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100] + bytes(100))
+    with device.pull(coins.model, state=both.folder).memory() as memory:
+        assert memory.read() == coins.contents["1.0.0"]
+    assert path.read_bytes() == whole
+
+
 def test_a_device_that_is_not_authorised_or_suspended_is_not_let_in(
     coins: Fleet, both: DeviceState, tmp_path: Path
 ) -> None:
@@ -189,6 +202,37 @@ class TestUpdater:
         assert list((model / "releases").iterdir()) == []
         with pytest.raises(MissingError, match="no release runs"):
             device.current(coins.model, state=both.folder)
+
+    def test_a_revoked_release_does_not_wait_for_its_successor(
+        self, coins: Fleet, tmp_path: Path
+    ) -> None:
+        coins.index(coins.listed("1.0.0"), coins.listed("2.0.0"), coins.channel("1.0.0"))
+        alone = coins.device(tmp_path / "device", "1.0.0")
+        asked = tmp_path / "asked"
+        hook = ("sh", "-c", f'echo "$SEALYARD_EVENT $SEALYARD_VERSION" >> {asked}')
+        assert self.runs(self.look(coins, alone, *hook)) == "1.0.0"
+        coins.index(coins.withdrawn("1.0.0"), coins.channel("2.0.0"))
+        for _ in range(2):
+            with pytest.raises(NotPublishedError, match="has not been granted it"):
+                self.look(coins, alone, *hook)
+        model = alone.folder / "models" / coins.model
+        assert not (model / "current").exists()
+        assert asked.read_text().splitlines() == ["switched 1.0.0", "withdrawn "]
+        coins.grant(alone, "2.0.0")
+        assert self.runs(self.look(coins, alone, *hook)) == "2.0.0"
+
+    def test_what_the_hook_did_not_hear_it_is_told_again(
+        self, coins: Fleet, both: DeviceState
+    ) -> None:
+        asked = both.folder / "asked"
+        told = f'echo "$SEALYARD_EVENT" >> {asked}'
+        assert self.runs(self.look(coins, both, "true")) == "1.0.0"
+        coins.index(coins.withdrawn("1.0.0"))
+        self.look(coins, both, "sh", "-c", f"{told}; false")
+        self.look(coins, both, "sh", "-c", told)
+        self.look(coins, both, "sh", "-c", told)
+        # Twice: the second was heard. The channel's release is listed no more, so nothing follows.
+        assert asked.read_text().split() == ["withdrawn", "withdrawn"]
 
     def test_the_example_feeds_onnxruntime(self, coins: Fleet, both: DeviceState) -> None:
         self.look(coins, both)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from sealyard.api.device_api import Health
@@ -10,6 +12,7 @@ from sealyard.device.updater.decide import (
     BAD_MAX,
     Action,
     Choice,
+    Event,
     Keep,
     Memory,
     Prove,
@@ -17,8 +20,10 @@ from sealyard.device.updater.decide import (
     Withdraw,
     decide,
     health_of,
+    instead,
     judged,
     switched,
+    told,
     withdrawn,
 )
 
@@ -41,10 +46,10 @@ def memory(
     *,
     proven: bool = True,
     bad: tuple[str, ...] = (),
+    owed: Literal[Event.ROLLED_BACK, Event.WITHDRAWN] | None = None,
 ) -> Memory:
-    return Memory(
-        current=current, previous=previous, proven=proven, bad=[digit * 64 for digit in bad]
-    )
+    digests = [digit * 64 for digit in bad]
+    return Memory(current=current, previous=previous, proven=proven, bad=digests, owed=owed)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,30 @@ def test_decisions(
 
 
 @pytest.mark.parametrize(
+    ("remembered", "failed", "listed", "action"),
+    [
+        pytest.param(memory(), ONE, ALL, Keep(), id="nothing runs"),
+        pytest.param(memory(ONE), TWO, ALL, Keep(), id="what is listed goes on"),
+        pytest.param(memory(ONE, proven=False), None, ALL, Keep(), id="and is proven later"),
+        pytest.param(memory(ONE), TWO, ("2",), Withdraw(), id="revoked, its successor fails"),
+        pytest.param(memory(ONE), None, ("2",), Withdraw(), id="revoked, its successor is unknown"),
+        pytest.param(
+            memory(TWO, ONE), THREE, ("1", "3"), Switch(to=ONE), id="the one before is listed"
+        ),
+        pytest.param(memory(TWO, ONE), ONE, ("1",), Withdraw(), id="the one before fails too"),
+        pytest.param(memory(TWO, ONE), THREE, ("3",), Withdraw(), id="both are revoked"),
+        pytest.param(
+            memory(TWO, ONE, bad=("1",)), THREE, ("1", "3"), Withdraw(), id="the one before is bad"
+        ),
+    ],
+)
+def test_what_is_done_where_a_switch_fails(
+    remembered: Memory, failed: Choice | None, listed: tuple[str, ...], action: Action
+) -> None:
+    assert instead(remembered, failed, digests(listed)) == action
+
+
+@pytest.mark.parametrize(
     ("before", "to", "after"),
     [
         (memory(), ONE, memory(ONE, proven=False)),
@@ -108,6 +137,8 @@ def test_decisions(
         # What nobody has proven is nothing to come back to.
         (memory(TWO, ONE, proven=False), THREE, memory(THREE, ONE, proven=False)),
         (memory(TWO, ONE, proven=False), ONE, memory(ONE, proven=False)),
+        # A hook that hears of the new one need not hear of what was before.
+        (memory(owed=Event.WITHDRAWN), ONE, memory(ONE, proven=False)),
     ],
 )
 def test_switching(before: Memory, to: Choice, after: Memory) -> None:
@@ -118,8 +149,8 @@ def test_switching(before: Memory, to: Choice, after: Memory) -> None:
     ("healthy", "listed", "after"),
     [
         (True, ALL, memory(TWO, ONE)),
-        (False, ALL, memory(ONE, bad=("2",))),
-        (False, ("2",), memory(None, bad=("2",))),
+        (False, ALL, memory(ONE, bad=("2",), owed=Event.ROLLED_BACK)),
+        (False, ("2",), memory(None, bad=("2",), owed=Event.ROLLED_BACK)),
     ],
 )
 def test_judging(healthy: bool, listed: tuple[str, ...], after: Memory) -> None:
@@ -129,12 +160,20 @@ def test_judging(healthy: bool, listed: tuple[str, ...], after: Memory) -> None:
 
 def test_a_first_release_that_is_bad_leaves_nothing() -> None:
     after = judged(memory(ONE, proven=False), healthy=False, listed=digests(ALL))
-    assert after == memory(None, bad=("1",))
+    assert after == memory(None, bad=("1",), owed=Event.ROLLED_BACK)
     assert decide(after, ONE, digests(ALL)) == Keep()
 
 
 def test_withdrawing_forgets_what_ran_and_not_what_was_bad() -> None:
-    assert withdrawn(memory(TWO, ONE, proven=False, bad=("3",))) == memory(bad=("3",))
+    after = memory(bad=("3",), owed=Event.WITHDRAWN)
+    assert withdrawn(memory(TWO, ONE, proven=False, bad=("3",))) == after
+
+
+def test_what_is_owed_is_owed_until_the_hook_has_heard_it() -> None:
+    owing = memory(ONE, bad=("2",), owed=Event.ROLLED_BACK)
+    assert told(owing, heard=False) == owing
+    assert told(owing, heard=True) == memory(ONE, bad=("2",))
+    assert withdrawn(owing).owed == Event.WITHDRAWN
 
 
 def test_what_is_bad_is_bounded_and_the_latest_stays() -> None:

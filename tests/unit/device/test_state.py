@@ -151,6 +151,30 @@ def test_a_device_is_not_made_over_another(device: DeviceState, here: Path) -> N
         enrol(device.folder, told(), lambda: read_facts(here))
 
 
+def test_a_folder_that_others_use_is_refused_and_stays_as_it_is(tmp_path: Path, here: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "theirs").touch()
+    with pytest.raises(InvalidError, match=r"--state: .*shared is open to others \(mode 0755\)"):
+        enrol(folder, told(), lambda: read_facts(here))
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    assert [path.name for path in folder.iterdir()] == ["theirs"]
+
+
+@pytest.mark.parametrize(("mode", "holds"), [(0o755, False), (0o700, True)])
+def test_a_folder_that_nobody_else_uses_is_taken(
+    tmp_path: Path, here: Path, mode: int, holds: bool
+) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    folder.chmod(mode)
+    if holds:
+        (folder / "mounted.key").touch()
+    enrol(folder, told(), lambda: read_facts(here))
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
 def test_what_it_is_told_is_checked_and_not_repeated(tmp_path: Path, here: Path) -> None:
     with pytest.raises(InvalidError, match=r"^device: apiUrl: ") as caught:
         enrol(tmp_path / "s", told(url="https://me:secret@api"), lambda: read_facts(here))
@@ -266,6 +290,28 @@ class TestRebind:
         assert unlocked(DeviceState.load(device.folder), new).encode() == secrets.encode()
         with pytest.raises(IntegrityError, match="does not open here"):
             unlocked(DeviceState.load(device.folder), here)
+
+    @pytest.mark.parametrize("change", ["hardware", "level"])
+    def test_what_opens_after_a_change_is_not_written_over(
+        self, tmp_path: Path, device: DeviceState, here: Path, change: str
+    ) -> None:
+        new = elsewhere(tmp_path)
+        secrets = unlocked(device, here)
+        rebind(device, lambda: read_facts(here), expected=read_facts(new))
+        # The hardware was changed, and before it is bound to alone, something else is to change.
+        state = DeviceState.load(device.folder)
+        if change == "hardware":
+            third = machine(tmp_path / "third", serial="A-THIRD")
+            rebind(state, lambda: read_facts(new), expected=read_facts(third))
+            assert unlocked(DeviceState.load(device.folder), third).encode() == secrets.encode()
+        else:
+            # Killed before the record names the level.
+            key = tmp_path / "key"
+            key.write_bytes(os.urandom(32))
+            changed = state.changed(level="keystore", keystore=Keystore(file=str(key)))
+            held = state.settle(state.level(lambda: read_facts(new).digest()))
+            changed.seal(held, changed.level(bytes), name="next.sealed")
+        assert unlocked(DeviceState.load(device.folder), new).encode() == secrets.encode()
 
     def test_too_late(self, tmp_path: Path, device: DeviceState) -> None:
         new = elsewhere(tmp_path)

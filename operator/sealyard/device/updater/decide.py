@@ -2,11 +2,13 @@
 
 A release is switched to, then proven by the health hook; if that fails, the one before comes back
 and the failed one is never tried again. A release that the index lists no longer goes, whatever the
-hook thinks of it.
+hook thinks of it, and also where what is to take its place fails. What the hook must hear of is
+remembered until it has.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
@@ -16,6 +18,14 @@ from sealyard.api.model import Model, Name, SemVer, Sha256
 
 BAD_MAX = 64
 """The most releases that are remembered as bad; the oldest are forgotten first."""
+
+
+class Event(StrEnum):
+    """Why the hook is asked: `SEALYARD_EVENT`."""
+
+    SWITCHED = "switched"
+    ROLLED_BACK = "rolled-back"
+    WITHDRAWN = "withdrawn"
 
 
 class Choice(Model):
@@ -35,6 +45,8 @@ class Memory(Model):
             again.
         variant: the one that was asked for; None for the platform's.
         bad: digests of manifests that the hook has refused, the latest last.
+        owed: what the hook is yet to take note of, with exit code 0; a switch is owed while
+            `current` is not proven.
     """
 
     current: Choice | None = None
@@ -42,6 +54,7 @@ class Memory(Model):
     proven: bool = True
     variant: Name | None = None
     bad: Annotated[list[Sha256], Field(max_length=BAD_MAX)] = Field(default_factory=list)
+    owed: Literal[Event.ROLLED_BACK, Event.WITHDRAWN] | None = None
 
 
 class Keep(Model):
@@ -92,16 +105,40 @@ def decide(memory: Memory, named: Choice | None, listed: frozenset[str]) -> Acti
     return Keep() if memory.proven else Prove()
 
 
+def instead(memory: Memory, failed: Choice | None, listed: frozenset[str]) -> Action:
+    """The action where the decided one failed.
+
+    What is listed goes on. What is not does not wait for its successor: the one before comes back,
+    or nothing runs.
+
+    Args:
+        memory: what is remembered.
+        failed: what could not be switched to; None if it was not even known.
+        listed: as in `decide`.
+    """
+    if memory.current is None or memory.current.manifest_sha256 in listed:
+        return Keep()
+    fallback = _fallback(memory, listed)
+    return Withdraw() if fallback is None or fallback == failed else Switch(to=fallback)
+
+
 def switched(memory: Memory, to: Choice, variant: str | None = None) -> Memory:
     """The memory once a release is switched to, which is not proven yet.
 
-    What was not proven is no release to come back to; the one before it still is.
+    What was not proven is no release to come back to; the one before it still is. What was owed
+    until now is out of date.
     """
     previous = memory.current if memory.proven else memory.previous
     if previous == to:
         previous = None
     return memory.model_copy(
-        update={"current": to, "previous": previous, "proven": False, "variant": variant}
+        update={
+            "current": to,
+            "previous": previous,
+            "proven": False,
+            "variant": variant,
+            "owed": None,
+        }
     )
 
 
@@ -122,13 +159,26 @@ def judged(memory: Memory, *, healthy: bool, listed: frozenset[str]) -> Memory:
             "previous": None,
             "proven": True,
             "bad": bad,
+            "owed": Event.ROLLED_BACK,
         }
     )
 
 
 def withdrawn(memory: Memory) -> Memory:
-    """The memory once nothing runs any more."""
-    return memory.model_copy(update={"current": None, "previous": None, "proven": True})
+    """The memory once nothing is switched to any more."""
+    return memory.model_copy(
+        update={"current": None, "previous": None, "proven": True, "owed": Event.WITHDRAWN}
+    )
+
+
+def told(memory: Memory, *, heard: bool) -> Memory:
+    """The memory once the hook was told what is owed.
+
+    Args:
+        memory: with what is owed.
+        heard: whether it took note; else it is told again.
+    """
+    return memory.model_copy(update={"owed": None}) if heard else memory
 
 
 def health_of(memory: Memory, named: Choice | None, *, asked: bool) -> Health:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sealyard.api.device_api import Report, SeenReport, report_path
 from sealyard.delivery.index.client import Index
 from sealyard.delivery.index.errors import ExpiredReleaseError, NotListedError
-from sealyard.delivery.trust import TrustedManifest
 from sealyard.device.pulling import Wanted, bring, listed_digests, open_device, trusted_manifest
 from sealyard.device.stores import DeviceStores
 from sealyard.device.updater.backoff import pause_seconds
 from sealyard.device.updater.decide import (
+    Action,
     Choice,
+    Event,
     Keep,
     Memory,
     Prove,
@@ -25,11 +27,13 @@ from sealyard.device.updater.decide import (
     Withdraw,
     decide,
     health_of,
+    instead,
     judged,
     switched,
+    told,
     withdrawn,
 )
-from sealyard.device.updater.hook import Event, Hook
+from sealyard.device.updater.hook import Hook
 from sealyard.device.updater.places import Places
 from sealyard.errors import SealyardError
 
@@ -80,57 +84,84 @@ class Updater:
         """Once: see what the channel names, do what follows, and report it.
 
         Raises:
-            SealyardError: as `pulling.pull`. What ran before still does.
+            SealyardError: as `pulling.pull`. What ran before still does, if it is listed.
         """
         places = Places(self.state, self.wanted.model)
         memory = places.remember()
         places.point(memory)
+        memory = self._tell(places, memory)
         index = stores.current_index()
-        listed = listed_digests(index, self.wanted.model)
-        trusted = self._named(stores, index)
-        named = None if trusted is None else _choice(trusted)
-        match decide(memory, named, listed):
-            case Switch(to=to):
-                memory = self._switch(stores, index, places, memory, to)
-                memory = self._judge(places, memory, listed)
-            case Prove():
-                memory = self._judge(places, memory, listed)
-            case Withdraw():
-                memory = withdrawn(memory)
-                places.keep(memory)
-                logger.warning("%s: what ran is listed no longer", self.wanted.model)
-                self._ask(Event.WITHDRAWN, places, memory)
-            case Keep():
-                pass
+        scene = _Scene(stores, index, listed_digests(index, self.wanted.model), places)
+        with self._leaving(scene, memory, None):
+            named = self._named(scene)
+        memory = self._act(scene, memory, decide(memory, named, scene.listed))
         places.tidy(memory)
         self._report(stores, memory, named)
         return memory
 
-    def _named(self, stores: DeviceStores, index: Index) -> TrustedManifest | None:
+    def _named(self, scene: _Scene) -> Choice | None:
         try:
-            return trusted_manifest(stores, self.wanted, index)
+            trusted = trusted_manifest(scene.stores, self.wanted, scene.index)
         except (NotListedError, ExpiredReleaseError) as error:
             logger.warning("%s", error)
             return None
+        version = trusted.manifest.predicate.version
+        return Choice(version=version, manifest_sha256=trusted.sha256)
 
-    def _switch(
-        self, stores: DeviceStores, index: Index, places: Places, memory: Memory, to: Choice
-    ) -> Memory:
+    def _act(self, scene: _Scene, memory: Memory, action: Action) -> Memory:
+        match action:
+            case Switch(to=to):
+                with self._leaving(scene, memory, to):
+                    memory = self._switch(scene, memory, to)
+                memory = self._judge(scene, memory)
+            case Prove():
+                memory = self._judge(scene, memory)
+            case Withdraw():
+                memory = withdrawn(memory)
+                scene.places.keep(memory)
+                logger.warning("%s: what ran is listed no longer", self.wanted.model)
+                memory = self._tell(scene.places, memory)
+            case Keep():
+                pass
+        return memory
+
+    @contextmanager
+    def _leaving(self, scene: _Scene, memory: Memory, to: Choice | None) -> Iterator[None]:
+        """If the block fails, leave what is listed no longer all the same."""
+        try:
+            yield
+        except SealyardError:
+            action = instead(memory, to, scene.listed)
+            if not isinstance(action, Keep):
+                memory = self._act(scene, memory, action)
+                scene.places.tidy(memory, to)
+                self._report(scene.stores, memory, None)
+            raise
+
+    def _switch(self, scene: _Scene, memory: Memory, to: Choice) -> Memory:
         exact = Wanted(model=self.wanted.model, version=to.version, variant=self.wanted.variant)
-        bring(stores, exact, trusted_manifest(stores, exact, index), index)
+        trusted = trusted_manifest(scene.stores, exact, scene.index)
+        bring(scene.stores, exact, trusted, scene.index)
         memory = switched(memory, to, self.wanted.variant)
-        places.keep(memory)
+        scene.places.keep(memory)
         logger.info("%s: switched to %s", self.wanted.model, to.version)
         return memory
 
-    def _judge(self, places: Places, memory: Memory, listed: frozenset[str]) -> Memory:
+    def _judge(self, scene: _Scene, memory: Memory) -> Memory:
         tried = memory.current
-        memory = judged(memory, healthy=self._ask(Event.SWITCHED, places, memory), listed=listed)
-        places.keep(memory)
+        healthy = self._ask(Event.SWITCHED, scene.places, memory)
+        memory = judged(memory, healthy=healthy, listed=scene.listed)
+        scene.places.keep(memory)
         if memory.current != tried:
             back = "nothing" if memory.current is None else memory.current.version
             logger.warning("%s: rolled back to %s", self.wanted.model, back)
-            self._ask(Event.ROLLED_BACK, places, memory)
+        return self._tell(scene.places, memory)
+
+    def _tell(self, places: Places, memory: Memory) -> Memory:
+        """Tell the hook what is owed, if anything is."""
+        if memory.owed is not None:
+            memory = told(memory, heard=self._ask(memory.owed, places, memory))
+            places.keep(memory)
         return memory
 
     def _ask(self, event: Event, places: Places, memory: Memory) -> bool:
@@ -159,6 +190,18 @@ class Updater:
         self.sleep(pause_seconds(self.interval_seconds, failures, chance))
 
 
-def _choice(trusted: TrustedManifest) -> Choice:
-    version = trusted.manifest.predicate.version
-    return Choice(version=version, manifest_sha256=trusted.sha256)
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What one look acts on.
+
+    Attributes:
+        stores: the device's.
+        index: as it was seen.
+        listed: the digests of the model's releases in it.
+        places: the model's folder.
+    """
+
+    stores: DeviceStores
+    index: Index
+    listed: frozenset[str]
+    places: Places

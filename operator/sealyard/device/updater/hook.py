@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+from typing import Final
+
+from sealyard.device.updater.decide import Event
 
 logger = logging.getLogger(__name__)
 
-
-class Event(StrEnum):
-    """Why the hook is asked: `SEALYARD_EVENT`."""
-
-    SWITCHED = "switched"
-    ROLLED_BACK = "rolled-back"
-    WITHDRAWN = "withdrawn"
+_END_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +66,17 @@ class Hook:
         finally:
             # Also when we are interrupted: nobody would wait for it any more.
             if process.returncode is None:
-                os.killpg(process.pid, 9)
-                process.wait()
+                _end(process)
         if code:
             logger.warning("health command: ended with %d", code)
         return code == 0
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill it and its group. One that became another user's cannot be, and is left behind."""
+    with contextlib.suppress(PermissionError, ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        logger.warning("health command: process %d cannot be ended", process.pid)

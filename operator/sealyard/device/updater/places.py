@@ -54,33 +54,54 @@ class Places:
         """Write down what is remembered, then let the pointers follow.
 
         A process that is killed in between does the second when it comes again.
+
+        Raises:
+            MissingError: something cannot be written.
         """
         with explained(self.folder):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with private_file(self.folder / _MEMORY_FILE) as file:
                 file.write(memory.model_dump_json(by_alias=True, exclude_none=True).encode())
-            self.point(memory)
+        self.point(memory)
 
     def point(self, memory: Memory) -> None:
-        """Let the pointers be those of this memory."""
+        """Let the pointers be those of this memory.
+
+        Raises:
+            MissingError: one cannot be written.
+        """
         for name, choice in ((PREVIOUS, memory.previous), (CURRENT, memory.current)):
             link = self.folder / name
-            target = None if choice is None else f"{_RELEASES}/{folder_name(choice)}"
-            if target is None:
-                link.unlink(missing_ok=True)
-            elif not link.is_symlink() or link.readlink() != Path(target):
-                temporary = link.with_name(f".{name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
-                temporary.symlink_to(target)
-                temporary.replace(link)
-                sync_folder(self.folder)
+            with explained(link):
+                if choice is None:
+                    link.unlink(missing_ok=True)
+                else:
+                    self._point_to(link, Path(_RELEASES) / folder_name(choice))
 
-    def tidy(self, memory: Memory) -> None:
-        """Delete the releases that are neither current nor previous."""
-        kept = {folder_name(one) for one in (memory.current, memory.previous) if one is not None}
+    def _point_to(self, link: Path, target: Path) -> None:
+        if link.is_symlink() and link.readlink() == target:
+            return
+        temporary = link.with_name(f".{link.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
+        temporary.symlink_to(target)
+        temporary.replace(link)
+        sync_folder(self.folder)
+
+    def tidy(self, memory: Memory, coming: Choice | None = None) -> None:
+        """Delete the releases that are neither current nor previous.
+
+        Args:
+            memory: what is remembered.
+            coming: one that stays, though only a part of it may be there.
+
+        Raises:
+            MissingError: one cannot be deleted.
+        """
+        stay = (memory.current, memory.previous, coming)
+        kept = {folder_name(one) for one in stay if one is not None}
         releases = self.folder / _RELEASES
-        for folder in releases.iterdir() if releases.is_dir() else ():
-            if folder.name not in kept:
-                with explained(folder):
+        with explained(releases):
+            for folder in releases.iterdir() if releases.is_dir() else ():
+                if folder.name not in kept:
                     shutil.rmtree(folder)
 
 
