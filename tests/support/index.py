@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tuf.api.metadata import Metadata, Root
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from sealyard.api.index import (
     IndexInput,
@@ -124,6 +124,14 @@ class Trust:
         root = next_root(former, changes, expires=self.expires)
         sign_root(root, self.root_keys, former)
         self.chain[root_name(len(self.chain) + 1)] = root.to_bytes()
+
+    def metadata(self, role: str, version: int, note: str = "") -> bytes:
+        """A file of a role below the root, signed by its key; another note, another file."""
+        bodies = {"timestamp": Timestamp, "snapshot": Snapshot, "targets": Targets}
+        signed = bodies[role](version, expires=self.expires, unrecognized_fields={"note": note})
+        metadata: Metadata[Any] = Metadata(signed)
+        metadata.sign((self.release if role == "targets" else self.freshness).signer)
+        return metadata.to_bytes()
 
     def signer(self, lifetime: timedelta = WEEK) -> IndexSigner:
         return IndexSigner(self.release, self.freshness, lifetime)

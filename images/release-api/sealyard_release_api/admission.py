@@ -15,7 +15,14 @@ from sealyard_release_api.directory import Directory
 from sealyard_release_api.frame import audit_fields
 from sealyard_release_api.mounted import Mounted
 from sealyard_release_api.releases import Release, check_model, check_variant
-from sealyard_release_api.roles import INDEX_READS, WITHOUT_TOKEN, Action, Principal, Role
+from sealyard_release_api.roles import (
+    INDEX_READS,
+    OF_ALL_MODELS,
+    WITHOUT_TOKEN,
+    Action,
+    Principal,
+    Role,
+)
 from sealyard_release_api.tokens import Claims, TokenError
 from sealyard_release_api.wire import Refusal
 
@@ -54,6 +61,10 @@ class Admission:
             request.state.principal = principal
             if not principal.may(action):
                 raise Refusal(Reason.FORBIDDEN, f"the role {principal.role} may not {action.value}")
+            if action in OF_ALL_MODELS and not principal.covers_all:
+                raise Refusal(
+                    Reason.FORBIDDEN, f"{action.value} needs an account whose models are '*', all"
+                )
             model = _check_names(request)
             if model is not None and action not in INDEX_READS and not principal.covers(model):
                 raise Refusal(

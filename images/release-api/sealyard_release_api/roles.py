@@ -52,6 +52,9 @@ WITHOUT_TOKEN = frozenset({Action.LOGIN, Action.CHALLENGE, Action.DEVICE_LOGIN})
 INDEX_READS = frozenset({Action.GET_METADATA, Action.GET_TARGET})
 """The signed index names every model to whoever has a login, and so are its files for all."""
 
+OF_ALL_MODELS = frozenset({Action.PUT_METADATA})
+"""The signed index lists every model, so only an account of all of them writes what it says."""
+
 ALLOWED: Mapping[Role, frozenset[Action]] = {
     # Neither reads nor publishes: what an Admin's password opens, it shows or shuts.
     Role.ADMIN: INDEX_READS
@@ -107,6 +110,11 @@ class Principal:
     def may(self, action: Action, model: str | None = None) -> bool:
         """Whether the role allows the action, and the models the model if one is given."""
         return action in ALLOWED[self.role] and (model is None or self.covers(model))
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether the models are all that there are and will be."""
+        return "*" in self.models
 
     def covers(self, model: str) -> bool:
         """Whether the model is among the models."""

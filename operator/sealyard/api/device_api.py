@@ -36,14 +36,19 @@ _TOKEN_CONTEXT: Final = b"sealyard/token/v1\0"
 
 DeviceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$", max_length=32)]
 """The recipient id of both public keys, in hex; recomputed wherever it is read."""
+# The last digit holds bits that no byte has: only where these are zero has a value one spelling.
 RawKey = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=$", min_length=44, max_length=44)
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$", min_length=44, max_length=44
+    ),
 ]
-"""32 bytes in base64: a raw X25519 or Ed25519 public key, or a nonce."""
+"""32 bytes in base64, in its one spelling: a raw X25519 or Ed25519 public key, or a nonce."""
 RawSignature = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{86}==$", min_length=88, max_length=88)
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$", min_length=88, max_length=88),
 ]
-"""64 bytes in base64."""
+"""64 bytes in base64, in its one spelling."""
 
 
 def device_path(device_id: str) -> str:

@@ -27,10 +27,11 @@ class Door(Protocol):
         """Where it is."""
 
     def post(self, path: str, what: str, body: WireModel | None, kind: type[WireT]) -> WireT:
-        """A POST without a token, and what is answered.
+        """One POST without a token, and what is answered.
 
         Raises:
             RefusedError: the account is not let in.
+            TransientError: the login may succeed if it is begun anew.
             UnavailableError: there is no such answer.
         """
 
@@ -54,10 +55,11 @@ class Account(Protocol):
         """
 
     def log_in(self, door: Door) -> LoginResponse:
-        """A new token.
+        """A new token, by one attempt: a nonce is good once, so what fails is begun anew.
 
         Raises:
             RefusedError: it is not let in.
+            TransientError: another attempt may succeed.
             UnavailableError: the release API does not answer as it should.
         """
 

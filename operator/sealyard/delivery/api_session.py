@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from sealyard.api.release_api import (
     ErrorBody,
+    Reason,
     Stored,
     WireModel,
 )
@@ -71,7 +72,7 @@ class ApiSession:
         self._retry = retry or Retry()
         self._seconds = seconds
         self._login = Login(
-            lambda: self._account.log_in(self),
+            lambda: self._retry.call(lambda: self._account.log_in(self)),
             self._account.fingerprint,
             source=self._account.source,
             server=self._http.name,
@@ -241,19 +242,22 @@ class ApiSession:
         return reply
 
     def post(self, path: str, what: str, body: WireModel | None, kind: type[WireT]) -> WireT:
-        """A POST without a token, of which a login is made.
+        """One POST without a token, of which a login is made. Not tried again by itself.
 
         Raises:
             RefusedError: the account is not let in.
+            TransientError: the login may succeed if it is begun anew.
             UnavailableError: there is no such answer.
         """
-        reply = self._request(
+        reply = self._attempt(
             "POST",
             path,
             bounds=Bounds(ANSWER_BYTES, self._seconds),
             headers={"Content-Type": JSON_CONTENT_TYPE},
             body=b"" if body is None else json.dumps(body.to_wire()).encode(),
         )
+        if _is_about_nonce(reply):
+            raise TransientError(f"{self.name} has had this nonce before, or knows it no more")
         if reply.status in {401, 403}:
             raise RefusedError(
                 f"{self.name} refused the login in {self.source}; {self._account.advice}"
@@ -265,16 +269,30 @@ class ApiSession:
     def _request(
         self, method: str, path: str, *, bounds: Bounds, headers: Mapping[str, str], body: bytes
     ) -> Reply:
-        def attempt() -> Reply:
-            reply = self._http.send(method, path, bounds=bounds, headers=headers, body=body)
-            if reply.status >= 500 or reply.status in {408, 429}:
-                raise TransientError(
-                    f"{self.name} answered with status {reply.status}",
-                    wait_seconds=_retry_after(reply),
-                )
-            return reply
+        return self._retry.call(
+            lambda: self._attempt(method, path, bounds=bounds, headers=headers, body=body)
+        )
 
-        return self._retry.call(attempt)
+    def _attempt(
+        self, method: str, path: str, *, bounds: Bounds, headers: Mapping[str, str], body: bytes
+    ) -> Reply:
+        reply = self._http.send(method, path, bounds=bounds, headers=headers, body=body)
+        if reply.status >= 500 or reply.status in {408, 429}:
+            raise TransientError(
+                f"{self.name} answered with status {reply.status}",
+                wait_seconds=_retry_after(reply),
+            )
+        return reply
+
+
+def _is_about_nonce(reply: Reply) -> bool:
+    """Whether a login was refused for its nonce alone, as happens where an answer was lost."""
+    with contextlib.suppress(ValidationError):
+        return (
+            reply.status == 401
+            and ErrorBody.model_validate_json(reply.body).error == Reason.NONCE_REFUSED
+        )
+    return False
 
 
 def _retry_after(reply: Reply) -> float | None:

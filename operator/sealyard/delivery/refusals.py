@@ -44,7 +44,10 @@ REFUSALS: Final[Mapping[str, tuple[type[SealyardError], str]]] = {
     Reason.INVALID_MANIFEST: (InvalidError, "it refuses the bytes as no manifest"),
     Reason.INVALID_DEVICE: (InvalidError, "it refuses a device: its id, a key or a time"),
     Reason.INVALID_GRANT: (InvalidError, "it refuses a slot: not its device's, or of that size"),
-    Reason.INVALID_METADATA: (InvalidError, "it refuses the bytes as not what their name says"),
+    Reason.INVALID_METADATA: (
+        InvalidError,
+        "it refuses the bytes as not what their name says, or not signed by whom its root names",
+    ),
     Reason.TOO_LARGE: (InvalidError, "it refuses so many bytes"),
     Reason.NOT_FOUND: (NotPublishedError, "there is none; was it published there?"),
     Reason.NOT_GRANTED: (NotPublishedError, "the device has not been granted it"),

@@ -48,7 +48,8 @@ class TufFiles:
         """Store metadata: `timestamp.json` in the place of the version before, else for ever.
 
         Raises:
-            InvalidError: it is not what its name says, or is too long.
+            InvalidError: it is not what its name says, not signed by whom the newest root there
+                names, or too long.
             MetadataExistsError: other bytes are there under a name that never changes.
             MetadataVersionError: it does not follow upon what is there.
         """

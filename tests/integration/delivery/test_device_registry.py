@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,6 +26,7 @@ from sealyard.errors import IntegrityError, InvalidError, UnavailableError
 from sealyard.sealing.context import ReleaseContext
 from support import release_api
 from support.devices import Device
+from support.index import Trust
 from support.releases import SEALED, sample
 
 pytestmark = pytest.mark.stores
@@ -63,9 +62,7 @@ def session(client: ReleaseApi) -> ApiSession:
     return client.session
 
 
-def metadata(role: str, version: int, **more: Any) -> bytes:
-    signed = {"_type": role, "version": version, **more}
-    return json.dumps({"signatures": [{"keyid": "a", "sig": "b"}], "signed": signed}).encode()
+TRUST = Trust()
 
 
 def test_devices_are_put_in_batches_and_listed(session: ApiSession) -> None:
@@ -115,22 +112,30 @@ def test_what_cannot_be_granted_says_why(client: ReleaseApi) -> None:
 def test_index_files_are_kept_as_they_are(session: ApiSession) -> None:
     files = TufFiles(session)
     assert files.get("timestamp.json", 1000) is None
-    for name in ("1.root", "1.targets", "1.snapshot"):
-        body = metadata(name.partition(".")[2], 1)
+    bodies = {
+        "1.root.json": TRUST.first,
+        "1.targets.json": TRUST.metadata("targets", 1),
+        "1.snapshot.json": TRUST.metadata("snapshot", 1),
+    }
+    for name, body in bodies.items():
         for _ in range(2):
-            files.put(f"{name}.json", body)
-        assert files.get(f"{name}.json", 1000) == body
+            files.put(name, body)
+        assert files.get(name, 10_000) == body
         with pytest.raises(MetadataExistsError):
-            files.put(f"{name}.json", body + b"\n")
+            files.put(name, body + b"\n")
+    TRUST.rotate({})
+    TRUST.rotate({})
     with pytest.raises(MetadataVersionError):
-        files.put("3.root.json", metadata("root", 3))
-    files.put("timestamp.json", metadata("timestamp", 1))
-    files.put("timestamp.json", metadata("timestamp", 2))
+        files.put("3.root.json", TRUST.chain["3.root.json"])
+    files.put("timestamp.json", TRUST.metadata("timestamp", 1))
+    files.put("timestamp.json", TRUST.metadata("timestamp", 2))
     for version in (1, 2, 4):
         with pytest.raises(MetadataVersionError):
-            files.put("timestamp.json", metadata("timestamp", version, other=True))
+            files.put("timestamp.json", TRUST.metadata("timestamp", version, "other"))
     with pytest.raises(InvalidError, match="not what their name says"):
-        files.put("2.root.json", metadata("targets", 2))
+        files.put("2.root.json", TRUST.metadata("targets", 2))
+    with pytest.raises(InvalidError, match="not signed by whom its root names"):
+        files.put("2.targets.json", Trust().metadata("targets", 2))
 
 
 def test_targets_lie_under_their_digest(session: ApiSession) -> None:
@@ -156,4 +161,4 @@ def test_a_verifier_writes_no_index(api: release_api.ReleaseApi, tmp_path: Path)
         ApiSession(api.url, credentials, bundle=CaBundle(api.ca_path, "ca.crt")) as session,
         pytest.raises(ForbiddenError, match=r"write 1\.root\.json of the index"),
     ):
-        TufFiles(session).put("1.root.json", metadata("root", 1))
+        TufFiles(session).put("1.root.json", TRUST.first)

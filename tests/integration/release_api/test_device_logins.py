@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
+from string import ascii_letters
 from typing import Any
 
 import httpx
@@ -93,6 +95,23 @@ def test_a_nonce_is_good_once(anonymous: httpx.Client, device: Device) -> None:
     again = answer_to(anonymous, device.id, body)
     assert refusal(again) == (401, "NonceRefused")
     assert "used before" in again.json()["message"]
+
+
+@pytest.mark.parametrize(("field", "digits"), [("nonce", 1), ("signature", 2)])
+def test_another_spelling_of_a_used_nonce_is_none(
+    anonymous: httpx.Client, device: Device, field: str, digits: int
+) -> None:
+    body = device.sign(origin(anonymous), nonce_for(anonymous, device.id))
+    assert answer_to(anonymous, device.id, body).status_code == 200
+    bare, padding = body[field][:-digits], body[field][-digits:]
+    raw = base64.b64decode(body[field])
+    spellings = [f"{bare[:-1]}{digit}{padding}" for digit in ascii_letters + "0123456789"]
+    same = [one for one in spellings if base64.b64decode(one) == raw]
+    same.remove(body[field])
+    assert len(same) == 4**digits - 1
+    for spelling in same:
+        again = answer_to(anonymous, device.id, {**body, field: spelling})
+        assert refusal(again) == (400, "InvalidRequest")
 
 
 def test_a_nonce_of_another_device_is_none(anonymous: httpx.Client, device: Device) -> None:

@@ -23,6 +23,7 @@ from sealyard.api.index import (
 from sealyard.api.release_api import MANIFEST_MAX_BYTES, etag
 from sealyard_release_api.database import Database
 from support.devices import Device, bearer, register
+from support.index import Trust
 from support.release_api import (
     ADMIN,
     PUBLISHER,
@@ -39,9 +40,10 @@ pytestmark = pytest.mark.stores
 JSON = {"Content-Type": "application/json"}
 
 
-def metadata(role: str, version: int, note: str = "") -> bytes:
-    signed = {"_type": role, "version": version, "note": note}
-    return json.dumps({"signatures": [{"keyid": "a", "sig": "b"}], "signed": signed}).encode()
+TRUST = Trust()
+for _ in range(2):
+    TRUST.rotate({})
+metadata = TRUST.metadata
 
 
 def put(client: httpx.Client, name: str, body: bytes) -> httpx.Response:
@@ -65,6 +67,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, new_database: Any) -> Iterator
 @pytest.fixture(scope="module")
 def writer(own: ReleaseApi) -> Iterator[httpx.Client]:
     with connect(own, PUBLISHER) as client:
+        assert put(client, "1.root.json", TRUST.first).status_code == 201
         yield client
 
 
@@ -80,13 +83,29 @@ def test_what_has_a_number_never_changes(writer: httpx.Client, role: str) -> Non
 
 
 def test_roots_are_put_in_order(writer: httpx.Client) -> None:
-    assert refusal(put(writer, "2.root.json", metadata("root", 2))) == (409, "TufVersion")
-    for version in (1, 2, 3):
-        body = metadata("root", version)
-        assert put(writer, f"{version}.root.json", body).status_code == 201
-    assert refusal(put(writer, "5.root.json", metadata("root", 5))) == (409, "TufVersion")
+    second, third = TRUST.chain["2.root.json"], TRUST.chain["3.root.json"]
+    assert refusal(put(writer, "3.root.json", third)) == (409, "TufVersion")
+    for name, body in (("2.root.json", second), ("3.root.json", third)):
+        assert put(writer, name, body).status_code == 201
     assert refusal(writer.get(f"{TUF_PATH}/4.root.json")) == (404, "NotFound")
-    assert refusal(put(writer, "2.root.json", metadata("root", 2, "x"))) == (409, "TufExists")
+    assert refusal(put(writer, "2.root.json", second + b" ")) == (409, "TufExists")
+
+
+def test_who_has_no_key_puts_no_metadata(writer: httpx.Client) -> None:
+    stranger = Trust()
+    for _ in range(3):
+        stranger.rotate({})
+    newest = 1
+    while writer.get(f"{TUF_PATH}/{newest + 1}.root.json").status_code == 200:
+        newest += 1
+    bodies = {f"{newest + 1}.root.json": stranger.chain[f"{newest + 1}.root.json"]}
+    for role in ("targets", "snapshot"):
+        bodies[f"800.{role}.json"] = stranger.metadata(role, 800)
+    found = writer.get(f"{TUF_PATH}/timestamp.json")
+    following = found.json()["signed"]["version"] + 1 if found.status_code == 200 else 1
+    bodies["timestamp.json"] = stranger.metadata("timestamp", following)
+    for name, body in bodies.items():
+        assert refusal(put(writer, name, body)) == (400, "InvalidMetadata"), name
 
 
 def test_the_timestamp_is_swapped_by_one_writer_at_a_time(writer: httpx.Client) -> None:
@@ -123,7 +142,7 @@ def test_each_file_has_its_bound(writer: httpx.Client, name: str, longest: int) 
 
 
 def test_a_long_list_of_targets_is_taken(writer: httpx.Client) -> None:
-    body = metadata("targets", 900, "x" * (TARGETS_MAX_BYTES - 200))
+    body = metadata("targets", 900, "x" * (TARGETS_MAX_BYTES - 2000))
     assert put(writer, "900.targets.json", body).status_code == 201
     assert writer.get(f"{TUF_PATH}/900.targets.json").content == body
 
@@ -204,3 +223,8 @@ def test_a_publisher_puts_targets_of_its_own_models_only(api: ReleaseApi) -> Non
         for model, status in (("coins-2", 400), ("screws", 403)):
             path = f"targets/{model}/1.0.0/{'0' * 64}.manifest.json"
             assert put(client, path, b"{}").status_code == status
+
+
+def test_a_publisher_of_some_models_puts_no_metadata(api: ReleaseApi) -> None:
+    with connect(api, "coins@example.org") as client:
+        assert refusal(put(client, "1.root.json", TRUST.first)) == (403, "Forbidden")

@@ -15,6 +15,7 @@ from sealyard.api.release_api import manifest_path, small_path
 from sealyard.errors import InvalidError, SealyardError, UnavailableError
 from sealyard_local.pki import PrivateCA
 from sealyard_release_api.store import Store
+from support.devices import Device, log_in_as, register
 from support.postgres import PostgresDatabase, PostgresServer, TlsFront, postgres_server
 from support.release_api import (
     PUBLISHER,
@@ -145,6 +146,26 @@ def test_an_end_of_the_database_is_survived(own: PostgresServer, tmp_path: Path)
         for name in ("cmdline", "environ"):
             seen = Path(f"/proc/{api.process.pid}/{name}").read_bytes()
             assert own.password.encode() not in seen
+
+
+def test_a_device_gets_back_the_attempts_that_the_database_failed(
+    own: PostgresServer, tmp_path: Path
+) -> None:
+    arguments = [
+        *database_flags(own.database(tmp_path / "database").ours),
+        "--account-attempts=2",
+        "--attempt-window-seconds=3600",
+    ]
+    device = Device()
+    with (
+        release_api_server(tmp_path, arguments=arguments) as api,
+        connect(api, PUBLISHER) as client,
+    ):
+        register(client, device, "coins")
+        own.stop()
+        assert [log_in_as(client, device).status_code for _ in range(3)] == [503] * 3
+        own.start()
+        assert log_in_as(client, device).status_code == 200
 
 
 def test_what_was_acknowledged_survives_the_kill_of_the_database(

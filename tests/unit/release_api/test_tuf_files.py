@@ -180,11 +180,34 @@ def test_what_lasts_is_put_once() -> None:
     assert error.value.reason is Reason.TUF_EXISTS
 
 
-def test_roots_are_a_chain() -> None:
-    check_chain(1, before=False)
-    check_chain(2, before=True)
-    with pytest.raises(Refusal, match=r"put 2\.root\.json first"):
-        check_chain(3, before=False)
+@pytest.mark.parametrize(
+    ("role", "version", "newest"),
+    [
+        (MetadataRole.ROOT, 1, None),
+        (MetadataRole.ROOT, 3, 2),
+        (MetadataRole.TARGETS, 7, 1),
+        (MetadataRole.TIMESTAMP, 1, 3),
+    ],
+)
+def test_what_has_its_root(role: MetadataRole, version: int, newest: int | None) -> None:
+    check_chain(role, version, newest)
+
+
+@pytest.mark.parametrize(
+    ("role", "version", "newest", "first"),
+    [
+        (MetadataRole.ROOT, 2, None, 1),
+        (MetadataRole.ROOT, 3, 1, 2),
+        (MetadataRole.SNAPSHOT, 1, None, 1),
+        (MetadataRole.TIMESTAMP, 1, None, 1),
+    ],
+)
+def test_what_lacks_its_root(
+    role: MetadataRole, version: int, newest: int | None, first: int
+) -> None:
+    with pytest.raises(Refusal, match=rf"put {first}\.root\.json first") as error:
+        check_chain(role, version, newest)
+    assert error.value.reason is Reason.TUF_VERSION
 
 
 def test_a_target_is_what_its_name_says() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy.exc import SQLAlchemyError
 
 from sealyard.api.device_api import CHALLENGE_SECONDS, Challenge, TokenRequest, token_message
 from sealyard.api.release_api import LoginResponse, Reason
@@ -72,7 +73,11 @@ class DeviceLogins:
                 "too many logins of this device or from this address; wait and try again",
                 {"Retry-After": str(math.ceil(wait))},
             )
-        answer = await self._context.in_thread(lambda: self._prove(device_id, request))
+        try:
+            answer = await self._context.in_thread(lambda: self._prove(device_id, request))
+        except SQLAlchemyError:
+            self._guard.forgive(*attempt)
+            raise
         self._guard.forgive(*attempt)
         return answer
 
@@ -100,7 +105,7 @@ class DeviceLogins:
             fresh = rows.use_nonce(
                 transaction,
                 device_id,
-                request.nonce,
+                base64.b64encode(nonce).decode(),
                 issued_at=issued,
                 forget_before=forget_before(now),
             )

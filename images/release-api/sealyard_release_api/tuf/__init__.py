@@ -1,1 +1,1 @@
-"""The files of the signed index: what may be put where. Signatures are for clients to judge."""
+"""The files of the signed index: what may be put where, and who must have signed it."""

@@ -1,7 +1,7 @@
 """The rules of the index's files, as pure functions: facts in, a change or a refusal out.
 
-The server holds no trust, so it verifies no signature. It keeps what was put from being changed,
-and lets the timestamp move by one version at a time, so that two writers never undo each other.
+They keep what was put from being changed, and let the timestamp move by one version at a time, so
+that two writers never undo each other. Who must have signed is in `signatures`.
 """
 
 from __future__ import annotations
@@ -201,18 +201,22 @@ def judge_lasting(sha256: str, stored: str | None) -> Change:
     return Change.UNCHANGED
 
 
-def check_chain(version: int, *, before: bool) -> None:
-    """Whether a root follows upon another, as a client walks from one to the next.
+def check_chain(role: MetadataRole, version: int, newest: int | None) -> None:
+    """Whether a file that is new has the root that it needs.
+
+    A root follows upon the newest, as a client walks from one to the next; all else needs one.
 
     Args:
-        version: of the new one.
-        before: whether there is one of the version before.
+        role: of the new file.
+        version: of the new file.
+        newest: the version of the newest root that is there.
 
     Raises:
         Refusal: `TufVersion`.
     """
-    if version > 1 and not before:
-        raise Refusal(Reason.TUF_VERSION, f"put {version - 1}.root.json first")
+    following = (newest or 0) + 1
+    if version != following if role is MetadataRole.ROOT else newest is None:
+        raise Refusal(Reason.TUF_VERSION, f"put {following}.root.json first")
 
 
 def check_digest(raw: bytes, name: TargetName) -> None:

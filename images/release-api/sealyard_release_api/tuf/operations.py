@@ -16,8 +16,8 @@ from sealyard_release_api.tuf.files import (
     check_digest,
     judge_lasting,
     judge_timestamp,
-    read_version,
 )
+from sealyard_release_api.tuf.signatures import SignedFile, check_signatures
 
 _INDEX = "index"
 
@@ -26,22 +26,22 @@ def put_metadata(store: Store, name: MetadataName, body: bytes, author: Author) 
     """Store a metadata file.
 
     Raises:
-        Refusal: as `tuf.files` has it.
+        Refusal: as `tuf.files` and `tuf.signatures` have it.
     """
-    version = read_version(body, name)
+    file = SignedFile.parse(body, name)
     new = Blob(body, hashlib.sha256(body).hexdigest())
     with store.writing(_INDEX) as transaction:
         found = rows.metadata(transaction, name)
         stored = (found[0], found[1].sha256) if found else None
         if name.role is MetadataRole.TIMESTAMP:
-            change = judge_timestamp(version, new.sha256, stored)
+            change = judge_timestamp(file.version, new.sha256, stored)
         else:
             change = judge_lasting(new.sha256, stored[1] if stored else None)
-        if name.role is MetadataRole.ROOT and change is Change.CREATE:
-            former = MetadataName(MetadataRole.ROOT, version - 1)
-            check_chain(version, before=rows.metadata(transaction, former) is not None)
         if change is not Change.UNCHANGED:
-            rows.put_metadata(transaction, name.role, version, new, author)
+            newest = rows.newest_root(transaction)
+            check_chain(file.role, file.version, newest[0] if newest else None)
+            check_signatures(file, newest[1].body if newest else None)
+            rows.put_metadata(transaction, file.role, file.version, new, author)
     return Written(change, new.sha256)
 
 

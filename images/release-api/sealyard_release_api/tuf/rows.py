@@ -20,6 +20,17 @@ def metadata(transaction: Transaction, name: MetadataName) -> tuple[int, Blob] |
     return (row.version, Blob(row.body, row.sha256)) if row else None
 
 
+def newest_root(transaction: Transaction) -> tuple[int, Blob] | None:
+    """The newest root with its version, if there is one."""
+    row = transaction.connection.execute(
+        select(INDEX_METADATA.c.version, INDEX_METADATA.c.body, INDEX_METADATA.c.sha256)
+        .where(INDEX_METADATA.c.role == MetadataRole.ROOT.value)
+        .order_by(INDEX_METADATA.c.version.desc())
+        .limit(1)
+    ).one_or_none()
+    return (row.version, Blob(row.body, row.sha256)) if row else None
+
+
 def put_metadata(
     transaction: Transaction, role: MetadataRole, version: int, blob: Blob, author: Author
 ) -> None:
