@@ -150,6 +150,30 @@ def test_what_is_refused_as_wrong_is_tried_again_when_it_is_another() -> None:
     assert len(look(stalled, a_roster(V1, V2, a_device(2)), now=at(1)).create) == 1
 
 
+@pytest.mark.parametrize("code", [64, 69, 137, 1])
+def test_what_a_failed_job_may_have_done_is_undone(code: int) -> None:
+    """Suspended, let in by a Job that failed then, and suspended again: the input is as before."""
+    suspended = a_roster(V1, a_device().with_spec("suspend", True))
+    opened = a_roster(V1, a_device())
+    told = granted(a_release_target(), suspended.at(NOW).grants)
+    started = told.after(look(told, opened))
+    end = job_of(Role.GRANT, opened.at(NOW).grants, 2).failed(code)
+    plan = look(started, suspended, end)
+    target = started.after(plan)
+    if not plan.create:
+        assert plan.requeue_after
+        plan = look(target, suspended, now=at(plan.requeue_after))
+    assert job_names(plan) == [name_of(Role.GRANT, suspended.at(NOW).grants, 3)]
+
+
+def test_the_first_job_failed_and_its_device_is_gone() -> None:
+    alone = a_roster(a_device())
+    target = a_release_target().after(look(a_release_target(), alone))
+    end = job_of(Role.GRANT, alone.at(NOW).grants).failed(64)
+    empty = a_roster()
+    assert job_names(look(target, empty, end)) == [name_of(Role.GRANT, empty.at(NOW).grants, 2)]
+
+
 def test_faults_are_bounded_and_nobody_is_given_up() -> None:
     target, now, created = TARGET, NOW, 0
     for attempt in range(2, 9):
