@@ -14,6 +14,7 @@ from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.secrets import Role
 from sealyard.api.training_run import TrainingRun
 from sealyard.controller.caches import Caches
 from sealyard.controller.links import (
@@ -190,15 +191,35 @@ def _observe_device(
     key, target = record.target, _target(caches, record)
     if key is None or target is None:
         return DeviceObserved(device, entry)
-    grants = caches.followers.roster(key).grants(target.grants_digest, now)
+    roster = caches.followers.roster(key)
+    grants = roster.grants(target.grants_digest, now)
+    later = _grants_after(caches, key, target)
     return DeviceObserved(
         device,
         entry,
         target,
         owner=_owner(caches, record, DEVICE_LINK),
         share=grants.share(device.spec.device_id) if grants else None,
+        is_settled=entry is not None and later is not None and roster.tells(entry, later, now),
         namespace_ends=around.namespace_ends,
     )
+
+
+def _grants_after(caches: Caches, key: Key, target: TargetEntry) -> list[str | None] | None:
+    """The variants of the grant Jobs after the one that succeeded, None for one that is gone.
+
+    None altogether where none succeeded, or the newest end is a failure.
+    """
+    record = caches.object(key)
+    if record is None or target.granted_by is None:
+        return None
+    variants = {
+        found.job.attempt: found.job.variant
+        for found in caches.jobs_of(record.uid)
+        if found.job.role is Role.GRANT
+    }
+    newest = max([target.grants_started, *variants])
+    return [variants.get(attempt) for attempt in range(target.granted_by + 1, newest + 1)]
 
 
 def _target(caches: Caches, record: ObjectRecord) -> TargetEntry | None:

@@ -148,5 +148,8 @@ class DeviceObserved:
     """The name of an older Device of the same id and target."""
     share: Share | None = None
     """What the last grant Job that succeeded was told of it, as far as that is known."""
+    is_settled: bool = False
+    """No grant Job after that one can have said anything else of it: neither one that failed, nor
+    one that runs or is being created."""
     namespace_ends: bool = False
     """The namespace is being deleted; looked up only where the device is, too."""

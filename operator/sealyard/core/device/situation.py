@@ -28,6 +28,8 @@ class Situation:
     """None where the id is not that of the keys."""
     grants: DeviceGrants | None
     """What the last grant Job that knew of it did for it."""
+    is_settled: bool
+    """As observed: what the last grant Job said of it is known, and no later one says otherwise."""
     namespace_ends: bool = False
 
     @classmethod
@@ -44,6 +46,7 @@ class Situation:
             observed.owner,
             observed.entry,
             grants,
+            observed.is_settled and share is not None,
             observed.namespace_ends,
         )
 
@@ -60,6 +63,11 @@ class Situation:
             and self.grants is not None
             and self.grants.spec_sha256 == self.entry.spec_sha256
         )
+
+    @property
+    def is_shut_out(self) -> bool:
+        """Whether it is told, and no Job can have let the device in again meanwhile."""
+        return self.is_told and self.is_settled
 
     @property
     def ends_at(self) -> datetime | None:

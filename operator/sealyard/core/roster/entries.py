@@ -9,11 +9,13 @@ from typing import Any
 
 import rfc8785
 
+from sealyard.api.attempts import EndReason
 from sealyard.api.device import Device
 from sealyard.api.kind import WITHDRAW_FINALIZER
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.secrets import Role
 from sealyard.core.device_keys import fault_of_keys
 from sealyard.core.times import format_time, parse_time
 
@@ -25,15 +27,23 @@ class TargetEntry:
     has_trust: bool
     index_digest: str | None
     grants_digest: str | None
+    granted_by: int | None = None
+    """The number of the newest grant Job that ended, if it succeeded."""
+    grants_started: int = 0
+    """The number of the newest grant Job."""
 
     @classmethod
     def of(cls, target: ReleaseTarget) -> TargetEntry:
         """The entry of a target."""
         status = target.status
+        ledger = next((one for one in status.tasks or () if one.name == Role.GRANT), None)
+        end = ledger.last_end if ledger else None
         return cls(
             target.spec.trust is not None,
             status.index.digest if status.index else None,
             status.grants.digest if status.grants else None,
+            end.attempt if end and end.reason == EndReason.DONE else None,
+            ledger.started if ledger else 0,
         )
 
 

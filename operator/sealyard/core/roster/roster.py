@@ -119,13 +119,19 @@ class Roster:
         return next((one for one in documents if one.digest == digest), None)
 
     def grants(self, digest: str | None, now: datetime) -> GrantDocument | None:
-        """The document with this digest, if it is remembered."""
-        if digest is None:
+        """The document whose digest begins so, if it is remembered."""
+        if not digest:
             return None
         view = self.at(now)
         former = (one for one in self._former if isinstance(one, GrantDocument))
         documents = chain((view.grants,), former)
-        return next((one for one in documents if one.digest == digest), None)
+        return next((one for one in documents if one.digest.startswith(digest)), None)
+
+    def tells(self, device: DeviceEntry, digests: Iterable[str | None], now: datetime) -> bool:
+        """Whether it, and every document whose digest begins so, says of a device what is."""
+        documents = (self.at(now).grants, *(self.grants(digest, now) for digest in digests))
+        shares = (one.share(device.device_id) if one else None for one in documents)
+        return all(share and share.spec_sha256 == device.spec_sha256 for share in shares)
 
     def successor(self, entries: Iterable[Entry], given: Sequence[str]) -> Roster:
         """The roster after a change.

@@ -42,10 +42,11 @@ def look(
     target: TargetEntry | None = TARGET,
     owner: str | None = None,
     *,
+    settled: bool = True,
     namespace_ends: bool = False,
 ) -> Plan:
-    built = device.build()
-    observed = DeviceObserved(built, DeviceEntry.of(built), target, owner, share, namespace_ends)
+    built, entry = device.build(), DeviceEntry.of(device.build())
+    observed = DeviceObserved(built, entry, target, owner, share, settled, namespace_ends)
     return reconcile(observed, SETTINGS, NOW)
 
 
@@ -203,6 +204,21 @@ def test_a_device_that_is_being_deleted_is_shut_out_first() -> None:
     gone = look(LEAVING, told(LEAVING, 0))
     assert gone.hold is False
     assert [(event.type, event.reason) for event in gone.events] == [("Normal", Reason.WITHDRAWN)]
+
+
+def test_a_device_that_another_job_may_have_let_in_is_not_shut_out() -> None:
+    waiting = look(LEAVING, told(LEAVING, 0), settled=False)
+    assert (waiting.hold, waiting.requeue_after) == (None, LOOK_AGAIN_SECONDS)
+    assert says(waiting)[2] == "Suspending"
+    # What its own status says may be older than a Job that the operator has forgotten.
+    forgotten = LEAVING.after(look(LEAVING, told(LEAVING, 0)))
+    assert look(forgotten).hold is None
+    again = look(SUSPENDED, told(SUSPENDED, 0), settled=False)
+    assert (says(again)[:3], again.requeue_after) == (("Authorised", "FTF", "Suspending"), 30)
+    # The grants of others make nobody doubt what was said of the same spec.
+    suspended = SUSPENDED.after(look(SUSPENDED, told(SUSPENDED, 0)))
+    assert says(look(suspended, settled=False))[:3] == ("Suspended", "TFF", "Suspended")
+    assert says(look(suspended.of_generation(2), settled=False))[2] == "Suspending"
 
 
 @pytest.mark.parametrize(
