@@ -138,18 +138,22 @@ def _listing(caches: Caches, record: ObjectRecord, now: datetime) -> Listing:
     if not isinstance(entry, ReleaseEntry) or key is None or target is None:
         return Listing()
     index = caches.followers.roster(key).index(target.index_digest, now)
+    channels = [
+        channel
+        for channel in caches.followers.channels(key).values()
+        if channel.model == entry.model and entry.version in channel.remembered
+    ]
     return Listing(
         listed=index is not None and index.lists(*entry.name, entry.manifest_sha256),
         withdrawn=index is not None and index.withdraws(*entry.name),
         channels=tuple(
             sorted(
                 channel.channel
-                for channel in caches.followers.channels(key).values()
-                if channel.model == entry.model
-                and channel.listed is not None
-                and channel.listed.version == entry.version
+                for channel in channels
+                if channel.listed and channel.listed.version == entry.version
             )
         ),
+        is_remembered=bool(channels),
     )
 
 
@@ -175,6 +179,11 @@ def _observe_channel(
         owner=_owner(caches, record, CHANNEL_LINK),
         naming=roster.at(now).naming(entry),
         listed=listed,
+        withdrawn=frozenset(
+            version
+            for version in entry.remembered
+            if index is not None and index.withdraws(entry.model, version)
+        ),
         devices=roster.followers[entry.name],
     )
 

@@ -84,7 +84,27 @@ async def test_revoked_and_fallen_back() -> None:
     await yard.do("grant")
     await yard.do("index")
     assert yard.status(CHANNEL)["listed"]["version"] == "1.0.0"
-    assert yard.status(CHANNEL)["previous"]["version"] == "1.1.0"
+    assert "previous" not in yard.status(CHANNEL)
+
+
+async def test_a_revoked_release_whose_object_is_gone_does_not_come_back() -> None:
+    yard = await a_yard(release("one", "1.1.0"), raw_channel(), raw_device(channels=["stable"]))
+    await yard.do("grant")
+    await yard.do("index")
+    key = Key("ModelRelease", "ns", "one")
+    yard.change(key, revoked=True)
+    await yard.settle()
+    await yard.do("index")
+    assert yard.status(key)["phase"] == "Revoked"
+    assert "listed" not in yard.status(CHANNEL)
+    yard.start()
+    yard.remove(key)
+    await yard.settle()
+    grants = await yard.do("grant")
+    assert grants["releases"] == []
+    for role in yard.waiting():
+        assert (await yard.do(role))["channels"] == []
+    assert "wanted" not in yard.status(CHANNEL)
 
 
 async def a_held_release() -> Yard:

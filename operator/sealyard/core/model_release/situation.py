@@ -128,6 +128,11 @@ class Situation:
         return next((c for c in self.claims if c.name == name and not c.deleting), None)
 
     @property
+    def is_withdrawn(self) -> bool:
+        """Whether the signed index takes it out, and no channel would bring it back."""
+        return self.listing.withdrawn and not self.listing.is_remembered
+
+    @property
     def has_expired(self) -> bool:
         """Whether spec.notAfter has passed."""
         not_after = parse_time(self.release.spec.not_after)

@@ -117,6 +117,11 @@ class ChannelEntry:
         )
 
     @property
+    def remembered(self) -> frozenset[str]:
+        """The versions that it names, or named last."""
+        return frozenset(one.version for one in (self.listed, self.previous) if one)
+
+    @property
     def name(self) -> tuple[str, str]:
         """Model and channel."""
         return self.model, self.channel

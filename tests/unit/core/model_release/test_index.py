@@ -48,6 +48,14 @@ def revoked(release: ReleaseBuilder) -> ReleaseBuilder:
     return release.with_spec("revoked", True).with_spec("revocationReason", "wrong labels")
 
 
+def test_it_waits_until_no_channel_would_bring_it_back() -> None:
+    remembered = Listing(withdrawn=True, is_remembered=True)
+    assert says(look(revoked(OUT), target=TRUSTED, listing=remembered))[2] == "Revoking"
+    leaving = OUT.with_spec("deletionPolicy", "Withdraw").held().being_deleted()
+    assert look(leaving, target=TRUSTED, listing=remembered).hold is None
+    assert look(leaving, target=TRUSTED, listing=WITHDRAWN).hold is False
+
+
 def test_verified_is_not_released_until_it_is_listed() -> None:
     plan = look(VERIFIED, target=TRUSTED)
     assert says(plan) == (
