@@ -13,7 +13,7 @@ from sealyard.core.outcome import outcome
 from sealyard.core.plan import Plan
 from sealyard.core.roster import DeviceEntry, TargetEntry
 from sealyard.core.settings import Settings
-from sealyard.core.times import parse_time
+from sealyard.core.times import end_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Situation:
     @property
     def ends_at(self) -> datetime | None:
         """When spec.notAfter passes, or has passed."""
-        return parse_time(self.device.spec.not_after)
+        return end_time(self.device.spec.not_after)
 
     def decide(self, phase: DevicePhase, state: State) -> Plan:
         """The Plan of a policy, with what every status of a device holds."""

@@ -30,7 +30,7 @@ from sealyard.core.outcome import outcome
 from sealyard.core.plan import JobKey, Plan
 from sealyard.core.reopening import Request, request
 from sealyard.core.settings import Settings
-from sealyard.core.times import parse_time
+from sealyard.core.times import end_time, parse_time
 
 MAX_SUMMARY_LENGTH = 128
 
@@ -135,7 +135,7 @@ class Situation:
     @property
     def has_expired(self) -> bool:
         """Whether spec.notAfter has passed."""
-        not_after = parse_time(self.release.spec.not_after)
+        not_after = end_time(self.release.spec.not_after)
         return not_after is not None and not_after <= self.now
 
     @property

@@ -17,7 +17,7 @@ from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.core.device_keys import fault_of_keys
-from sealyard.core.times import format_time, parse_time
+from sealyard.core.times import end_time, format_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class ReleaseEntry:
             spec.model,
             spec.version,
             status.manifest_sha256,
-            parse_time(spec.not_after),
+            end_time(spec.not_after),
             is_verified=status.phase in {"Indexing", "Released"},
             is_signed=status.trust == "signed",
             is_over=spec.revoked or is_leaving or status.phase in {"Expired", "Revoked"},
@@ -155,7 +155,7 @@ class DeviceEntry:
         # Whoever deletes a device takes its authorisation back.
         is_suspended = spec.suspend or metadata.deletion_timestamp is not None
         models = tuple(sorted(set(spec.models)))
-        not_after = parse_time(spec.not_after)
+        not_after = end_time(spec.not_after)
         head: dict[str, Any] = {
             "deviceId": spec.device_id,
             "encryptionKey": spec.encryption_key,

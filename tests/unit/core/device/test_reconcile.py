@@ -170,6 +170,15 @@ def test_what_was_told_once_holds_until_it_changes() -> None:
     assert says(look(back, told(back)))[0] == "Authorised"
 
 
+@pytest.mark.parametrize(
+    "not_after", ["2030-01-31T12:00:00z", "2030-01-31T12:00:00+25:00", "0000-01-01T00:00:00Z", ""]
+)
+def test_a_time_that_is_none_has_passed(not_after: str) -> None:
+    device = DEVICE.with_spec("notAfter", not_after)
+    assert says(look(device, told(device)))[:3] == ("Expired", "FFT", "Expired")
+    assert not device.entry().may_open(NOW)
+
+
 def test_a_later_time_authorises_again() -> None:
     ended = ENDED.after(look(ENDED, told(DEVICE)))
     later = ended.with_spec("notAfter", time_of(at(60)))
