@@ -128,7 +128,7 @@ class Errand(Generic[R]):
         return attempts.start(ledger, watched=self._watched(document))
 
     def _watched(self, document: GrantDocument | IndexDocument) -> str:
-        return attempts.watched(variant_of(document), self.asked)
+        return f"{variant_of(document)} {self.asked}"
 
 
 def _asked(target: ReleaseTarget) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
 from support.builders import (
     NOW,
@@ -22,6 +23,7 @@ from support.errands import (
     a_trusting_target,
     grant_result,
     granted,
+    index_result,
     job_of,
     look,
     name_of,
@@ -197,6 +199,18 @@ def test_somebody_asks_for_the_same_grants_again() -> None:
     after = TARGET.requested_at(NOW).after(plan)
     done = job_of(Role.GRANT, FIRST.grants, 2).complete(grant_result(FIRST.grants))
     assert job_names(look(after, ROSTER, done)) == [name_of(Role.INDEX, FIRST.full, 2)]
+
+
+def test_a_request_is_heard_once_however_long_it_is() -> None:
+    asking = TARGET._with("metadata.annotations", {REQUESTED_AT_ANNOTATION: "9" * 400})
+    after = asking.after(look(asking, ROSTER))
+    done = job_of(Role.GRANT, FIRST.grants, 2).complete(grant_result(FIRST.grants))
+    index = look(after, ROSTER, done)
+    assert job_names(index) == [name_of(Role.INDEX, FIRST.full, 2)]
+    after = after.after(index)
+    indexed = job_of(Role.INDEX, FIRST.full, 2).complete(index_result(FIRST.full))
+    assert look(after, ROSTER, done, indexed, now=at(600)).create == ()
+    assert len(ledger(index.status, "grant")["watched"]) <= 256
 
 
 def test_the_last_device_is_gone() -> None:
