@@ -141,9 +141,14 @@ class Roster:
             given: beginnings of the digests of documents that are still spoken of: a Job was given
                 one, or the target's status names it.
         """
-        known = (*(self._view.made if self._view else ()), *self._former)
-        kept = {one.digest: one for one in known if one.digest.startswith(tuple(given))}
-        return Roster(entries, tuple(kept.values()))
+        self._former = (*(self._view.made if self._view else ()), *self._former)
+        self.forget(given)
+        return Roster(entries, self._former)
+
+    def forget(self, given: Sequence[str]) -> None:
+        """Keep of the documents of earlier times only what is spoken of; `given` as above."""
+        kept = {one.digest: one for one in self._former if one.digest.startswith(tuple(given))}
+        self._former = tuple(kept.values())
 
 
 def _owners(entries: Iterable[E], name: Callable[[E], object]) -> tuple[E, ...]:
