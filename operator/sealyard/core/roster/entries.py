@@ -78,7 +78,7 @@ class ReleaseEntry:
             is_verified=status.phase in {"Indexing", "Released"},
             is_signed=status.trust == "signed",
             is_over=spec.revoked or is_leaving or status.phase in {"Expired", "Revoked"},
-            is_urgent=is_leaving or (spec.revoked and status.phase != "Revoked"),
+            is_urgent=is_leaving or (spec.revoked and status.phase not in {"Revoked", "Expired"}),
         )
 
     def ends(self, now: datetime) -> bool:
