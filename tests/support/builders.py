@@ -23,6 +23,7 @@ from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ProgressEndpoint
 from sealyard.api.training_run import TrainingRun
+from sealyard.core.attempts import watched
 from sealyard.core.observed import (
     Listing,
     ModelReleaseObserved,
@@ -259,7 +260,7 @@ class TargetBuilder(Resource):
             "name": "probe",
             "started": 1,
             "done": True,
-            "watched": " ".join(filter(None, [str(metadata.generation), requested_at])),
+            "watched": watched(str(metadata.generation), requested_at),
             "lastEnd": {"attempt": 1, "exitCode": 0, "reason": "Done", "time": time},
         }
         others = self.document["status"].get("tasks", [])

@@ -96,26 +96,34 @@ class Yard:
         waiting = self.waiting()
         assert list(waiting) == [role]
         raw = waiting[role]
-        name = raw["metadata"]["name"]
         document = self.input_of(raw)
         result = {"inputSha256": task_of(raw)["inputSha256"], "devices": 1, "granted": 1}
         result |= {"unchanged": 0, "version": 1, "expires": "2100-01-01T00:00:00Z"}
         result |= {"releases": 1, "channels": 1, "changed": True}
+        await self._end(raw, 0, Answer(message="done", result=result))
+        return document
+
+    async def fail(self, role: str, code: int) -> None:
+        """Let the Job that waits fail; what it was told may be done or not."""
+        await self._end(self.waiting()[role], code, Answer(message="why it failed"))
+
+    async def _end(self, raw: Document, code: int, answer: Answer) -> None:
+        name = raw["metadata"]["name"]
         self.api.version += 2
-        ended = {"type": "Complete", "status": "True", "lastTransitionTime": TIME}
+        how = "Failed" if code else "Complete"
+        ended = {"type": how, "status": "True", "lastTransitionTime": TIME}
         raw["metadata"]["resourceVersion"] = str(self.api.version)
         raw["status"] = {"conditions": [ended], "completionTime": TIME}
-        message = Answer(message="done", result=result).encode().decode()
-        state = {"terminated": {"exitCode": 0, "message": message}}
+        state = {"terminated": {"exitCode": code, "message": answer.encode().decode()}}
+        phase = "Failed" if code else "Succeeded"
         pod = raw_pod(
             f"{name}-x", f"{name}-x", self.api.version, job_uid=raw["metadata"]["uid"],
-            status={"phase": "Succeeded", "containerStatuses": [{"name": "main", "state": state}]},
+            status={"phase": phase, "containerStatuses": [{"name": "main", "state": state}]},
         )  # fmt: skip
         self.ended.add(raw["metadata"]["uid"])
         self.caches.note(PODS, pod)
         self.caches.note(JOBS, raw)
         await self.settle()
-        return document
 
     def add(self, raw: Document) -> None:
         """Somebody applies an object."""

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from sealyard.api.conditions import Condition
 from sealyard.api.device_api import MODELS_MAX, DeviceId, RawKey
 from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message
-from sealyard.api.model import LocalObjectReference, Model, Name, Sha256, Timestamp, says
+from sealyard.api.model import EndTime, LocalObjectReference, Model, Name, Sha256, says
 
 CHANNELS_MAX = 16
 A_KEY = says("must be a raw public key of 32 bytes in base64, as `sealyard device init` prints it")
@@ -54,7 +54,7 @@ class DeviceSpec(Model):
         "models names, or named last; else every release of its models.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    not_after: Timestamp | None = Field(
+    not_after: EndTime | None = Field(
         default=None, description="From then on it is let in no more, and granted nothing."
     )
     suspend: bool = Field(

@@ -65,6 +65,21 @@ Timestamp = Annotated[
 ]
 """RFC 3339 in UTC with Z, whole seconds."""
 
+EndTime = Annotated[
+    str,
+    StringConstraints(max_length=40),
+    Field(
+        json_schema_extra={
+            # Without `format`: to the rule that has the message such a text would be no string.
+            "pattern": r"^2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+            r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$",
+            PATTERN_MESSAGE: "must be a time in UTC with Z, in whole seconds: 2030-01-31T12:00:00Z",
+        }
+    ),
+]
+"""A Timestamp that a user writes. The API server alone is strict: what it let in earlier is still
+read, and what of that is no time has passed (`core.times.end_time`)."""
+
 Quantity = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$", max_length=24),

@@ -11,6 +11,7 @@ from sealyard.api.conditions import Condition
 from sealyard.api.digests import spec_hash
 from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message
 from sealyard.api.model import (
+    EndTime,
     LocalObjectReference,
     Model,
     Name,
@@ -96,7 +97,7 @@ class ModelReleaseSpec(Model):
     )
     sealing: SealingSpec = Field(default_factory=SealingSpec)
     target_ref: LocalObjectReference
-    not_after: Timestamp | None = Field(
+    not_after: EndTime | None = Field(
         default=None,
         description="When the release expires: the signed index says so to devices, and lists it "
         "no longer. Where it has, no later time brings it back.",

@@ -231,7 +231,8 @@ class Caches:
         if not (isinstance(before, TargetEntry) and isinstance(after, TargetEntry)):
             return set()
         looks_at = {
-            DEVICES.kind: before.grants_digest == after.grants_digest,
+            DEVICES.kind: before.grants_digest == after.grants_digest
+            and after.granted_by in {before.granted_by, None},
             CHANNELS.kind: before == after,
         }
         return {key for key in concerned if looks_at.get(key.kind)}

@@ -58,9 +58,9 @@ def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
     if key.kind == RELEASES.kind:
         return [_version(key, spec, spec["version"]), _model(key, spec)]
     if key.kind == CHANNELS.kind:
-        listed = status.get("listed")
-        named = [_version(key, spec, listed["version"])] if listed else []
-        return [_channel(key, spec), *named]
+        known = (status.get(field) for field in ("listed", "previous"))
+        versions = sorted({named["version"] for named in known if named})
+        return [_channel(key, spec), *(_version(key, spec, version) for version in versions)]
     if key.kind == DEVICES.kind:
         return [_device(key, spec)]
     return []

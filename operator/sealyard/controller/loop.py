@@ -159,6 +159,8 @@ class ControlLoop:
         key, followers = record.key, self._caches.followers
         settles_in = followers.settles_in(key)
         if settles_in != 0.0:
+            if isinstance(record.entry, TargetEntry):
+                followers.roster(key).forget(self._given(record))
             return settles_in
         followers.renew(key, self._given(record))
         for channel in followers.channels(key):

@@ -14,6 +14,7 @@ from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.secrets import Role
 from sealyard.api.training_run import TrainingRun
 from sealyard.controller.caches import Caches
 from sealyard.controller.links import (
@@ -137,18 +138,22 @@ def _listing(caches: Caches, record: ObjectRecord, now: datetime) -> Listing:
     if not isinstance(entry, ReleaseEntry) or key is None or target is None:
         return Listing()
     index = caches.followers.roster(key).index(target.index_digest, now)
+    channels = [
+        channel
+        for channel in caches.followers.channels(key).values()
+        if channel.model == entry.model and entry.version in channel.remembered
+    ]
     return Listing(
         listed=index is not None and index.lists(*entry.name, entry.manifest_sha256),
         withdrawn=index is not None and index.withdraws(*entry.name),
         channels=tuple(
             sorted(
                 channel.channel
-                for channel in caches.followers.channels(key).values()
-                if channel.model == entry.model
-                and channel.listed is not None
-                and channel.listed.version == entry.version
+                for channel in channels
+                if channel.listed and channel.listed.version == entry.version
             )
         ),
+        is_remembered=bool(channels),
     )
 
 
@@ -174,6 +179,11 @@ def _observe_channel(
         owner=_owner(caches, record, CHANNEL_LINK),
         naming=roster.at(now).naming(entry),
         listed=listed,
+        withdrawn=frozenset(
+            version
+            for version in entry.remembered
+            if index is not None and index.withdraws(entry.model, version)
+        ),
         devices=roster.followers[entry.name],
     )
 
@@ -190,15 +200,35 @@ def _observe_device(
     key, target = record.target, _target(caches, record)
     if key is None or target is None:
         return DeviceObserved(device, entry)
-    grants = caches.followers.roster(key).grants(target.grants_digest, now)
+    roster = caches.followers.roster(key)
+    grants = roster.grants(target.grants_digest, now)
+    later = _grants_after(caches, key, target)
     return DeviceObserved(
         device,
         entry,
         target,
         owner=_owner(caches, record, DEVICE_LINK),
         share=grants.share(device.spec.device_id) if grants else None,
+        is_settled=entry is not None and later is not None and roster.tells(entry, later, now),
         namespace_ends=around.namespace_ends,
     )
+
+
+def _grants_after(caches: Caches, key: Key, target: TargetEntry) -> list[str | None] | None:
+    """The variants of the grant Jobs after the one that succeeded, None for one that is gone.
+
+    None altogether where none succeeded, or the newest end is a failure.
+    """
+    record = caches.object(key)
+    if record is None or target.granted_by is None:
+        return None
+    variants = {
+        found.job.attempt: found.job.variant
+        for found in caches.jobs_of(record.uid)
+        if found.job.role is Role.GRANT
+    }
+    newest = max([target.grants_started, *variants])
+    return [variants.get(attempt) for attempt in range(target.granted_by + 1, newest + 1)]
 
 
 def _target(caches: Caches, record: ObjectRecord) -> TargetEntry | None:

@@ -10,6 +10,7 @@ its number, and an end is accounted once, by `lastEnd.attempt`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ POD_GRACE = timedelta(seconds=10)
 MAX_MISSING_ANSWERS = 3
 """Ends with 0 and no answer that do not count; the program re-emits it from its DONE.json."""
 MAX_IDLE_ATTEMPTS = 5
+LONGEST_WATCHED = 64
+"""In characters, of each of up to three parts: a ledger has room for 256."""
 
 EXIT_REASONS = {
     64: EndReason.INVALID_INPUT,
@@ -200,8 +203,11 @@ def reason_to_wait(work: Work[Any]) -> tuple[Reason, str]:
 
 
 def watched(*parts: str | None) -> str:
-    """What a waiting attempt may be waiting for, in a form that a ledger keeps and compares."""
-    return " ".join(part for part in parts if part)[:256]
+    """What a waiting attempt may be waiting for, in a form that a ledger keeps and compares.
+
+    An annotation may be as long as somebody likes: of a long part its digest is kept.
+    """
+    return " ".join(_short(part) for part in parts if part)
 
 
 def start(ledger: Attempts, *, watched: str) -> Attempts:
@@ -233,6 +239,11 @@ def anew(ledger: Attempts, *, now: datetime) -> Attempts:
             time=format_time(now),
         ),
     )
+
+
+def _short(part: str) -> str:
+    is_short = len(part) <= LONGEST_WATCHED
+    return part if is_short else hashlib.sha256(part.encode()).hexdigest()
 
 
 def _retries(backoff_limit: int) -> str:

@@ -89,6 +89,8 @@ class Listing:
     withdrawn: bool = False
     channels: tuple[str, ...] = ()
     """Those that name it."""
+    is_remembered: bool = False
+    """A channel says that it names it, or named it last: without its object that would count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class ReleaseChannelObserved:
     naming: Naming = field(default_factory=lambda: Naming(is_valid=True))
     listed: NamedRelease | None = None
     """What the signed index says, as far as it is known: what the status says, if it is not."""
+    withdrawn: frozenset[str] = frozenset()
+    """Versions of which the status speaks, and that the signed index takes out."""
     devices: int = 0
 
 
@@ -148,5 +152,8 @@ class DeviceObserved:
     """The name of an older Device of the same id and target."""
     share: Share | None = None
     """What the last grant Job that succeeded was told of it, as far as that is known."""
+    is_settled: bool = False
+    """No grant Job after that one can have said anything else of it: neither one that failed, nor
+    one that runs or is being created."""
     namespace_ends: bool = False
     """The namespace is being deleted; looked up only where the device is, too."""

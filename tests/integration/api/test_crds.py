@@ -240,9 +240,9 @@ def test_defaults_are_filled_in(server: Server) -> None:
         ),
         (
             "ModelRelease",
-            {"notAfter": "next year"},
+            {"notAfter": "2030-01-31T12:00:00z"},
             "spec.notAfter",
-            'must be of type date-time: "next year"',
+            "must be a time in UTC with Z, in whole seconds: 2030-01-31T12:00:00Z",
         ),
         (
             "ModelRelease",

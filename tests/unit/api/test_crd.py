@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -8,9 +9,11 @@ import pytest
 from pydantic import Field
 
 from sealyard.api.crd import KINDS, UnsupportedSchemaError, definition, openapi
+from sealyard.api.device import Device
 from sealyard.api.generate import REPOSITORY, files, main, stale
 from sealyard.api.kind import CustomResource
 from sealyard.api.model import Model, Name
+from sealyard.api.model_release import ModelRelease
 
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.KIND)
 
@@ -46,6 +49,25 @@ def test_generating_writes_what_is_stale_and_checking_nothing(
 @EVERY_KIND
 def test_kubernetes_takes_the_definition(kind: type[CustomResource]) -> None:
     kubernetes_validate.validate(definition(kind), "1.37", strict=True)
+
+
+@pytest.mark.parametrize("kind", [Device, ModelRelease])
+def test_an_end_is_a_time_in_utc(kind: type[CustomResource]) -> None:
+    field = spec_of(kind)["properties"]["notAfter"]
+    assert "format" not in field, "to CEL it would be a timestamp and no string"
+    [rule] = field["x-kubernetes-validations"]
+    assert "2030-01-31T12:00:00Z" in rule["message"]
+    pattern = rule["rule"].removeprefix("self.matches(r'").removesuffix("')")
+    assert re.search(pattern, "2030-01-31T12:00:00Z")
+    for text in (
+        "2030-01-31T12:00:00z",
+        "2030-01-31T12:00:00+01:00",
+        "0000-01-31T12:00:00Z",
+        "2030-13-31T12:00:00Z",
+        "2030-01-31T24:00:00Z",
+        "2030-01-31T12:00:00.5Z",
+    ):
+        assert not re.search(pattern, text), text
 
 
 @EVERY_KIND

@@ -237,8 +237,17 @@ def test_a_fleet_looks_only_at_what_its_target_says_of_it(fleet: Caches) -> None
     assert fleet.note(TARGETS, raw_target(version=3, status=digests)) == {
         TARGET, RELEASE, OTHER, CHANNEL, DEVICE,
     }  # fmt: skip
+    task = {
+        "name": "grant",
+        "started": 2,
+        "lastEnd": {"attempt": 1, "reason": "Done", "time": TIME},
+    }
+    done: dict[str, Any] = {**digests, "tasks": [task]}
+    assert DEVICE in fleet.note(TARGETS, raw_target(version=4, status=done)), "it is sure of it now"
+    task["started"] = 3
+    assert DEVICE not in fleet.note(TARGETS, raw_target(version=5, status=done))
     digests["index"] = {"version": 1, "expires": TIME, "digest": "b" * 64}  # type: ignore[dict-item]
-    assert fleet.note(TARGETS, raw_target(version=4, status=digests)) == {
+    assert fleet.note(TARGETS, raw_target(version=6, status=digests)) == {
         TARGET, RELEASE, OTHER, CHANNEL,
     }  # fmt: skip
     assert fleet.remove(TARGETS, "ns", "target", "target-1") == {

@@ -84,7 +84,27 @@ async def test_revoked_and_fallen_back() -> None:
     await yard.do("grant")
     await yard.do("index")
     assert yard.status(CHANNEL)["listed"]["version"] == "1.0.0"
-    assert yard.status(CHANNEL)["previous"]["version"] == "1.1.0"
+    assert "previous" not in yard.status(CHANNEL)
+
+
+async def test_a_revoked_release_whose_object_is_gone_does_not_come_back() -> None:
+    yard = await a_yard(release("one", "1.1.0"), raw_channel(), raw_device(channels=["stable"]))
+    await yard.do("grant")
+    await yard.do("index")
+    key = Key("ModelRelease", "ns", "one")
+    yard.change(key, revoked=True)
+    await yard.settle()
+    await yard.do("index")
+    assert yard.status(key)["phase"] == "Revoked"
+    assert "listed" not in yard.status(CHANNEL)
+    yard.start()
+    yard.remove(key)
+    await yard.settle()
+    grants = await yard.do("grant")
+    assert grants["releases"] == []
+    for role in yard.waiting():
+        assert (await yard.do(role))["channels"] == []
+    assert "wanted" not in yard.status(CHANNEL)
 
 
 async def a_held_release() -> Yard:
@@ -116,6 +136,61 @@ async def test_its_namespace_goes_and_so_does_it() -> None:
     await yard.loop.reconcile(RELEASE)
     assert yard.api.objects[RELEASE]["metadata"]["finalizers"] == []
     assert yard.api.events[-1]["reason"] == "NotWithdrawn"
+
+
+async def a_device_let_in_again() -> Yard:
+    """Suspended once, and a Job runs that is told that it is so no more."""
+    device = raw_device()
+    device["spec"]["suspend"] = True
+    yard = await a_yard(device)
+    await yard.do("grant")
+    await yard.do("index")
+    assert yard.status(DEVICE)["phase"] == "Suspended"
+    yard.change(DEVICE, suspend=False)
+    await yard.settle()
+    return yard
+
+
+async def deleted(yard: Yard) -> None:
+    yard.api.objects[DEVICE]["metadata"]["deletionTimestamp"] = TIME
+    yard.change(DEVICE)
+    await yard.settle()
+
+
+def is_held(yard: Yard) -> bool:
+    return bool(yard.api.objects[DEVICE]["metadata"]["finalizers"])
+
+
+async def test_a_device_deleted_under_the_job_that_lets_it_in_is_shut_out() -> None:
+    yard = await a_device_let_in_again()
+    await deleted(yard)
+    assert is_held(yard), "the Job that runs lets it in"
+    [let_in] = (await yard.do("grant"))["devices"]
+    assert not let_in["suspended"]
+    assert is_held(yard)
+    [shut_out] = (await yard.do("grant"))["devices"]
+    assert shut_out["suspended"]
+    assert not is_held(yard)
+
+
+async def test_a_device_deleted_after_the_job_that_let_it_in_failed_is_shut_out() -> None:
+    yard = await a_device_let_in_again()
+    await yard.fail("grant", 64)
+    await deleted(yard)
+    assert is_held(yard), "nobody knows what the Job has done"
+    [shut_out] = (await yard.do("grant"))["devices"]
+    assert shut_out["suspended"]
+    assert not is_held(yard)
+
+
+async def test_one_suspended_again_under_such_a_job_is_not_called_suspended() -> None:
+    yard = await a_device_let_in_again()
+    yard.change(DEVICE, suspend=True)
+    await yard.settle()
+    assert yard.status(DEVICE)["conditions"][0]["reason"] == "Suspending"
+    await yard.do("grant")
+    await yard.do("grant")
+    assert yard.status(DEVICE)["conditions"][0]["reason"] == "Suspended"
 
 
 async def test_the_target_looks_again_when_changes_have_settled() -> None:

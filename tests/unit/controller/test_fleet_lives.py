@@ -73,6 +73,7 @@ class Witness:
 
     def __init__(self) -> None:
         self.releases: set[str] = set()
+        self.withdrawn: set[str] = set()
         self.channel: str | None = None
         self.granted: dict[str, set[str]] = {}
         self.follows: dict[str, list[str]] = {}
@@ -85,13 +86,16 @@ class Witness:
                 versions = {named[position] for position in device["releases"]}
                 self.granted[device["deviceId"]] = versions
             return
-        self.releases |= {one["version"] for one in document["releases"]}
-        self.releases -= {one["version"] for one in document["withdrawnReleases"]}
+        listed = {one["version"] for one in document["releases"]}
+        withdrawn = {one["version"] for one in document["withdrawnReleases"]}
+        self.releases = (self.releases | listed) - withdrawn
+        self.withdrawn = (self.withdrawn | withdrawn) - listed
         for one in document["channels"]:
             self.channel = one["version"]
             self._is_granted(one["version"], yard)
-        if document["withdrawnChannels"]:
-            self.channel = None
+            assert one["version"] not in self.withdrawn, "it came back"
+        if document["withdrawnChannels"] or self.channel in self.withdrawn:
+            self.channel = None  # devices get no version that is not listed
 
     def _is_granted(self, version: str, yard: Yard) -> None:
         """A channel names nothing that those who were authorised by then cannot open."""

@@ -166,7 +166,11 @@ def test_what_the_index_says_of_a_release(fleet: Caches) -> None:
     assert look(fleet, RELEASE).listing == Listing(listed=True)
     listed = {"listed": {"version": "1.0.0", "manifestSha256": MANIFEST}}
     fleet.note(CHANNELS, raw_channel(version=2, status=listed))
-    assert look(fleet, RELEASE).listing == Listing(listed=True, channels=("stable",))
+    assert look(fleet, RELEASE).listing == Listing(
+        listed=True, channels=("stable",), is_remembered=True
+    )
+    fleet.note(CHANNELS, raw_channel(version=3, status={"previous": listed["listed"]}))
+    assert look(fleet, RELEASE).listing == Listing(listed=True, is_remembered=True)
 
 
 def test_a_release_of_the_same_name_that_is_another_is_not_listed(fleet: Caches) -> None:
@@ -195,6 +199,19 @@ def test_a_channel_that_was_taken_out_of_the_index(fleet: Caches) -> None:
     status = {"index": {"version": 2, "expires": TIME, "digest": closed}}
     fleet.note(TARGETS, raw_target(version=3, status=status))
     assert look(fleet, CHANNEL).listed is None
+
+
+def test_a_channel_that_remembers_what_was_withdrawn(fleet: Caches) -> None:
+    named = {"version": "1.0.0", "manifestSha256": MANIFEST}
+    fleet.note(CHANNELS, raw_channel(version=2, status={"listed": named}))
+    revoked = raw_release(version=3)
+    fleet.note(RELEASES, revoked | {"status": OUT, "spec": revoked["spec"] | {"revoked": True}})
+    assert look(fleet, CHANNEL).withdrawn == frozenset()
+    fleet.followers.renew(TARGET, [])
+    digest = fleet.followers.roster(TARGET).at(NOW).held.digest
+    status = {"index": {"version": 2, "expires": TIME, "digest": digest}}
+    fleet.note(TARGETS, raw_target(version=3, status=status))
+    assert look(fleet, CHANNEL).withdrawn == {"1.0.0"}
 
 
 def test_a_device(fleet: Caches) -> None:

@@ -25,7 +25,7 @@ def deleted(situation: Situation) -> Plan | None:
         # Nobody was ever told of it; or of another Device for the same machine, which stays.
         return Plan(hold=False)
     device_id = situation.device.spec.device_id
-    if situation.is_told:
+    if situation.is_shut_out:
         said = f"device {device_id} is let in no more, and what was granted to it is deleted"
         return Plan(hold=False, events=(Event("Normal", Reason.WITHDRAWN, said),))
     target = situation.device.spec.target_ref.name

@@ -13,7 +13,7 @@ from sealyard.core.outcome import outcome
 from sealyard.core.plan import Plan
 from sealyard.core.roster import DeviceEntry, TargetEntry
 from sealyard.core.settings import Settings
-from sealyard.core.times import parse_time
+from sealyard.core.times import end_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Situation:
     """None where the id is not that of the keys."""
     grants: DeviceGrants | None
     """What the last grant Job that knew of it did for it."""
+    is_settled: bool
+    """As observed: what the last grant Job said of it is known, and no later one says otherwise."""
     namespace_ends: bool = False
 
     @classmethod
@@ -44,6 +46,7 @@ class Situation:
             observed.owner,
             observed.entry,
             grants,
+            observed.is_settled and share is not None,
             observed.namespace_ends,
         )
 
@@ -62,9 +65,14 @@ class Situation:
         )
 
     @property
+    def is_shut_out(self) -> bool:
+        """Whether it is told, and no Job can have let the device in again meanwhile."""
+        return self.is_told and self.is_settled
+
+    @property
     def ends_at(self) -> datetime | None:
         """When spec.notAfter passes, or has passed."""
-        return parse_time(self.device.spec.not_after)
+        return end_time(self.device.spec.not_after)
 
     def decide(self, phase: DevicePhase, state: State) -> Plan:
         """The Plan of a policy, with what every status of a device holds."""

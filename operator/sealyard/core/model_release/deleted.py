@@ -22,7 +22,7 @@ def deleted(situation: Situation) -> Plan | None:
     spec = situation.release.spec
     if not _is_to_be_withdrawn(situation):
         return Plan(hold=False)
-    if situation.listing.withdrawn:
+    if situation.is_withdrawn:
         said = f"{spec.model} {spec.version} stands in no signed index any more"
         return Plan(hold=False, events=(Event("Normal", Reason.WITHDRAWN, said),))
     if situation.namespace_ends:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sealyard.api.kind import WITHDRAW_FINALIZER
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.plan import Plan
-from sealyard.core.times import parse_time
+from sealyard.core.times import end_time
 
 OVER = frozenset({"Expired", "Revoked", "Failed"})
 
@@ -25,7 +25,7 @@ def hold(situation: Situation, plan: Plan) -> Plan:
 def look_again_at_the_end(situation: Situation, plan: Plan) -> Plan:
     """The plan with another look when spec.notAfter passes."""
     release = situation.release
-    not_after = parse_time(release.spec.not_after)
+    not_after = end_time(release.spec.not_after)
     if not_after is None or not_after <= situation.now or release.status.phase in OVER:
         return plan
     seconds = (not_after - situation.now).total_seconds()

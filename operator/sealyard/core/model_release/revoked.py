@@ -18,7 +18,7 @@ def revoked(situation: Situation) -> Plan | None:
     is_listed = situation.works.manifest_sha256 is not None and (
         target is not None and target.spec.trust is not None
     )
-    if is_listed and not situation.listing.withdrawn:
+    if is_listed and not situation.is_withdrawn:
         return situation.decide(
             status.phase or situation.phase,
             under_way(

@@ -30,7 +30,7 @@ from sealyard.core.outcome import outcome
 from sealyard.core.plan import JobKey, Plan
 from sealyard.core.reopening import Request, request
 from sealyard.core.settings import Settings
-from sealyard.core.times import parse_time
+from sealyard.core.times import end_time, parse_time
 
 MAX_SUMMARY_LENGTH = 128
 
@@ -128,9 +128,14 @@ class Situation:
         return next((c for c in self.claims if c.name == name and not c.deleting), None)
 
     @property
+    def is_withdrawn(self) -> bool:
+        """Whether the signed index takes it out, and no channel would bring it back."""
+        return self.listing.withdrawn and not self.listing.is_remembered
+
+    @property
     def has_expired(self) -> bool:
         """Whether spec.notAfter has passed."""
-        not_after = parse_time(self.release.spec.not_after)
+        not_after = end_time(self.release.spec.not_after)
         return not_after is not None and not_after <= self.now
 
     @property

@@ -25,6 +25,7 @@ class Situation:
     owner: str | None
     naming: Naming
     listed: NamedRelease | None
+    withdrawn: frozenset[str]
     devices: int
 
     @classmethod
@@ -37,7 +38,8 @@ class Situation:
             observed.target,
             observed.owner,
             observed.naming,
-            observed.listed,
+            _unless(observed.listed, observed.withdrawn),
+            observed.withdrawn,
             observed.devices,
         )
 
@@ -56,13 +58,21 @@ class Situation:
         )
 
     def _listing(self) -> dict[str, Any]:
-        """What is wanted, and what is listed; what was listed before stays known for one move."""
+        """What is wanted, and what is listed; what was listed before stays known for one move.
+
+        What nobody should get any more is forgotten: once its object is gone, nothing else tells it
+        from a release that is retained.
+        """
         before, wanted = self.channel.status, self.naming.now
         former = before.listed if before.listed != self.listed else None
-        previous = former or before.previous
+        previous = _unless(former or before.previous, self.withdrawn | self.naming.over)
         return {
             "wanted": wanted.version if wanted else None,
             "listed": self.listed.to_wire() if self.listed else None,
             "previous": previous.to_wire() if previous else None,
             "devices": self.devices,
         }
+
+
+def _unless(release: NamedRelease | None, versions: frozenset[str]) -> NamedRelease | None:
+    return None if release is None or release.version in versions else release

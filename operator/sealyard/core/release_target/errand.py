@@ -76,6 +76,15 @@ class Errand(Generic[R]):
         )
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the newest Job, if there was any, succeeded.
+
+        One that failed may have done a part: what the last success was about holds no more.
+        """
+        ledger = self.work.ledger
+        return ledger.started == 0 or bool(ledger.done)
+
+    @property
     def is_asked_for(self) -> bool:
         """Whether somebody calls for it, though its input may be the same as the last time."""
         ledger = self.work.ledger
@@ -119,7 +128,7 @@ class Errand(Generic[R]):
         return attempts.start(ledger, watched=self._watched(document))
 
     def _watched(self, document: GrantDocument | IndexDocument) -> str:
-        return attempts.watched(variant_of(document), self.asked)
+        return f"{variant_of(document)} {self.asked}"
 
 
 def _asked(target: ReleaseTarget) -> str:

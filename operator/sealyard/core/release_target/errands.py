@@ -78,7 +78,9 @@ class Errands:
 
     @property
     def all_is_granted(self) -> bool:
-        """Whether the last grants were made for what follows the target now."""
+        """Whether the newest grants were made, and for what follows the target now."""
+        if not self.grant.is_settled:
+            return False
         if self.granted is None:
             return not self.view.has_devices
         return self.granted.digest == self.view.grants.digest
@@ -118,7 +120,8 @@ class Errands:
 
     def _candidates(self, now: datetime) -> Iterator[_Candidate]:
         """What is to be done, the most pressing first."""
-        view, signed_digest = self.view, self.signed.digest if self.signed else None
+        view = self.view
+        signed_digest = self.signed.digest if self.signed and self.index.is_settled else None
         has_trust = self.target.spec.trust is not None
         if has_trust and view.is_urgent and view.held.digest != signed_digest:
             yield _Candidate(self.index, view.held)

@@ -9,13 +9,15 @@ from typing import Any
 
 import rfc8785
 
+from sealyard.api.attempts import EndReason
 from sealyard.api.device import Device
 from sealyard.api.kind import WITHDRAW_FINALIZER
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.secrets import Role
 from sealyard.core.device_keys import fault_of_keys
-from sealyard.core.times import format_time, parse_time
+from sealyard.core.times import end_time, format_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,23 @@ class TargetEntry:
     has_trust: bool
     index_digest: str | None
     grants_digest: str | None
+    granted_by: int | None = None
+    """The number of the newest grant Job that ended, if it succeeded."""
+    grants_started: int = 0
+    """The number of the newest grant Job."""
 
     @classmethod
     def of(cls, target: ReleaseTarget) -> TargetEntry:
         """The entry of a target."""
         status = target.status
+        ledger = next((one for one in status.tasks or () if one.name == Role.GRANT), None)
+        end = ledger.last_end if ledger else None
         return cls(
             target.spec.trust is not None,
             status.index.digest if status.index else None,
             status.grants.digest if status.grants else None,
+            end.attempt if end and end.reason == EndReason.DONE else None,
+            ledger.started if ledger else 0,
         )
 
 
@@ -64,11 +74,11 @@ class ReleaseEntry:
             spec.model,
             spec.version,
             status.manifest_sha256,
-            parse_time(spec.not_after),
+            end_time(spec.not_after),
             is_verified=status.phase in {"Indexing", "Released"},
             is_signed=status.trust == "signed",
             is_over=spec.revoked or is_leaving or status.phase in {"Expired", "Revoked"},
-            is_urgent=is_leaving or (spec.revoked and status.phase != "Revoked"),
+            is_urgent=is_leaving or (spec.revoked and status.phase not in {"Revoked", "Expired"}),
         )
 
     def ends(self, now: datetime) -> bool:
@@ -107,6 +117,11 @@ class ChannelEntry:
         )
 
     @property
+    def remembered(self) -> frozenset[str]:
+        """The versions that it names, or named last."""
+        return frozenset(one.version for one in (self.listed, self.previous) if one)
+
+    @property
     def name(self) -> tuple[str, str]:
         """Model and channel."""
         return self.model, self.channel
@@ -140,7 +155,7 @@ class DeviceEntry:
         # Whoever deletes a device takes its authorisation back.
         is_suspended = spec.suspend or metadata.deletion_timestamp is not None
         models = tuple(sorted(set(spec.models)))
-        not_after = parse_time(spec.not_after)
+        not_after = end_time(spec.not_after)
         head: dict[str, Any] = {
             "deviceId": spec.device_id,
             "encryptionKey": spec.encryption_key,

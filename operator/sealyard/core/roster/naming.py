@@ -21,6 +21,8 @@ class Naming:
     now: NamedRelease | None = None
     last: NamedRelease | None = None
     """What it named before, where that may still be opened."""
+    over: frozenset[str] = frozenset()
+    """Versions that it is not to remember: nobody should get them any more."""
 
     @property
     def releases(self) -> tuple[NamedRelease, ...]:
@@ -38,12 +40,15 @@ class Candidates:
 
     def __init__(self, releases: Iterable[ReleaseEntry], now: datetime) -> None:
         self._known: defaultdict[str, set[str]] = defaultdict(set)
+        self._over: defaultdict[str, set[str]] = defaultdict(set)
         self._manifests: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for release in releases:
             if release.manifest_sha256 is None:
                 continue
             self._known[release.model].add(release.version)
-            if release.is_verified and not release.ends(now):
+            if release.ends(now):
+                self._over[release.model].add(release.version)
+            elif release.is_verified:
                 self._manifests[release.model][release.version] = release.manifest_sha256
 
     def naming(self, channel: ChannelEntry) -> Naming:
@@ -52,8 +57,9 @@ class Candidates:
         A release whose object was deleted with Retain stays in the index, and so the channel may go
         on naming it; it is known from the channel's own status.
         """
+        over = channel.remembered.intersection(self._over.get(channel.model, ()))
         if not is_range(channel.wanted):
-            return Naming(is_valid=False)
+            return Naming(is_valid=False, over=over)
         manifests = dict(self._manifests.get(channel.model, {}))
         for retained in (channel.previous, channel.listed):
             if retained and retained.version not in self._known.get(channel.model, ()):
@@ -69,6 +75,7 @@ class Candidates:
             is_valid=True,
             now=_named(version, manifests) if version else None,
             last=_named(former.version, manifests) if former and may_stay else None,
+            over=over,
         )
 
 

@@ -119,13 +119,19 @@ class Roster:
         return next((one for one in documents if one.digest == digest), None)
 
     def grants(self, digest: str | None, now: datetime) -> GrantDocument | None:
-        """The document with this digest, if it is remembered."""
-        if digest is None:
+        """The document whose digest begins so, if it is remembered."""
+        if not digest:
             return None
         view = self.at(now)
         former = (one for one in self._former if isinstance(one, GrantDocument))
         documents = chain((view.grants,), former)
-        return next((one for one in documents if one.digest == digest), None)
+        return next((one for one in documents if one.digest.startswith(digest)), None)
+
+    def tells(self, device: DeviceEntry, digests: Iterable[str | None], now: datetime) -> bool:
+        """Whether it, and every document whose digest begins so, says of a device what is."""
+        documents = (self.at(now).grants, *(self.grants(digest, now) for digest in digests))
+        shares = (one.share(device.device_id) if one else None for one in documents)
+        return all(share and share.spec_sha256 == device.spec_sha256 for share in shares)
 
     def successor(self, entries: Iterable[Entry], given: Sequence[str]) -> Roster:
         """The roster after a change.
@@ -135,9 +141,14 @@ class Roster:
             given: beginnings of the digests of documents that are still spoken of: a Job was given
                 one, or the target's status names it.
         """
-        known = (*(self._view.made if self._view else ()), *self._former)
-        kept = {one.digest: one for one in known if one.digest.startswith(tuple(given))}
-        return Roster(entries, tuple(kept.values()))
+        self._former = (*(self._view.made if self._view else ()), *self._former)
+        self.forget(given)
+        return Roster(entries, self._former)
+
+    def forget(self, given: Sequence[str]) -> None:
+        """Keep of the documents of earlier times only what is spoken of; `given` as above."""
+        kept = {one.digest: one for one in self._former if one.digest.startswith(tuple(given))}
+        self._former = tuple(kept.values())
 
 
 def _owners(entries: Iterable[E], name: Callable[[E], object]) -> tuple[E, ...]:

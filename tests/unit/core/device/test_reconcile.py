@@ -42,10 +42,11 @@ def look(
     target: TargetEntry | None = TARGET,
     owner: str | None = None,
     *,
+    settled: bool = True,
     namespace_ends: bool = False,
 ) -> Plan:
-    built = device.build()
-    observed = DeviceObserved(built, DeviceEntry.of(built), target, owner, share, namespace_ends)
+    built, entry = device.build(), DeviceEntry.of(device.build())
+    observed = DeviceObserved(built, entry, target, owner, share, settled, namespace_ends)
     return reconcile(observed, SETTINGS, NOW)
 
 
@@ -169,6 +170,15 @@ def test_what_was_told_once_holds_until_it_changes() -> None:
     assert says(look(back, told(back)))[0] == "Authorised"
 
 
+@pytest.mark.parametrize(
+    "not_after", ["2030-01-31T12:00:00z", "2030-01-31T12:00:00+25:00", "0000-01-01T00:00:00Z", ""]
+)
+def test_a_time_that_is_none_has_passed(not_after: str) -> None:
+    device = DEVICE.with_spec("notAfter", not_after)
+    assert says(look(device, told(device)))[:3] == ("Expired", "FFT", "Expired")
+    assert not device.entry().may_open(NOW)
+
+
 def test_a_later_time_authorises_again() -> None:
     ended = ENDED.after(look(ENDED, told(DEVICE)))
     later = ended.with_spec("notAfter", time_of(at(60)))
@@ -203,6 +213,21 @@ def test_a_device_that_is_being_deleted_is_shut_out_first() -> None:
     gone = look(LEAVING, told(LEAVING, 0))
     assert gone.hold is False
     assert [(event.type, event.reason) for event in gone.events] == [("Normal", Reason.WITHDRAWN)]
+
+
+def test_a_device_that_another_job_may_have_let_in_is_not_shut_out() -> None:
+    waiting = look(LEAVING, told(LEAVING, 0), settled=False)
+    assert (waiting.hold, waiting.requeue_after) == (None, LOOK_AGAIN_SECONDS)
+    assert says(waiting)[2] == "Suspending"
+    # What its own status says may be older than a Job that the operator has forgotten.
+    forgotten = LEAVING.after(look(LEAVING, told(LEAVING, 0)))
+    assert look(forgotten).hold is None
+    again = look(SUSPENDED, told(SUSPENDED, 0), settled=False)
+    assert (says(again)[:3], again.requeue_after) == (("Authorised", "FTF", "Suspending"), 30)
+    # The grants of others make nobody doubt what was said of the same spec.
+    suspended = SUSPENDED.after(look(SUSPENDED, told(SUSPENDED, 0)))
+    assert says(look(suspended, settled=False))[:3] == ("Suspended", "TFF", "Suspended")
+    assert says(look(suspended.of_generation(2), settled=False))[2] == "Suspending"
 
 
 @pytest.mark.parametrize(

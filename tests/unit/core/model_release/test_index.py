@@ -8,6 +8,7 @@ from sealyard.api.secrets import Role
 from sealyard.core.model_release import reconcile
 from sealyard.core.observed import Listing
 from sealyard.core.plan import Plan
+from sealyard.core.roster import ReleaseEntry
 from support.builders import (
     NOW,
     SETTINGS,
@@ -46,6 +47,20 @@ OUT = released().with_status(trust="signed")
 
 def revoked(release: ReleaseBuilder) -> ReleaseBuilder:
     return release.with_spec("revoked", True).with_spec("revocationReason", "wrong labels")
+
+
+def test_it_waits_until_no_channel_would_bring_it_back() -> None:
+    remembered = Listing(withdrawn=True, is_remembered=True)
+    assert says(look(revoked(OUT), target=TRUSTED, listing=remembered))[2] == "Revoking"
+    leaving = OUT.with_spec("deletionPolicy", "Withdraw").held().being_deleted()
+    assert look(leaving, target=TRUSTED, listing=remembered).hold is None
+    assert look(leaving, target=TRUSTED, listing=WITHDRAWN).hold is False
+
+
+def test_a_not_after_that_is_no_time_has_passed() -> None:
+    release = OUT.with_spec("notAfter", "2030-01-31T12:00:00z")
+    assert says(look(release, target=TRUSTED))[:3] == ("Expired", "FFT", "Expired")
+    assert ReleaseEntry.of(release.build()).ends(NOW)
 
 
 def test_verified_is_not_released_until_it_is_listed() -> None:

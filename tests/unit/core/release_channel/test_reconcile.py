@@ -24,9 +24,17 @@ def look(
     listed: str | None = None,
     target: TargetEntry | None = TRUSTED,
     owner: str | None = None,
+    *,
+    withdrawn: tuple[str, ...] = (),
 ) -> Plan:
     observed = ReleaseChannelObserved(
-        channel.build(), target, owner, naming, named(listed) if listed else None, devices=3
+        channel.build(),
+        target,
+        owner,
+        naming,
+        named(listed) if listed else None,
+        frozenset(withdrawn),
+        devices=3,
     )
     return reconcile(observed, SETTINGS, NOW)
 
@@ -143,6 +151,21 @@ def test_a_life() -> None:
     channel = channel.after(look(channel, NOTHING, None))
     status = channel.build().status
     assert (status.wanted, status.listed, status.previous) == (None, None, named("1.2.0"))
+
+
+def test_what_nobody_should_get_is_forgotten() -> None:
+    channel = a_channel().listing("1.2.0", "1.1.0")
+    newer = Naming(is_valid=True, now=named("1.3.0"))
+    for plan in (
+        look(channel, NEW, "1.2.0", withdrawn=("1.1.0",)),
+        look(channel, replace(NEW, over=frozenset({"1.1.0"})), "1.2.0"),
+    ):
+        status = channel.after(plan).build().status
+        assert (status.listed, status.previous) == (named("1.2.0"), None)
+    # An index that only takes the release out leaves the channel as it is, until it may move.
+    for listed in ("1.2.0", "1.3.0"):
+        status = channel.after(look(channel, newer, listed, withdrawn=("1.2.0",))).build().status
+        assert "1.2.0" not in {one.version for one in (status.listed, status.previous) if one}
 
 
 def test_the_younger_of_two_shows_nothing() -> None:

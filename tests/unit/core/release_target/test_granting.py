@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
 from support.builders import (
     NOW,
@@ -22,6 +23,7 @@ from support.errands import (
     a_trusting_target,
     grant_result,
     granted,
+    index_result,
     job_of,
     look,
     name_of,
@@ -150,6 +152,30 @@ def test_what_is_refused_as_wrong_is_tried_again_when_it_is_another() -> None:
     assert len(look(stalled, a_roster(V1, V2, a_device(2)), now=at(1)).create) == 1
 
 
+@pytest.mark.parametrize("code", [64, 69, 137, 1])
+def test_what_a_failed_job_may_have_done_is_undone(code: int) -> None:
+    """Suspended, let in by a Job that failed then, and suspended again: the input is as before."""
+    suspended = a_roster(V1, a_device().with_spec("suspend", True))
+    opened = a_roster(V1, a_device())
+    told = granted(a_release_target(), suspended.at(NOW).grants)
+    started = told.after(look(told, opened))
+    end = job_of(Role.GRANT, opened.at(NOW).grants, 2).failed(code)
+    plan = look(started, suspended, end)
+    target = started.after(plan)
+    if not plan.create:
+        assert plan.requeue_after
+        plan = look(target, suspended, now=at(plan.requeue_after))
+    assert job_names(plan) == [name_of(Role.GRANT, suspended.at(NOW).grants, 3)]
+
+
+def test_the_first_job_failed_and_its_device_is_gone() -> None:
+    alone = a_roster(a_device())
+    target = a_release_target().after(look(a_release_target(), alone))
+    end = job_of(Role.GRANT, alone.at(NOW).grants).failed(64)
+    empty = a_roster()
+    assert job_names(look(target, empty, end)) == [name_of(Role.GRANT, empty.at(NOW).grants, 2)]
+
+
 def test_faults_are_bounded_and_nobody_is_given_up() -> None:
     target, now, created = TARGET, NOW, 0
     for attempt in range(2, 9):
@@ -173,6 +199,18 @@ def test_somebody_asks_for_the_same_grants_again() -> None:
     after = TARGET.requested_at(NOW).after(plan)
     done = job_of(Role.GRANT, FIRST.grants, 2).complete(grant_result(FIRST.grants))
     assert job_names(look(after, ROSTER, done)) == [name_of(Role.INDEX, FIRST.full, 2)]
+
+
+def test_a_request_is_heard_once_however_long_it_is() -> None:
+    asking = TARGET._with("metadata.annotations", {REQUESTED_AT_ANNOTATION: "9" * 400})
+    after = asking.after(look(asking, ROSTER))
+    done = job_of(Role.GRANT, FIRST.grants, 2).complete(grant_result(FIRST.grants))
+    index = look(after, ROSTER, done)
+    assert job_names(index) == [name_of(Role.INDEX, FIRST.full, 2)]
+    after = after.after(index)
+    indexed = job_of(Role.INDEX, FIRST.full, 2).complete(index_result(FIRST.full))
+    assert look(after, ROSTER, done, indexed, now=at(600)).create == ()
+    assert len(ledger(index.status, "grant")["watched"]) <= 256
 
 
 def test_the_last_device_is_gone() -> None:

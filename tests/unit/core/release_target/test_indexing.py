@@ -158,6 +158,18 @@ def test_what_went_wrong_is_told_with_the_time_that_is_left(
     assert says(plan)[3].endswith("the last index expires at 2026-12-01T12:00:00Z")
 
 
+def test_what_a_failed_job_may_have_listed_is_taken_back() -> None:
+    other = a_roster(V1, V2.with_status(trust="signed"), STABLE)
+    back = a_roster(V1, V2.with_status(trust="signed"), a_channel("1.0.0").listing("1.0.0"))
+    target = signed(a_trusting_target(), back.at(NOW).full)
+    started = target.after(look(target, other))
+    end = job_of(Role.INDEX, other.at(NOW).full, 2).failed(69)
+    waiting = started.after(look(started, back, end))
+    assert look(waiting, back, now=at(9)).create == ()
+    again = look(waiting, back, now=at(10))
+    assert job_names(again) == [name_of(Role.INDEX, back.at(NOW).full, 3)]
+
+
 def test_a_deadline_is_followed_by_another_try() -> None:
     end = job_of(Role.INDEX, SECOND.full, 2).failed_without_pod("DeadlineExceeded")
     stalled = STARTED.after(look(STARTED, LATER, end))

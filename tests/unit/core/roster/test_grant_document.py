@@ -56,6 +56,7 @@ DEVICES: dict[str, tuple[DeviceBuilder, list[str]]] = {
     "a model that is not there": (a_device().with_spec("models", ["stamps"]), []),
     "suspended": (a_device().with_spec("suspend", True), []),
     "expired": (a_device().with_spec("notAfter", time_of(NOW)), []),
+    "until a time that is none": (a_device().with_spec("notAfter", "2030-01-31T12:00:00z"), []),
     "not expired": (
         a_device(1, "stable").with_spec("notAfter", time_of(at(1))), ["1.0.0", "1.1.0"]
     ),

@@ -104,6 +104,20 @@ def test_time_passes() -> None:
     assert roster.index(before.full.digest, at(60)) is before.full, "a Job was given it"
 
 
+def test_documents_of_earlier_times_are_forgotten_unless_they_are_spoken_of() -> None:
+    roster = a_roster(*(R(f"1.0.{n}").with_spec("notAfter", time_of(at(n))) for n in range(1, 9)))
+    made = [roster.at(at(second)).full.digest for second in range(8)]
+    assert all(roster.index(digest, at(8)) for digest in made)
+    roster.forget([made[2][:16]])
+    assert [roster.index(digest, at(8)) is not None for digest in made].index(True) == 2
+    assert sum(roster.index(digest, at(8)) is not None for digest in made) == 1
+
+
+def test_what_expired_and_was_revoked_then_is_not_urgent() -> None:
+    expired = V2.with_status(phase="Expired").with_spec("revoked", True)
+    assert not a_roster(expired).at(NOW).is_urgent
+
+
 def test_what_it_says_of_a_release_and_a_channel() -> None:
     document = a_roster(V1, REVOKED, a_channel(), a_channel("^3", "next")).at(NOW).full
     assert document.lists("coins", "1.0.0", manifest_of("1.0.0"))

@@ -64,6 +64,16 @@ def test_what_a_channel_names(case: str) -> None:
     assert unknown == naming, "it need not be in the roster"
 
 
+def test_what_it_is_not_to_remember() -> None:
+    channel = a_channel().listing("1.1.0", "1.0.0")
+    revoked, other = V2.with_spec("revoked", True), R("1.0.0").with_spec("model", "notes")
+    releases = (revoked, other.with_spec("revoked", True), ending(R("1.2.0"), 0))
+    for wanted in ("^1", "latest"):
+        entry = channel.with_spec("version", wanted).entry()
+        assert a_roster(*releases).at(NOW).naming(entry).over == {"1.1.0"}
+    assert a_roster(V1).at(NOW).naming(channel.entry()).over == frozenset()
+
+
 def test_what_is_no_range_names_nothing_and_says_so() -> None:
     naming = a_roster(V1).at(NOW).naming(a_channel("latest").entry())
     assert not naming.is_valid
