@@ -34,7 +34,13 @@ def run_index(task: IndexTask, mounts: Mounts) -> Answer:
     with release_api(task.publisher, Purpose.API_PUBLISHER, mounts) as api:
         store = TufFiles(api.session)
         publisher = IndexPublisher(
-            store, roots, source, signer, api.manifest, scratch=mounts.scratch
+            store,
+            roots,
+            source,
+            signer,
+            api.manifest,
+            known_version=task.known_version or 0,
+            scratch=mounts.scratch,
         )
         published = publisher.publish(wanted)
     index = published.index
