@@ -47,7 +47,10 @@ def run_index(task: IndexTask, mounts: Mounts) -> Answer:
     result = IndexResult(
         input_sha256=task.input_sha256,
         version=index.timestamp.version,
-        expires=format_time(min(index.timestamp.expires, index.snapshot.expires)),
+        # Not the root's: no Job can renew that.
+        expires=format_time(
+            min(part.expires for part in (index.timestamp, index.snapshot, index.targets))
+        ),
         releases=published.releases,
         channels=published.channels,
         changed=published.changed,

@@ -269,7 +269,7 @@ class IndexPublisher:
         found, key = plan.current.targets, self._signer.release.keyid
         if found is None or plan.changes or not found.is_by(key):
             return None
-        if are_targets_due(found.signed.expires, plan.now):
+        if are_targets_due(found.signed.expires, self._signer.lifetime, plan.now):
             return None
         return meta_of(found.signed.version, found.raw)
 

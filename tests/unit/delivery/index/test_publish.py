@@ -70,6 +70,16 @@ def test_targets_are_signed_before_they_expire(world: World) -> None:
     assert published.index.targets.expires == NOW + 151 * DAY
 
 
+def test_the_longest_lifetime_leaves_no_gap(world: World) -> None:
+    """Looked after only when half of the lifetime is over, it is good all the same."""
+    world.lifetime = 90 * DAY
+    world.publish(world.release())
+    for _ in range(6):
+        world.now += 45 * DAY
+        assert world.client().refresh().expires > world.now
+        assert world.publish().index.expires > world.now + 45 * DAY
+
+
 def test_an_index_that_is_out_of_date_is_mended(world: World) -> None:
     world.publish(world.release())
     world.now += 200 * DAY
