@@ -147,6 +147,7 @@ class World:
     manifests: dict[Release, bytes] = field(default_factory=dict)
     now: datetime = NOW
     lifetime: timedelta = WEEK
+    known_version: int = 0
 
     def publisher(self) -> IndexPublisher:
         def manifest(release: Release) -> bytes:
@@ -161,6 +162,7 @@ class World:
             "ConfigMap trust",
             self.trust.signer(self.lifetime),
             manifest,
+            known_version=self.known_version,
             scratch=self.folder,
             clock=lambda: self.now,
         )

@@ -34,14 +34,23 @@ def run_index(task: IndexTask, mounts: Mounts) -> Answer:
     with release_api(task.publisher, Purpose.API_PUBLISHER, mounts) as api:
         store = TufFiles(api.session)
         publisher = IndexPublisher(
-            store, roots, source, signer, api.manifest, scratch=mounts.scratch
+            store,
+            roots,
+            source,
+            signer,
+            api.manifest,
+            known_version=task.known_version or 0,
+            scratch=mounts.scratch,
         )
         published = publisher.publish(wanted)
     index = published.index
     result = IndexResult(
         input_sha256=task.input_sha256,
         version=index.timestamp.version,
-        expires=format_time(min(index.timestamp.expires, index.snapshot.expires)),
+        # Not the root's: no Job can renew that.
+        expires=format_time(
+            min(part.expires for part in (index.timestamp, index.snapshot, index.targets))
+        ),
         releases=published.releases,
         channels=published.channels,
         changed=published.changed,

@@ -95,7 +95,9 @@ class IndexResult(Model):
 
     input_sha256: Sha256
     version: Annotated[int, Field(ge=1)] = Field(description="Of the timestamp.")
-    expires: Timestamp = Field(description="When the first of timestamp and snapshot expires.")
+    expires: Timestamp = Field(
+        description="When the first of timestamp, snapshot and targets expires."
+    )
     releases: Annotated[int, Field(ge=0)]
     channels: Annotated[int, Field(ge=0)]
     changed: bool = Field(description="Whether targets were signed anew, not only the freshness.")

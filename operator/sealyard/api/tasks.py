@@ -198,6 +198,9 @@ class IndexTask(Task):
     kind: Literal["index"] = "index"
     input_sha256: Sha256 = Field(description="Over the RFC 8785 form of the input.")
     index_lifetime_seconds: Annotated[int, Field(ge=3600)]
+    known_version: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Of the last index that was signed; an older one is not believed."
+    )
     publisher: RemoteApi
     release_key_secret_name: str
     freshness_key_secret_name: str

@@ -71,6 +71,7 @@ class ApiSession:
         )
         self._retry = retry or Retry()
         self._seconds = seconds
+        self._forbidden = 0
         self._login = Login(
             lambda: self._retry.call(lambda: self._account.log_in(self)),
             self._account.fingerprint,
@@ -187,11 +188,14 @@ class ApiSession:
 
         token = self._login.token()
         reply = send(token)
-        # The token may be old: whatever another thread has by now will do, else a login.
-        if reply.status in {401, 403} and not token.fresh:
+        # The token may be old: whatever another thread has by now will do, else a login. But what
+        # was forbidden under this very token when it was new is no matter of its age.
+        is_known = reply.status == 403 and token.serial == self._forbidden
+        if reply.status in {401, 403} and not token.fresh and not is_known:
             token = self._login.newer(token)
             reply = send(token)
         if reply.status == 403:
+            self._forbidden = token.serial
             raise ForbiddenError(
                 f"Forbidden: {self.name} does not let the login in {self._account.source} "
                 f"{'read' if method == 'GET' else 'write'} {what}; check its role and its models"

@@ -44,8 +44,17 @@ class DeviceRegistry:
     def __init__(self, session: ApiSession) -> None:
         self._session = session
 
+    @staticmethod
+    def batches(entries: Iterable[T]) -> Iterator[list[T]]:
+        """As many entries at a time as one request may hold."""
+        left = iter(entries)
+        while batch := list(itertools.islice(left, BATCH_MAX)):
+            yield batch
+
     def put_devices(self, devices: Iterable[DeviceEntry]) -> int:
         """Register these devices, or change them to what stands here; others stay as they are.
+
+        Each batch holds as a whole or not at all.
 
         Returns:
             How many were not there yet as they stand here.
@@ -55,7 +64,7 @@ class DeviceRegistry:
             ForbiddenError: a device has, or had, a model that the login has not.
         """
         changed = 0
-        for batch in _batches(devices):
+        for batch in self.batches(devices):
             answer = self._session.put(
                 DEVICES_PATH, "the devices", DeviceBatch(devices=batch), Changed
             )
@@ -93,7 +102,7 @@ class DeviceRegistry:
             UnavailableError: a device is not there, is suspended, or not for this model.
         """
         changed = 0
-        for batch in _batches(slots):
+        for batch in self.batches(slots):
             body = GrantBatch(
                 model=context.model,
                 version=context.version,
@@ -136,9 +145,3 @@ class DeviceRegistry:
 
 def _names(context: ReleaseContext) -> dict[str, str]:
     return {"model": context.model, "version": context.version, "variant": context.variant}
-
-
-def _batches(entries: Iterable[T]) -> Iterator[list[T]]:
-    left = iter(entries)
-    while batch := list(itertools.islice(left, BATCH_MAX)):
-        yield batch

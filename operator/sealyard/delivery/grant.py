@@ -20,6 +20,7 @@ from sealyard.api.grants import AuthorisedDevice, GrantedRelease, GrantInput
 from sealyard.core.times import format_time, parse_time
 from sealyard.delivery.device_registry import DeviceRegistry
 from sealyard.delivery.refusals import NotPublishedError
+from sealyard.delivery.register import register
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.threads import in_threads
 from sealyard.delivery.troubles import gravest, located
@@ -178,14 +179,23 @@ def grant_devices(
         IntegrityError: a manifest or small part is not what was verified.
         MissingError: no key opens a small part, or it is not there.
         UnavailableError: the release API fails, or a device was suspended meanwhile.
-        RefusedError: it refuses a login, or does not let one read or write.
+        RefusedError: it refuses a login, or does not let one read or write, or has a device for
+            models that the login is not for.
     """
     tally = _Tally()
     recipients = _recipients(wanted.devices, tally)
-    changed = registry.put_devices(
-        _entry(device) for device in wanted.devices if device.device_id in recipients
+    registered = register(
+        registry,
+        (_entry(device) for device in wanted.devices if device.device_id in recipients),
     )
-    logger.info("%d devices are registered, %d of them new or changed", len(recipients), changed)
+    for device_id, error in registered.refused.items():
+        tally.note(f"device {device_id}", error)
+        del recipients[device_id]
+    logger.info(
+        "%d devices are registered, %d of them new or changed",
+        len(recipients),
+        registered.changed,
+    )
     granter = _Granter(reader, registry, keyring, tally)
     for release, followers in _followers(wanted, recipients):
         for entry in granter.entries(release):

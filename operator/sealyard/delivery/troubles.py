@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sealyard.errors import IntegrityError, InvalidError, MissingError, SealyardError
+from sealyard.errors import (
+    IntegrityError,
+    InvalidError,
+    MissingError,
+    RefusedError,
+    SealyardError,
+)
 
 _SHOWN: Final = 3
 # What stalls comes before what waits for a key or a part to come back.
-_GRAVEST_FIRST: Final = (IntegrityError, InvalidError, MissingError)
+_GRAVEST_FIRST: Final = (IntegrityError, InvalidError, MissingError, RefusedError)
 
 
 def located(where: str, error: SealyardError) -> SealyardError:

@@ -12,14 +12,16 @@ from sealyard.api.grants import AuthorisedDevice, GrantedRelease, GrantInput
 from sealyard.api.secrets import Purpose
 from sealyard.delivery.device_registry import DeviceRegistry
 from sealyard.delivery.grant import grant_devices
-from sealyard.errors import InvalidError, MissingError
+from sealyard.delivery.refusals import ForbiddenError
+from sealyard.errors import InvalidError, MissingError, RefusedError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.header import Header
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.slots import DeviceKey, device_recipient
+from sealyard_release_api.roles import Role
 from support import release_api
 from support.authorised import Target
-from support.devices import Device, b64, bearer
+from support.devices import Device, b64, bearer, log_in_as, register
 from support.programs import PROGRAM_SECONDS
 from support.releases import SEALED, Sample
 from support.sealing import KEYRING
@@ -29,11 +31,17 @@ pytestmark = pytest.mark.stores
 
 MANY = 2500
 """Three batches."""
+NARROW = "narrow@example.org"
+"""A publisher whose account has not every model."""
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[release_api.ReleaseApi]:
-    with release_api.release_api_server(tmp_path_factory.mktemp("api")) as server:
+    users = [
+        *release_api.default_users(),
+        release_api.user(NARROW, Role.PUBLISHER, models=("m-*",)),
+    ]
+    with release_api.release_api_server(tmp_path_factory.mktemp("api"), users=users) as server:
         yield server
 
 
@@ -137,6 +145,71 @@ def test_a_suspended_device_loses_its_slots(target: Target) -> None:
     with target.connected(Purpose.API_PUBLISHER) as writer:
         context = ReleaseContext(made.model, made.version, SEALED)
         assert list(DeviceRegistry(writer.session).granted(context)) == [kept.id]
+
+
+class TestAnAccountThatHasNotEveryModel:
+    @pytest.fixture
+    def target(self, target: Target) -> Target:
+        target.write_secret(Purpose.API_PUBLISHER, "api-publisher-email", NARROW.encode())
+        return target
+
+    def test_a_device_of_another_model_keeps_nobody_waiting(self, target: Target) -> None:
+        made = target.put()
+        lost = [Device() for _ in range(3)]
+        good = [Device() for _ in range(9)]
+        grant(
+            target, grant_input([made], *(authorised(one, 0, models=[made.model]) for one in lost))
+        )
+        strangers = [Device(), Device()]
+        wanted = grant_input(
+            [made],
+            *(authorised(one, 0, models=[made.model], suspended=True) for one in lost),
+            *(authorised(one, 0, models=[made.model]) for one in good),
+            *(authorised(one, 0, models=[made.model, "coins"]) for one in strangers),
+        )
+        with pytest.raises(RefusedError, match=r"^2 not granted, all else is \(9 slots") as told:
+            grant(target, wanted)
+        assert all(f"device {one.id}: Forbidden" in str(told.value) for one in strangers)
+        with target.connected() as reader:
+            context = ReleaseContext(made.model, made.version, SEALED)
+            granted = DeviceRegistry(reader.session).granted(context)
+            assert list(granted) == sorted(one.id for one in good)
+
+    def test_what_it_never_registered_is_shut_out(self, target: Target) -> None:
+        made = target.put()
+        stranger, good = Device(), Device()
+        wanted = grant_input(
+            [made],
+            authorised(good, 0, models=[made.model]),
+            authorised(stranger, models=["coins"], suspended=True),
+        )
+        assert grant(target, wanted) == {"granted": 1, "unchanged": 0}
+        with release_api.connect(target.api) as client:
+            assert log_in_as(client, stranger).status_code == 401
+
+    def test_what_another_registered_is_named(self, target: Target) -> None:
+        made = target.put()
+        stranger, good = Device(), Device()
+        with release_api.connect(target.api, release_api.PUBLISHER) as client:
+            register(client, stranger, "coins")
+        wanted = grant_input(
+            [made],
+            authorised(good, 0, models=[made.model]),
+            authorised(stranger, models=["coins"], suspended=True),
+        )
+        with pytest.raises(
+            RefusedError, match=rf"1 not granted, .*device {stranger.id}: Forbidden"
+        ):
+            grant(target, wanted)
+        assert opens(target, good, made)
+
+    def test_where_nobody_may_be_registered_it_is_the_login(self, target: Target) -> None:
+        target.write_secret(
+            Purpose.API_PUBLISHER, "api-publisher-email", release_api.VERIFIER.encode()
+        )
+        devices = [authorised(Device(), models=["m-1"]) for _ in range(3)]
+        with pytest.raises(ForbiddenError, match=r"^device [0-9a-f]{32}: Forbidden: .*its role"):
+            grant(target, grant_input([], *devices))
 
 
 def test_a_bad_key_keeps_no_other_device_waiting(target: Target) -> None:

@@ -331,6 +331,18 @@ class TestAttacks:
         with pytest.raises(TrustError, match="cannot be believed"):
             seen.refresh()
 
+    def test_the_job_signs_nothing_upon_an_older_index(self, target: Target) -> None:
+        gone = listed(target.put())
+        published(target, gone)
+        older = target.stored()["timestamp.json"]
+        published(target, withdrawn(gone))
+        target.tamper("timestamp.json", older, version=1)
+        before = target.stored()
+        job = target.index(known_version=2)
+        assert job.code == 65
+        assert "has index 1, and index 2 was there before" in job.message
+        assert target.stored() == before
+
     def test_the_job_signs_nothing_upon_what_nobody_signed(self, target: Target) -> None:
         published(target, listed(target.put()))
         document = json.loads(target.stored()["timestamp.json"])

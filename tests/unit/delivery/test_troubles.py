@@ -5,13 +5,21 @@ from collections.abc import Sequence
 import pytest
 
 from sealyard.delivery.troubles import gravest, located
-from sealyard.errors import IntegrityError, InvalidError, MissingError, SealyardError
+from sealyard.errors import (
+    IntegrityError,
+    InvalidError,
+    MissingError,
+    RefusedError,
+    SealyardError,
+)
 
 
 @pytest.mark.parametrize(
     ("troubles", "kind", "said"),
     [
         ([MissingError("a")], MissingError, "some: a"),
+        ([RefusedError("a"), MissingError("b")], MissingError, "some: b; a"),
+        ([RefusedError("a")], RefusedError, "some: a"),
         ([MissingError("a"), InvalidError("b")], InvalidError, "some: b; a"),
         (
             [MissingError("a"), InvalidError("b"), IntegrityError("c")],

@@ -82,6 +82,7 @@ def index_job(
         attempt=attempt,
         input_sha256=document.digest,
         index_lifetime_seconds=trust.index_lifetime_seconds,
+        known_version=target.status.index.version if target.status.index else None,
         publisher=remote_api(target, pin(target), secrets[Purpose.API_PUBLISHER]),
         release_key_secret_name=secrets[Purpose.RELEASE_KEY],
         freshness_key_secret_name=secrets[Purpose.FRESHNESS_KEY],

@@ -161,6 +161,10 @@ def is_due(expires: datetime, lifetime: timedelta, now: datetime) -> bool:
     return left < lifetime / 2 or left > lifetime
 
 
-def are_targets_due(expires: datetime, now: datetime) -> bool:
-    """Whether the targets are to be signed anew though nothing in them changes."""
-    return expires - now < _TARGETS_LEFT
+def are_targets_due(expires: datetime, lifetime: timedelta, now: datetime) -> bool:
+    """Whether the targets are to be signed anew though nothing in them changes.
+
+    The next one to look may come only when half of the freshness' lifetime is over; they must last
+    well beyond that.
+    """
+    return expires - now < lifetime / 2 + _TARGETS_LEFT

@@ -22,7 +22,7 @@ from sealyard.api.index import IndexInput, ListedRelease, channel_target, manife
 from sealyard.delivery.index.cache import Cache
 from sealyard.delivery.index.client import Index, IndexClient
 from sealyard.delivery.index.current import Current, listed_by, read_current
-from sealyard.delivery.index.errors import TrustError
+from sealyard.delivery.index.errors import RollbackError, TrustError
 from sealyard.delivery.index.listing import (
     Listed,
     are_targets_due,
@@ -107,6 +107,7 @@ class IndexPublisher:
         source: what a user calls that chain.
         signer: has the keys.
         manifest: fetches the manifest of a release.
+        known_version: of the newest index that was ever seen there; 0 before the first.
         scratch: a folder that may be written to.
         clock: the machine's.
 
@@ -122,6 +123,7 @@ class IndexPublisher:
         signer: IndexSigner,
         manifest: Callable[[Release], bytes],
         *,
+        known_version: int = 0,
         scratch: Path,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -131,6 +133,7 @@ class IndexPublisher:
         self._chain = parse_chain(roots, source)
         self._signer = signer
         self._manifest = manifest
+        self._known_version = known_version
         self._scratch = scratch
         self._clock = clock
 
@@ -143,6 +146,7 @@ class IndexPublisher:
             InvalidError: the newest root does not name a key or has expired, or too much is to be
                 listed.
             TrustError: what is in the store was signed by nobody whom the roots name.
+            RollbackError: it is older than what was seen there.
             IntegrityError: a manifest is not the one that is to be listed, or not there.
             UnavailableError: the store fails, or others publish again and again.
             RefusedError: it refuses the login.
@@ -189,6 +193,7 @@ class IndexPublisher:
     def _plan(self, wanted: IndexInput) -> _Plan:
         now = self._clock()
         current = read_current(self._store, [root.signed for root in self._chain])
+        self._check_version(current.timestamp_version)
         listed = current.listed
         releases = next_releases(listed, wanted, now)
         manifests, troubles = self._manifests(releases.unread)
@@ -199,6 +204,15 @@ class IndexPublisher:
         }
         files = {path: contents[path] for path, one in channels.items() if one != listed.get(path)}
         return _Plan(current, {**read, **channels}, {**manifests, **files}, troubles, now)
+
+    def _check_version(self, version: int) -> None:
+        if version < self._known_version:
+            there = f"has index {version}" if version else "has no index"
+            raise RollbackError(
+                f"{self._store.name} {there}, and index {self._known_version} was there before; "
+                "put the newer one back, or see docs/trust.md where it is lost"
+            )
+        self._known_version = version
 
     def _manifests(
         self, releases: Sequence[ListedRelease]
@@ -255,7 +269,7 @@ class IndexPublisher:
         found, key = plan.current.targets, self._signer.release.keyid
         if found is None or plan.changes or not found.is_by(key):
             return None
-        if are_targets_due(found.signed.expires, plan.now):
+        if are_targets_due(found.signed.expires, self._signer.lifetime, plan.now):
             return None
         return meta_of(found.signed.version, found.raw)
 
@@ -287,6 +301,7 @@ class IndexPublisher:
         """Read the index as a device does that knows the first root and nothing else.
 
         Raises:
+            RollbackError: it is older than what was seen there.
             UnavailableError: it does not list what was wanted; somebody published meanwhile.
         """
         first = self._roots[root_name(self._chain[0].signed.version)]
@@ -294,6 +309,7 @@ class IndexPublisher:
             index = IndexClient(
                 self._store, first, Cache(Path(folder)), clock=self._clock
             ).refresh()
+        self._check_version(index.timestamp.version)
         listed = listed_by(index.targets)
         for path in _named_by(wanted):
             if listed.get(path) != plan.targets.get(path):

@@ -15,6 +15,7 @@ from support.builders import (
     at,
     job_names,
     says,
+    task_of,
     time_of,
 )
 from support.errands import (
@@ -181,6 +182,12 @@ def test_new_keys_or_a_new_root_are_used_at_once() -> None:
     other = TARGET.with_trust(releaseKeySecretRef={"name": "another"}).of_generation(2)
     assert job_names(look(other, ROSTER)) == [name_of(Role.INDEX, FIRST.full, 2)]
     assert job_names(look(TARGET.requested_at(NOW), ROSTER)) == [name_of(Role.INDEX, FIRST.full, 2)]
+
+
+def test_a_job_is_told_which_index_was_there() -> None:
+    first = look(a_trusting_target(), ROSTER).create[0]
+    assert "knownVersion" not in task_of(first)
+    assert task_of(look(TARGET, LATER).create[0])["knownVersion"] == 1
 
 
 def test_trust_is_taken_away() -> None:

@@ -190,6 +190,21 @@ def test_signed_anew_at_half_of_the_lifetime_or_when_it_was_shortened(
     assert is_due(NOW + left, 10 * HOUR, NOW) is due
 
 
-@pytest.mark.parametrize(("days", "due"), [(90, False), (30, False), (29, True), (-1, True)])
-def test_targets_are_signed_anew_with_30_days_left(days: int, due: bool) -> None:
-    assert are_targets_due(NOW + timedelta(days=days), NOW) is due
+@pytest.mark.parametrize(
+    ("lifetime", "days", "due"),
+    [
+        (2, 90, False),
+        (2, 31, False),
+        (2, 30, True),
+        (2, -1, True),
+        (90, 90, False),
+        (90, 75, False),
+        (90, 74, True),
+        (90, 45, True),
+    ],
+)
+def test_targets_are_signed_anew_with_30_days_left_beyond_the_next_look(
+    lifetime: int, days: int, due: bool
+) -> None:
+    left = timedelta(days=days)
+    assert are_targets_due(NOW + left, timedelta(days=lifetime), NOW) is due

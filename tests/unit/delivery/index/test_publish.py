@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from sealyard.core.times import format_time
-from sealyard.delivery.index.errors import TrustError
+from sealyard.delivery.index.errors import RollbackError, TrustError
 from sealyard.delivery.index.publish import Published
 from sealyard.delivery.index.roots import FRESHNESS_ROLES, RELEASE_ROLES, RootKeys, root_name
 from sealyard.errors import IntegrityError, InvalidError, UnavailableError
@@ -68,6 +68,16 @@ def test_targets_are_signed_before_they_expire(world: World) -> None:
     published = world.publish(release)
     assert published.changed
     assert published.index.targets.expires == NOW + 151 * DAY
+
+
+def test_the_longest_lifetime_leaves_no_gap(world: World) -> None:
+    """Looked after only when half of the lifetime is over, it is good all the same."""
+    world.lifetime = 90 * DAY
+    world.publish(world.release())
+    for _ in range(6):
+        world.now += 45 * DAY
+        assert world.client().refresh().expires > world.now
+        assert world.publish().index.expires > world.now + 45 * DAY
 
 
 def test_an_index_that_is_out_of_date_is_mended(world: World) -> None:
@@ -159,6 +169,48 @@ def test_one_manifest_that_is_not_there_does_not_keep_the_others_waiting(world: 
         "coins/3.0.0/manifest.json",
         "coins/channels/stable.json",
     ]
+
+
+class TestAnOlderIndex:
+    def test_nothing_is_signed_upon_it(self, world: World) -> None:
+        gone = world.release()
+        world.publish(gone)
+        older = world.store.files["timestamp.json"]
+        world.publish(withdrawn(gone))
+        world.store.files["timestamp.json"] = older
+        world.store.puts.clear()
+        world.known_version = 2
+        with pytest.raises(RollbackError, match="has index 1, and index 2 was there before"):
+            world.publish()
+        assert world.store.puts == []
+
+    def test_and_neither_upon_none(self, world: World) -> None:
+        world.known_version = 2
+        with pytest.raises(RollbackError, match="has no index, and index 2 was there before"):
+            world.publish()
+
+    def test_the_same_and_a_newer_one_are_good(self, world: World) -> None:
+        world.publish(world.release())
+        world.known_version = 1
+        assert world.publish().index.timestamp.version == 1
+        world.publish(world.release("2.0.0"))
+        assert world.publish().index.timestamp.version == 2
+
+    def test_what_was_read_first_is_known(self, world: World) -> None:
+        world.publish()
+        older = world.store.files["timestamp.json"]
+        world.publish(world.release())
+        get = world.store.get
+
+        def replay(name: str, limit: int) -> bytes | None:
+            raw = get(name, limit)
+            if name == "timestamp.json":
+                world.store.files[name] = older
+            return raw
+
+        world.store.get = replay  # type: ignore[method-assign]
+        with pytest.raises(RollbackError, match="has index 1, and index 2 was there before"):
+            world.publish()
 
 
 class TestKeys:
