@@ -39,6 +39,7 @@ class Yard:
     def __init__(self, *objects: Document) -> None:
         self.api = FakeApi(raw_target(spec={"trust": TRUST}), *objects)
         self.ended: set[str] = set()
+        self.now = NOW
         self.start()
 
     def start(self) -> None:
@@ -59,7 +60,7 @@ class Yard:
             foreign=foreign,
             reconcilers=RECONCILERS,
             settings=SETTINGS,
-            clock=lambda: NOW,
+            clock=lambda: self.now,
         )
 
     async def settle(self) -> None:
