@@ -33,4 +33,6 @@ def run_grant(task: GrantTask, mounts: Mounts) -> Answer:
         f"devices: {result.devices}; slots written: {result.granted}, there already: "
         f"{result.unchanged}"
     )
+    if result.failed:
+        message = f"{message}; {result.failed} not granted: {result.said}"
     return Answer(message=message, result=result.to_wire())

@@ -17,6 +17,8 @@ from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
 
 MAX_ANSWER_BYTES = 4096
 MAX_MESSAGE_LENGTH = 900
+MAX_FAILURES = 3
+MAX_FAILURE_LENGTH = 240
 
 
 class TrainResult(Model):
@@ -81,7 +83,23 @@ class ProbeResult(Model):
     checks: Annotated[list[CheckOutcome], Field(min_length=1, max_length=MAX_CHECKS)]
 
 
-class GrantResult(Model):
+class PartialResult(Model):
+    """What could not be done though all else was: how much, and the first of it by name."""
+
+    failed: Annotated[int, Field(ge=0)] = 0
+    failures: Annotated[
+        tuple[Annotated[str, StringConstraints(max_length=MAX_FAILURE_LENGTH)], ...],
+        Field(max_length=MAX_FAILURES),
+    ] = ()
+
+    @property
+    def said(self) -> str:
+        """The failures in one line; empty if there are none."""
+        more = self.failed - len(self.failures)
+        return "; ".join([*self.failures, *([f"and {more} more"] if more else [])])
+
+
+class GrantResult(PartialResult):
     """What a finished grant Job has seen and done."""
 
     input_sha256: Sha256
@@ -90,7 +108,7 @@ class GrantResult(Model):
     unchanged: Annotated[int, Field(ge=0)] = Field(description="Slots that were there.")
 
 
-class IndexResult(Model):
+class IndexResult(PartialResult):
     """The index that devices see now."""
 
     input_sha256: Sha256

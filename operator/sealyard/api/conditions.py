@@ -67,6 +67,8 @@ class Reason(StrEnum):
     # Nothing stalls for it, but somebody should know
     TIDY_FAILED = "TidyFailed"
     NOT_WITHDRAWN = "NotWithdrawn"
+    NOT_GRANTED = "NotGranted"
+    NOT_LISTED = "NotListed"
 
     # Stalled
     INVALID_SPEC = "InvalidSpec"
@@ -122,6 +124,8 @@ MEANINGS = {
     Reason.REWRAPPED: "Probed, and the last rewrap that was asked for is done.",
     Reason.TIDY_FAILED: "Plaintext exports were not deleted (an event; the release stands).",
     Reason.NOT_WITHDRAWN: "Deleted with its namespace, and still listed or let in (an event).",
+    Reason.NOT_GRANTED: "Some devices or releases were not granted, all others are (an event).",
+    Reason.NOT_LISTED: "Some releases were not listed, all else is (an event).",
     Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
     Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",
     Reason.INTEGRITY_FAILED: "A digest, tag or artifact was not what was promised (65).",

@@ -23,7 +23,7 @@ from sealyard.delivery.refusals import NotPublishedError
 from sealyard.delivery.register import register
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.threads import in_threads
-from sealyard.delivery.troubles import gravest, located
+from sealyard.delivery.troubles import gravest, located, shown
 from sealyard.errors import IntegrityError, InvalidError, MissingError, SealyardError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.header import Core, Header
@@ -164,8 +164,9 @@ def grant_devices(
 ) -> GrantResult:
     """Register every device as it is to be, and give it the slots that it does not have yet.
 
-    What is wrong with one device or release does not keep the others waiting: it is told at the
-    end. What is wrong with a store or a login ends the grant at once.
+    What is wrong with one device or release does not keep the others waiting: it stands in the
+    result. What is wrong with a store or a login ends the grant at once, and a device that is to
+    be shut out and may not be is no success, though all else is done.
 
     Args:
         wanted: the devices, and what each may open.
@@ -175,12 +176,10 @@ def grant_devices(
         keyring: opens what is to be granted.
 
     Raises:
-        InvalidError: a device's keys are not what its id is made of, or cannot be wrapped for.
-        IntegrityError: a manifest or small part is not what was verified.
-        MissingError: no key opens a small part, or it is not there.
+        InvalidError: a device that is suspended is none, or names a release that there is not.
         UnavailableError: the release API fails, or a device was suspended meanwhile.
-        RefusedError: it refuses a login, or does not let one read or write, or has a device for
-            models that the login is not for.
+        RefusedError: it refuses a login, or does not let one read or write, or has a suspended
+            device for models that the login is not for.
     """
     tally = _Tally()
     recipients = _recipients(wanted.devices, tally)
@@ -200,10 +199,12 @@ def grant_devices(
     for release, followers in _followers(wanted, recipients):
         for entry in granter.entries(release):
             granter.grant(entry, followers)
-    if tally.troubles:
+    suspended = (f"device {device.device_id}" for device in wanted.devices if device.suspended)
+    let_in = [tally.troubles[where] for where in suspended if where in tally.troubles]
+    if let_in:
         raise gravest(
-            list(tally.troubles.values()),
-            f"{len(tally.troubles)} not granted, all else is ({tally.granted} slots written, "
+            let_in,
+            f"{len(let_in)} not suspended, all else is done ({tally.granted} slots written, "
             f"{tally.unchanged} there already)",
         )
     return GrantResult(
@@ -211,6 +212,8 @@ def grant_devices(
         devices=len(wanted.devices),
         granted=tally.granted,
         unchanged=tally.unchanged,
+        failed=len(tally.troubles),
+        failures=shown(list(tally.troubles.values())),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from sealyard.api.answers import MAX_FAILURE_LENGTH, MAX_FAILURES
 from sealyard.errors import (
     IntegrityError,
     InvalidError,
@@ -24,6 +25,11 @@ def located(where: str, error: SealyardError) -> SealyardError:
     return type(error)(text if where in text else f"{where}: {text}")
 
 
+def shown(troubles: Sequence[SealyardError]) -> tuple[str, ...]:
+    """The first few in one line each, as short as an answer holds them."""
+    return tuple(" ".join(str(one).split())[:MAX_FAILURE_LENGTH] for one in troubles[:MAX_FAILURES])
+
+
 def gravest(troubles: Sequence[SealyardError], summary: str) -> SealyardError:
     """One error for all, of the gravest kind, that names the first few of that kind.
 
@@ -35,8 +41,8 @@ def gravest(troubles: Sequence[SealyardError], summary: str) -> SealyardError:
         kind for kind in _GRAVEST_FIRST if any(isinstance(trouble, kind) for trouble in troubles)
     )
     gravest_first = sorted(troubles, key=lambda trouble: not isinstance(trouble, kind))
-    shown = [str(trouble) for trouble in gravest_first[:_SHOWN]]
-    more = len(troubles) - len(shown)
+    said = [str(trouble) for trouble in gravest_first[:_SHOWN]]
+    more = len(troubles) - len(said)
     if more:
-        shown.append(f"and {more} more")
-    return kind(f"{summary}: {'; '.join(shown)}")
+        said.append(f"and {more} more")
+    return kind(f"{summary}: {'; '.join(said)}")

@@ -1,6 +1,14 @@
 from __future__ import annotations
 
-from sealyard.api.answers import MAX_ANSWER_BYTES, Answer, ProbeResult, parse_answer
+from sealyard.api.answers import (
+    MAX_ANSWER_BYTES,
+    MAX_FAILURE_LENGTH,
+    MAX_FAILURES,
+    Answer,
+    GrantResult,
+    ProbeResult,
+    parse_answer,
+)
 from sealyard.api.probe import MAX_CHECK_MESSAGE_LENGTH, Check, CheckOutcome
 
 
@@ -17,3 +25,17 @@ def test_the_longest_answer_of_a_probe_fits() -> None:
     assert answer.message
     assert answer.result
     assert ProbeResult.from_wire(answer.result) == result
+
+
+def test_the_longest_failures_fit() -> None:
+    failures = ("\U0001f512" * MAX_FAILURE_LENGTH,) * MAX_FAILURES
+    result = GrantResult(
+        input_sha256="a" * 64,
+        devices=20_000,
+        granted=2**53,
+        unchanged=2**53,
+        failed=20_000,
+        failures=failures,
+    )
+    encoded = Answer(message="y" * 1024, result=result.to_wire()).encode()
+    assert len(encoded) < MAX_ANSWER_BYTES

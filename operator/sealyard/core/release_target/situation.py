@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sealyard.api.answers import RewrapResult
+from sealyard.api.answers import PartialResult, RewrapResult
 from sealyard.api.attempts import Attempts
+from sealyard.api.conditions import Reason
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.release_target import ReleaseTarget, RewrapStatus
 from sealyard.api.secrets import Role
 from sealyard.core import attempts
 from sealyard.core.attempts import Work
-from sealyard.core.conditions import State
+from sealyard.core.conditions import State, one_line
 from sealyard.core.observed import ObservedJob, ReleaseTargetObserved
 from sealyard.core.outcome import outcome
-from sealyard.core.plan import Plan
+from sealyard.core.plan import Event, Plan
 from sealyard.core.release_target.errands import Errands, ErrandStep
 from sealyard.core.release_target.probe import Probe, Step
 from sealyard.core.settings import Settings
@@ -132,7 +134,7 @@ class Situation:
             status["grants"] = granted.to_wire()
         if signed or self.target.status.index:
             status["index"] = signed.to_wire() if signed else None
-        return outcome(
+        plan = outcome(
             self.target,
             self.target.status.conditions,
             state,
@@ -144,6 +146,18 @@ class Situation:
             requeue_after=_soonest(requeue_after, step.requeue_after, errands.requeue_after),
             quiet=quiet,
         )
+        return replace(plan, events=(*plan.events, *self._failures()))
+
+    def _failures(self) -> Iterator[Event]:
+        """What an errand could not do though it did all else; told once, when it has ended."""
+        results: tuple[tuple[Reason, PartialResult | None], ...] = (
+            (Reason.NOT_GRANTED, self.errands.grant.work.result),
+            (Reason.NOT_LISTED, self.errands.index.work.result),
+        )
+        for reason, result in results:
+            if result and result.failed:
+                said = f"{result.failed} failed, all else is done: {result.said}"
+                yield Event("Warning", reason, one_line(said))
 
 
 def _soonest(*delays: float | None) -> float | None:

@@ -82,6 +82,17 @@ def test_when_it_is_done_its_digest_stays_and_the_index_is_next() -> None:
     assert job_names(plan) == [name_of(Role.INDEX, SECOND.full, 2)]
 
 
+def test_what_was_not_granted_is_told_once_and_keeps_nobody_waiting() -> None:
+    result = {**grant_result(SECOND.grants), "failed": 5, "failures": ["device a: no key"]}
+    done = job_of(Role.GRANT, SECOND.grants, 2).complete(result)
+    plan = look(STARTED, LATER, done)
+    assert plan.status["grants"]["digest"] == SECOND.grants.digest
+    assert [(event.type, event.reason, event.message) for event in plan.events] == [
+        ("Warning", "NotGranted", "5 failed, all else is done: device a: no key; and 4 more")
+    ]
+    assert look(STARTED.after(plan), LATER, done).events == ()
+
+
 def test_an_end_for_other_input_is_followed_by_the_next() -> None:
     done = job_of(Role.GRANT, SECOND.grants, 2).complete(grant_result(SECOND.grants))
     more = a_roster(V1, V2, a_device(), a_device(2))
