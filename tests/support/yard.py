@@ -155,8 +155,8 @@ async def a_yard(*objects: Document) -> Yard:
     return yard
 
 
-def release(name: str = "release", number: str = "1.0.0") -> Document:
+def release(name: str = "release", number: str = "1.0.0", *, uid: str | None = None) -> Document:
     """A release that was just proven to open."""
     digest = hashlib.sha256(number.encode()).hexdigest()
-    raw = raw_release(name, f"uid-{name}", number=number)
+    raw = raw_release(name, uid or f"uid-{name}", number=number)
     return raw | {"status": VERIFIED | {"manifestSha256": digest}}

@@ -108,7 +108,7 @@ class GrantResult(PartialResult):
     unchanged: Annotated[int, Field(ge=0)] = Field(description="Slots that were there.")
 
 
-class IndexResult(PartialResult):
+class IndexResult(Model):
     """The index that devices see now."""
 
     input_sha256: Sha256

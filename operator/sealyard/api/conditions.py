@@ -68,7 +68,6 @@ class Reason(StrEnum):
     TIDY_FAILED = "TidyFailed"
     NOT_WITHDRAWN = "NotWithdrawn"
     NOT_GRANTED = "NotGranted"
-    NOT_LISTED = "NotListed"
 
     # Stalled
     INVALID_SPEC = "InvalidSpec"
@@ -125,7 +124,6 @@ MEANINGS = {
     Reason.TIDY_FAILED: "Plaintext exports were not deleted (an event; the release stands).",
     Reason.NOT_WITHDRAWN: "Deleted with its namespace, and still listed or let in (an event).",
     Reason.NOT_GRANTED: "Some devices or releases were not granted, all others are (an event).",
-    Reason.NOT_LISTED: "Some releases were not listed, all else is (an event).",
     Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
     Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",
     Reason.INTEGRITY_FAILED: "A digest, tag or artifact was not what was promised (65).",

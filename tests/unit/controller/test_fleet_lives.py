@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -18,12 +19,20 @@ VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "2.0.0")
 RANGES = ("^1", "1.0.0", "~1.1", ">=1.1 <3", "^9", "nonsense")
 FOLLOWS: tuple[list[str], ...] = ([], ["stable"], ["elsewhere"])
 
+LIVES = itertools.count(1)
+
 Change = Callable[[Yard], None]
 
 
 def published(version: str) -> Change:
     key = Key("ModelRelease", "ns", version)
-    return lambda yard: None if key in yard.api.objects else yard.add(release(version, version))
+
+    def change(yard: Yard) -> None:
+        if key not in yard.api.objects:
+            # What is created again is another object.
+            yard.add(release(version, version, uid=f"uid-{version}-{next(LIVES)}"))
+
+    return change
 
 
 def revoked(version: str) -> Change:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sealyard.api.answers import PartialResult, RewrapResult
+from sealyard.api.answers import RewrapResult
 from sealyard.api.attempts import Attempts
 from sealyard.api.conditions import Reason
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
@@ -149,15 +149,11 @@ class Situation:
         return replace(plan, events=(*plan.events, *self._failures()))
 
     def _failures(self) -> Iterator[Event]:
-        """What an errand could not do though it did all else; told once, when it has ended."""
-        results: tuple[tuple[Reason, PartialResult | None], ...] = (
-            (Reason.NOT_GRANTED, self.errands.grant.work.result),
-            (Reason.NOT_LISTED, self.errands.index.work.result),
-        )
-        for reason, result in results:
-            if result and result.failed:
-                said = f"{result.failed} failed, all else is done: {result.said}"
-                yield Event("Warning", reason, one_line(said))
+        """What a grant could not do though it did all else; told once, when it has ended."""
+        result = self.errands.grant.work.result
+        if result and result.failed:
+            said = f"{result.failed} failed, all else is done: {result.said}"
+            yield Event("Warning", Reason.NOT_GRANTED, one_line(said))
 
 
 def _soonest(*delays: float | None) -> float | None:

@@ -40,6 +40,7 @@ from sealyard.delivery.refusals import (
     NotPublishedError,
 )
 from sealyard.delivery.release_api import Release
+from sealyard.delivery.troubles import gravest
 from sealyard.errors import IntegrityError, SealyardError, UnavailableError
 
 _TRIES: Final = 5
@@ -56,13 +57,11 @@ class Published:
         index: as a client without any memory has verified it.
         changed: whether targets were signed anew, not only the freshness.
         signed: whether anything was.
-        troubles: what is wrong with releases that are not listed because of that.
     """
 
     index: Index
     changed: bool
     signed: bool
-    troubles: Sequence[SealyardError]
 
     @property
     def channels(self) -> int:
@@ -141,13 +140,14 @@ class IndexPublisher:
     def publish(self, wanted: IndexInput) -> Published:
         """List what the cluster wants, unless it is listed already and fresh.
 
-        What is wrong with one release does not keep the others waiting: it stands in the result.
+        What is wrong with one release does not keep the others waiting: it is told at the end.
 
         Raises:
             InvalidError: the newest root does not name a key or has expired, or too much is to be
                 listed.
             TrustError: what is in the store was signed by nobody whom the roots name.
             RollbackError: it is older than what was seen there.
+            IntegrityError: a manifest is not the one that is to be listed, or not there.
             UnavailableError: the store fails, or others publish again and again.
             RefusedError: it refuses the login.
         """
@@ -164,7 +164,10 @@ class IndexPublisher:
             else:
                 break
         index = self._prove(planned, wanted)
-        return Published(index, changed, signed, planned.troubles)
+        if planned.troubles:
+            summary = f"{len(planned.troubles)} not listed, all else is"
+            raise gravest(planned.troubles, summary)
+        return Published(index, changed, signed)
 
     def _put_roots(self) -> None:
         """Store the roots that are not there yet, and follow those that came from elsewhere."""
