@@ -5,20 +5,15 @@ Every builder is immutable: `with_…` gives another one, so that a table can sh
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from sealyard.api.device import Device
-from sealyard.api.digests import device_id
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION, WITHDRAW_FINALIZER, CustomResource
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.probe import Check
-from sealyard.api.release_channel import NamedRelease, ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ProgressEndpoint
@@ -34,7 +29,7 @@ from sealyard.core.observed import (
     TrainingRunObserved,
 )
 from sealyard.core.plan import Plan
-from sealyard.core.roster import ChannelEntry, DeviceEntry, ReleaseEntry, Roster
+from sealyard.core.roster import Roster
 from sealyard.core.settings import Images, Settings
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -99,18 +94,6 @@ PROBE_RESULT: dict[str, Any] = {
     "refusesOverwriting": True,
     "checks": [{"name": check.value, "result": "Passed"} for check in Check],
 }
-
-
-def device_keys(number: int) -> dict[str, str]:
-    """Two public keys of a device, and the id that they make; others for each number."""
-    encryption, signing = (
-        base64.b64encode(half + number.to_bytes(31, "big")).decode() for half in (b"e", b"s")
-    )
-    return {
-        "deviceId": device_id(encryption, signing),
-        "encryptionKey": encryption,
-        "signingKey": signing,
-    }
 
 
 def at(seconds: float) -> datetime:
@@ -278,12 +261,12 @@ class TargetBuilder(Resource):
 
 
 def a_training_run() -> RunBuilder:
-    return RunBuilder(_document("coins", "run-uid", RUN_SPEC))
+    return RunBuilder(document("coins", "run-uid", RUN_SPEC))
 
 
 def a_model_release(*variants: str) -> ReleaseBuilder:
     """A release; with names, of that many variants."""
-    builder = ReleaseBuilder(_document("coins-1.0.0", "release-uid", RELEASE_SPEC))
+    builder = ReleaseBuilder(document("coins-1.0.0", "release-uid", RELEASE_SPEC))
     if not variants:
         return builder
     return builder.with_spec(
@@ -292,83 +275,7 @@ def a_model_release(*variants: str) -> ReleaseBuilder:
 
 
 def a_release_target() -> TargetBuilder:
-    return TargetBuilder(_document("stores", "target-uid", TARGET_SPEC))
-
-
-class ChannelBuilder(Resource):
-    """A ReleaseChannel."""
-
-    def build(self) -> ReleaseChannel:
-        return ReleaseChannel.from_wire(self.document)
-
-    def entry(self) -> ChannelEntry:
-        return ChannelEntry.of(self.build())
-
-    def listing(self, version: str | None, previous: str | None = None) -> Self:
-        """As it is once the index named these versions."""
-        return self.with_status(
-            listed=named(version).to_wire() if version else None,
-            previous=named(previous).to_wire() if previous else None,
-        )
-
-
-class DeviceBuilder(Resource):
-    """A Device."""
-
-    def build(self) -> Device:
-        return Device.from_wire(self.document)
-
-    def entry(self) -> DeviceEntry:
-        found = DeviceEntry.of(self.build())
-        assert found is not None
-        return found
-
-
-def manifest_of(version: str) -> str:
-    """The digest that stands for the manifest of a version."""
-    return hashlib.sha256(version.encode()).hexdigest()
-
-
-def named(version: str) -> NamedRelease:
-    return NamedRelease(version=version, manifest_sha256=manifest_of(version))
-
-
-def a_channel(wanted: str = "^1", channel: str = "stable") -> ChannelBuilder:
-    spec = {
-        "model": "coins",
-        "channel": channel,
-        "version": wanted,
-        "targetRef": {"name": "stores"},
-    }
-    return ChannelBuilder(_document(channel, f"{channel}-uid", spec))
-
-
-def a_device(number: int = 1, *channels: str) -> DeviceBuilder:
-    spec = {
-        **device_keys(number),
-        "level": "tpm2",
-        "models": ["coins"],
-        "channels": list(channels),
-        "targetRef": {"name": "stores"},
-    }
-    return DeviceBuilder(_document(f"device-{number}", f"device-{number}-uid", spec))
-
-
-def a_listable_release(version: str, *, signed: bool = True) -> ReleaseBuilder:
-    """A release that was verified; listed already, or for the first time."""
-    builder = a_model_release().named(f"coins-{version}", uid=f"{version}-uid")
-    return builder.with_spec("version", version).with_status(
-        phase="Released" if signed else "Indexing",
-        manifestSha256=manifest_of(version),
-        trust="signed" if signed else None,
-    )
-
-
-def a_roster(*followers: ReleaseBuilder | ChannelBuilder | DeviceBuilder) -> Roster:
-    return Roster(
-        ReleaseEntry.of(one.build()) if isinstance(one, ReleaseBuilder) else one.entry()
-        for one in followers
-    )
+    return TargetBuilder(document("stores", "target-uid", TARGET_SPEC))
 
 
 def a_job(role: Role = Role.TRAIN, *, attempt: int = 1, variant: str = "") -> JobBuilder:
@@ -503,7 +410,7 @@ def ledger(status: dict[str, Any] | CustomResource, name: str) -> dict[str, Any]
     return found
 
 
-def _document(name: str, uid: str, spec: dict[str, Any]) -> dict[str, Any]:
+def document(name: str, uid: str, spec: dict[str, Any]) -> dict[str, Any]:
     metadata = {
         "name": name,
         "namespace": "coins",

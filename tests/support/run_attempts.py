@@ -9,7 +9,14 @@ from sealyard.api.secrets import Role
 from sealyard.core.observed import TrainingRunObserved
 from sealyard.core.plan import Plan
 from sealyard.core.training_run import reconcile
-from support.builders import NOW, SETTINGS, RunBuilder, a_training_run, at, time_of
+from support.builders import (
+    NOW,
+    SETTINGS,
+    RunBuilder,
+    a_training_run,
+    at,
+    time_of,
+)
 
 FIRST_JOB = job_name("coins", "run-uid", Role.TRAIN, "", 1)
 SECOND_JOB = job_name("coins", "run-uid", Role.TRAIN, "", 2)

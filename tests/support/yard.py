@@ -18,7 +18,11 @@ from sealyard.controller.loop import ControlLoop
 from sealyard.controller.resources import CUSTOM_RESOURCES, JOBS, PODS, Key
 from sealyard.controller.runtime import RECONCILERS
 from sealyard.controller.workqueue import WorkQueue
-from support.builders import SETTINGS, TRUST, task_of
+from support.builders import (
+    SETTINGS,
+    TRUST,
+    task_of,
+)
 from support.controller import TIME, FakeApi, FakeTimers, raw_pod, raw_release, raw_target
 
 NOW = datetime(2026, 11, 23, 10, 0, 5, tzinfo=UTC)

@@ -17,10 +17,12 @@ from support.builders import (
     RUN_SPEC,
     TARGET_SPEC,
     TRUST,
+    merge,
+)
+from support.fleet_builders import (
     a_channel,
     a_device,
     device_keys,
-    merge,
 )
 from support.operator import REPOSITORY, install_crds
 

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from sealyard_local.cluster import Cluster
-from support.builders import device_keys, manifest_of
 from support.errand_jobs import Fleet
+from support.fleet_builders import (
+    device_keys,
+    manifest_of,
+)
 from support.operator import (
     Kubectl,
     OperatorProcess,

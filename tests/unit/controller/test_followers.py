@@ -6,8 +6,12 @@ import pytest
 
 from sealyard.controller.followers import COLLECT_SECONDS, Followers
 from sealyard.controller.resources import Key
-from support.builders import NOW, a_channel, a_device
+from support.builders import NOW
 from support.controller import TARGET, FakeTimers
+from support.fleet_builders import (
+    a_channel,
+    a_device,
+)
 
 
 @pytest.fixture

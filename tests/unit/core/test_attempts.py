@@ -10,7 +10,13 @@ from sealyard.api.conditions import Reason
 from sealyard.core import attempts
 from sealyard.core.attempts import Work
 from sealyard.core.observed import ObservedJob
-from support.builders import NOW, TRAIN_RESULT, a_job, at, time_of
+from support.builders import (
+    NOW,
+    TRAIN_RESULT,
+    a_job,
+    at,
+    time_of,
+)
 
 TRAIN = Attempts(name="train", started=1)
 

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 from sealyard.api.conditions import MEANINGS, Condition, Reason
 from sealyard.core.conditions import conditions, events, ready, stalled, under_way
-from support.builders import NOW, at, time_of
+from support.builders import (
+    NOW,
+    at,
+    time_of,
+)
 
 
 def as_models(wire: list[dict[str, object]]) -> list[Condition]:

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealyard.api.secrets import Role
-from support.builders import NOW, SETTINGS, WITH_PROGRESS, a_model_release, time_of
+from support.builders import (
+    NOW,
+    SETTINGS,
+    WITH_PROGRESS,
+    a_model_release,
+    time_of,
+)
 from support.world import (
     End,
     World,

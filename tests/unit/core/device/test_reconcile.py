@@ -18,12 +18,14 @@ from sealyard.sealing.slots import device_recipient, wrap_for_device
 from support.builders import (
     NOW,
     SETTINGS,
-    DeviceBuilder,
-    a_device,
     at,
-    device_keys,
     says,
     time_of,
+)
+from support.fleet_builders import (
+    DeviceBuilder,
+    a_device,
+    device_keys,
 )
 
 TARGET = TargetEntry(has_trust=True, index_digest=None, grants_digest=None)

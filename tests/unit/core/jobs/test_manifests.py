@@ -12,7 +12,11 @@ from sealyard.api.kind import MANAGED_BY, MANAGED_BY_LABEL, CustomResource
 from sealyard.api.secrets import SECRET_USES, Purpose, Role
 from sealyard.core.jobs import probe_job, tidy_job, train_job
 from sealyard.core.jobs.pod import secret
-from support.builders import a_model_release, a_training_run, task_of
+from support.builders import (
+    a_model_release,
+    a_training_run,
+    task_of,
+)
 from support.job_manifests import (
     JOBS,
     RELEASE,

@@ -8,7 +8,11 @@ import pytest
 
 from sealyard.api.secrets import Role
 from sealyard.core.jobs import rewrap_job, train_job
-from support.builders import a_release_target, a_training_run, task_of
+from support.builders import (
+    a_release_target,
+    a_training_run,
+    task_of,
+)
 from support.job_manifests import JOBS, RUN, SETTINGS, VIEW, container_of
 
 

@@ -10,7 +10,16 @@ from sealyard.core.observed import ReleaseChannelObserved
 from sealyard.core.plan import Plan
 from sealyard.core.release_channel import reconcile
 from sealyard.core.roster import Naming, TargetEntry
-from support.builders import NOW, SETTINGS, ChannelBuilder, a_channel, named, says
+from support.builders import (
+    NOW,
+    SETTINGS,
+    says,
+)
+from support.fleet_builders import (
+    ChannelBuilder,
+    a_channel,
+    named,
+)
 
 TRUSTED = TargetEntry(has_trust=True, index_digest=None, grants_digest=None)
 UNTRUSTED = replace(TRUSTED, has_trust=False)

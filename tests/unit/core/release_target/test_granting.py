@@ -9,11 +9,7 @@ from sealyard.api.secrets import Role
 from support.builders import (
     NOW,
     SETTINGS,
-    a_channel,
-    a_device,
-    a_listable_release,
     a_release_target,
-    a_roster,
     at,
     job_names,
     ledger,
@@ -28,6 +24,12 @@ from support.errands import (
     look,
     name_of,
     signed,
+)
+from support.fleet_builders import (
+    a_channel,
+    a_device,
+    a_listable_release,
+    a_roster,
 )
 
 V1, V2 = a_listable_release("1.0.0"), a_listable_release("1.1.0", signed=False)

@@ -7,11 +7,7 @@ import pytest
 from sealyard.api.secrets import Role
 from support.builders import (
     NOW,
-    a_channel,
-    a_device,
-    a_listable_release,
     a_release_target,
-    a_roster,
     at,
     job_names,
     says,
@@ -27,6 +23,12 @@ from support.errands import (
     look,
     name_of,
     signed,
+)
+from support.fleet_builders import (
+    a_channel,
+    a_device,
+    a_listable_release,
+    a_roster,
 )
 
 V1, V2 = a_listable_release("1.0.0"), a_listable_release("1.1.0", signed=False)

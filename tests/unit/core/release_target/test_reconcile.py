@@ -4,7 +4,13 @@ import pytest
 
 from sealyard.core.plan import Plan
 from sealyard.core.release_target import reconcile
-from support.builders import NOW, SETTINGS, TargetBuilder, a_release_target, says
+from support.builders import (
+    NOW,
+    SETTINGS,
+    TargetBuilder,
+    a_release_target,
+    says,
+)
 
 
 def plan_of(target: TargetBuilder) -> Plan:

@@ -9,16 +9,18 @@ from sealyard.api.grants import GrantInput
 from sealyard.core.roster import GrantDocument
 from support.builders import (
     NOW,
+    ReleaseBuilder,
+    at,
+    time_of,
+)
+from support.fleet_builders import (
     ChannelBuilder,
     DeviceBuilder,
-    ReleaseBuilder,
     a_channel,
     a_device,
     a_listable_release,
     a_roster,
-    at,
     device_keys,
-    time_of,
 )
 
 R = a_listable_release

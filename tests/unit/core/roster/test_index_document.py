@@ -10,12 +10,14 @@ from sealyard.api.index import IndexInput
 from sealyard.core.roster import IndexDocument
 from support.builders import (
     NOW,
+    at,
+    time_of,
+)
+from support.fleet_builders import (
     a_channel,
     a_listable_release,
     a_roster,
-    at,
     manifest_of,
-    time_of,
 )
 
 R = a_listable_release

@@ -6,13 +6,15 @@ import pytest
 
 from support.builders import (
     NOW,
-    ChannelBuilder,
     ReleaseBuilder,
+    at,
+    time_of,
+)
+from support.fleet_builders import (
+    ChannelBuilder,
     a_channel,
     a_listable_release,
     a_roster,
-    at,
-    time_of,
 )
 
 R = a_listable_release
