@@ -171,7 +171,10 @@ def test_a_device_follows_its_channel_until_it_may_not(whole: Whole, tmp_path: P
     logger.info("revoked, and fallen back on the device after %.1f s", time.monotonic() - begun)
     refused = camera.run("pull", "coins", "2.1.0")
     assert refused.returncode != 0
-    assert whole.status("modelrelease", "coins-2.1.0")["phase"] == "Revoked"
+    revoked = "the release to be known as revoked"
+    wait_for(
+        lambda: whole.status("modelrelease", "coins-2.1.0")["phase"] == "Revoked", 120, revoked
+    )
     table = whole.kubectl("get", "modelreleases,releasechannels,devices,releasetargets")
     logger.info("%s", table)
     assert "signed" in table
@@ -180,7 +183,8 @@ def test_a_device_follows_its_channel_until_it_may_not(whole: Whole, tmp_path: P
     suspend = json.dumps({"spec": {"suspend": True}})
     whole.kubectl("patch", "device", "camera", "--type=merge", "-p", suspend)
     wait_for(lambda: camera.pull()[0] == 77, 120, "the device to be shut out")
-    assert whole.status("device", "camera")["phase"] == "Suspended"
+    suspended = "the device to be known as suspended"
+    wait_for(lambda: whole.status("device", "camera")["phase"] == "Suspended", 120, suspended)
 
     # And its object goes, once the release API was told.
     whole.kubectl("delete", "device", "camera", "--timeout=120s")
