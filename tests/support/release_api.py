@@ -120,7 +120,12 @@ def connect(
 ) -> Iterator[httpx.Client]:
     """A bare HTTP client of the server, logged in where an email is given."""
     with httpx.Client(
-        base_url=api.url, verify=api.ssl_context(), timeout=60, trust_env=False
+        base_url=api.url,
+        verify=api.ssl_context(),
+        timeout=60,
+        trust_env=False,
+        # Sooner than the server, which may close one just when the next request is on its way.
+        limits=httpx.Limits(keepalive_expiry=1.0),
     ) as client:
         if email is not None:
             client.headers["Authorization"] = f"Bearer {log_in(client, email, password)}"

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-_IDLE_SECONDS: Final = 5.0
+# Less than servers wait: a request must not meet the end of its connection.
+_IDLE_SECONDS: Final = 3.0
 
 
 class ConnectError(Exception):
