@@ -136,8 +136,16 @@ def test_the_timestamp_is_swapped_by_one_writer_at_a_time(writer: httpx.Client) 
         (f"targets/coins/channels/{'0' * 64}.stable.json", CHANNEL_MAX_BYTES),
     ],
 )
-def test_each_file_has_its_bound(writer: httpx.Client, name: str, longest: int) -> None:
-    assert refusal(put(writer, name, b" " * (longest + 1))) == (413, "TooLarge")
+def test_each_file_has_its_bound(
+    own: ReleaseApi, writer: httpx.Client, name: str, longest: int
+) -> None:
+    status, body = raw_request(
+        own,
+        f"PUT {TUF_PATH}/{name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        f"Authorization: {writer.headers['authorization']}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {longest + 1}\r\n\r\n",
+    )
+    assert (status, b'"TooLarge"' in body) == (413, True)
     assert refusal(put(writer, name, b" " * longest)) == (400, "InvalidMetadata")
 
 
