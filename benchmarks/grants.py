@@ -27,12 +27,15 @@ from sealyard.sealing.header import Core
 from sealyard.sealing.slots import device_recipient
 
 _SLOT_BYTES: Final = 96
+_MOST_BYTES: Final = 1 << 20
+"""Of slots, also where other rows are asked for more: ten thousand devices are a fleet."""
 _HPKE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _WORKERS: Final = 2
 
 
 @contextmanager
 def _slots(_folder: Path, size_bytes: int) -> Iterator[Race]:
+    size_bytes = min(size_bytes, _MOST_BYTES)
     devices = [_device() for _ in range(size_bytes // _SLOT_BYTES)]
     batches = [devices[at : at + BATCH_MAX] for at in range(0, len(devices), BATCH_MAX)]
     data_key = os.urandom(32)
