@@ -146,7 +146,7 @@ class DeviceObserved:
 
     device: Device
     entry: DeviceEntry | None
-    """What others are told of it; none where the id is not that of the keys."""
+    """What others are told of it; none where its keys are no good."""
     target: TargetEntry | None = None
     owner: str | None = None
     """The name of an older Device of the same id and target."""

@@ -1,8 +1,8 @@
 """Connections to one server, verified, used again, and bound to the deadline of a request.
 
 The standard library's HTTP over its TLS: the body of an answer goes from the TLS record straight to
-where it is wanted, and what is sent is not copied. A GiB costs a quarter of the processor time that
-a client needs which takes each record apart in Python (docs/adr/0018).
+where it is wanted, and what is sent is not copied. That takes less than half of the processor time
+that a client needs which takes each record apart in Python (docs/adr/0018).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Situation:
     target: TargetEntry | None
     owner: str | None
     entry: DeviceEntry | None
-    """None where the id is not that of the keys."""
+    """None where the keys are no good."""
     grants: DeviceGrants | None
     """What the last grant Job that knew of it did for it."""
     is_settled: bool
