@@ -35,10 +35,17 @@ class CountingProxy:
         pair: the proxy's own certificate.
         hold_after: when so many bytes were answered, no more are, until `release`. At the end of
             the block whatever is held is lost.
+        hold_second: of the requests that begin so ("PUT /releases"), the first is passed on alone.
     """
 
     def __init__(
-        self, upstream: str, ca_file: Path, pair: CertPair, *, hold_after: int | None = None
+        self,
+        upstream: str,
+        ca_file: Path,
+        pair: CertPair,
+        *,
+        hold_after: int | None = None,
+        hold_second: str | None = None,
     ) -> None:
         address = urlsplit(upstream)
         self._upstream = (str(address.hostname), int(address.port or 443))
@@ -48,6 +55,8 @@ class CountingProxy:
             pair.write(Path(folder))
             self._as_server.load_cert_chain(Path(folder) / "tls.crt", Path(folder) / "tls.key")
         self._hold_after = hold_after
+        self._hold_second = hold_second
+        self._passed = 0
         self._free = threading.Event()
         self.holds = threading.Event()
         self.asked: list[Asked] = []
@@ -111,7 +120,11 @@ class CountingProxy:
                 self._sockets += [client, store]
             while head := _head(client):
                 self._note(head)
+                if self._is_held(head):
+                    self.holds.set()
+                    self._free.wait(120)
                 store.sendall(head)
+                _pass_on(client, store, _content_length(head))
                 self._answer(store, client)
 
     def _note(self, head: bytes) -> None:
@@ -122,10 +135,16 @@ class CountingProxy:
             with self._lock:
                 self.asked.append(Asked(path, int(ranged[1]), int(ranged[2]) + 1))
 
+    def _is_held(self, head: bytes) -> bool:
+        if self._hold_second is None or not head.startswith(self._hold_second.encode()):
+            return False
+        with self._lock:
+            self._passed += 1
+            return self._passed > 1
+
     def _answer(self, store: ssl.SSLSocket, client: ssl.SSLSocket) -> None:
         head = _head(store)
-        length = re.search(rb"(?im)^content-length: (\d+)\r$", head)
-        left = int(length[1]) if length else 0
+        left = _content_length(head)
         client.sendall(head)
         while left:
             data = store.recv(min(left, 1 << 16))
@@ -139,6 +158,17 @@ class CountingProxy:
                 self.holds.set()
                 self._free.wait(120)
             client.sendall(data)
+
+
+def _content_length(head: bytes) -> int:
+    length = re.search(rb"(?im)^content-length: (\d+)\r$", head)
+    return int(length[1]) if length else 0
+
+
+def _pass_on(source: ssl.SSLSocket, sink: ssl.SSLSocket, left: int) -> None:
+    while left and (data := source.recv(min(left, 1 << 16))):
+        left -= len(data)
+        sink.sendall(data)
 
 
 def _head(connection: ssl.SSLSocket) -> bytes:

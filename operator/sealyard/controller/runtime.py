@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import kopf
 from aiohttp import web
@@ -142,6 +143,7 @@ class Operator:
             await asyncio.gather(workers, *background, return_exceptions=True)
             watches_stop.set()
             await asyncio.gather(*watches, return_exceptions=True)
+            asyncio.get_running_loop().set_exception_handler(_on_a_stopped_loop)
             logger.info("stopped")
 
     async def _start_watches(self, stop: asyncio.Event) -> asyncio.Task[None]:
@@ -197,6 +199,16 @@ class Operator:
         loop = asyncio.get_running_loop()
         for caught in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(caught, self._stop.set)
+
+
+def _on_a_stopped_loop(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say nothing of generators that collide while they are closed.
+
+    kopf leaves its watches open where it ends them. asyncio closes all generators at once then,
+    and one that is to close another finds that closing already.
+    """
+    if "asyncgen" not in context:
+        loop.default_exception_handler(context)
 
 
 async def _wait(event: asyncio.Event) -> None:

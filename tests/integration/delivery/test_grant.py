@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sealyard.api.device_api import GRANTS_PATH
 from sealyard.api.grants import AuthorisedDevice, GrantedRelease, GrantInput
 from sealyard.api.secrets import Purpose
 from sealyard.delivery.device_registry import DeviceRegistry
@@ -21,11 +22,11 @@ from sealyard.sealing.slots import DeviceKey, device_recipient
 from sealyard_release_api.roles import Role
 from support import release_api
 from support.authorised import Target
+from support.counting import CountingProxy
 from support.devices import Device, b64, bearer, log_in_as, register
 from support.programs import PROGRAM_SECONDS
 from support.releases import SEALED, Sample
 from support.sealing import KEYRING
-from support.stores import until
 
 pytestmark = pytest.mark.stores
 
@@ -278,22 +279,19 @@ def test_a_killed_job_goes_on_where_it_was(target: Target) -> None:
         [made], *(authorised(device, 0, models=[made.model]) for device in devices)
     )
     context = ReleaseContext(made.model, made.version, SEALED)
-    running = target.start(target.grant_task(), wanted)
-    with target.connected(Purpose.API_PUBLISHER) as writer:
-        registry = DeviceRegistry(writer.session)
-        until(
-            lambda: (
-                registry.grant_digest(context).devices > 0 or running.process.poll() is not None
-            ),
-            "the first slots",
-            seconds=PROGRAM_SECONDS,
-        )
+    pair = target.api.ca.issue(ips=["127.0.0.1"])
+    with CountingProxy(
+        target.api.url, target.api.ca_path, pair, hold_second=f"PUT {GRANTS_PATH}"
+    ) as proxy:
+        task = target.grant_task()
+        publisher = task.publisher.model_copy(update={"url": proxy.url})
+        running = target.start(task.model_copy(update={"publisher": publisher}), wanted)
+        assert proxy.holds.wait(PROGRAM_SECONDS), "there was no second batch"
         running.process.kill()
         running.process.wait()
-        before = registry.grant_digest(context).devices
-        assert before % 1000 == 0
+    with target.connected(Purpose.API_PUBLISHER) as writer:
+        registry = DeviceRegistry(writer.session)
+        assert registry.grant_digest(context).devices == 1000
         job = target.grant(wanted)
-        # The server may have finished what the killed one had sent.
-        assert job.result["unchanged"] >= before > 0
-        assert job.result["granted"] == MANY - job.result["unchanged"]
+        assert (job.result["unchanged"], job.result["granted"]) == (1000, MANY - 1000)
         assert registry.grant_digest(context).devices == MANY
