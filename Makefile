@@ -14,11 +14,12 @@ DEMO_CLUSTER := .demo/cluster
 FUZZ_TARGETS ?= header manifest keyring secret open
 # For each of them.
 FUZZ_SECONDS ?= 300
+LOAD_SECONDS ?= 30
 
 export PYTHONPATH := local
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo demo-stop test fuzz fuzz-api verify generate lock cluster clean
+.PHONY: help bench demo demo-stop test fuzz fuzz-api load-api verify generate lock cluster clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +48,10 @@ fuzz: $(VENV)/.ready ## Search longer for input that breaks a reader (FUZZ_SECON
 fuzz-api: $(VENV)/.ready ## Send the release API more requests that nobody thought of (five times FUZZ_SECONDS)
 	SEALYARD_FUZZ_SECONDS=$(FUZZ_SECONDS) SEALYARD_FUZZ_SEED=$$(date +%s) \
 	  $(BIN)/pytest --log-cli-level=INFO tests/integration/release_api/test_fuzz.py
+
+load-api: $(VENV)/.ready ## Say how much the release API bears (LOAD_SECONDS for each database)
+	SEALYARD_LOAD_SECONDS=$(LOAD_SECONDS) \
+	  $(BIN)/pytest --log-cli-level=INFO tests/integration/release_api/test_load.py
 
 verify: $(VENV)/.ready ## Style, types, import rules, generated files
 	$(BIN)/ruff check .

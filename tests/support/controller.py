@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -215,6 +216,7 @@ class FakeApi:
         }
         self.config_maps: dict[str, Document] = {}
         self.ending_namespaces: set[str] = set()
+        self.asked: Counter[str] = Counter()
         self.writes: list[tuple[str, Any]] = []
         self.events: list[Document] = []
         self.reviews: list[tuple[str, str]] = []
@@ -344,6 +346,7 @@ class FakeApi:
         return str(self.version)
 
     def _enter(self, operation: str) -> None:
+        self.asked[operation] += 1
         if self.failures.get(operation):
             status = self.failures[operation].pop(0)
             raise ApiError(status, f"{operation} was refused with {status}")

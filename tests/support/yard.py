@@ -15,6 +15,7 @@ from sealyard.controller.events import EventPoster
 from sealyard.controller.followers import COLLECT_SECONDS, Followers
 from sealyard.controller.kubernetes_api import Document
 from sealyard.controller.loop import ControlLoop
+from sealyard.controller.namespaces import Namespaces
 from sealyard.controller.resources import CUSTOM_RESOURCES, JOBS, PODS, Key
 from sealyard.controller.runtime import RECONCILERS
 from sealyard.controller.workqueue import WorkQueue
@@ -62,6 +63,7 @@ class Yard:
             caches=self.caches,
             applier=Applier(self.api, self.caches, foreign, poster, lambda _: None),
             foreign=foreign,
+            namespaces=Namespaces(self.api, self.timers.time),
             reconcilers=RECONCILERS,
             settings=SETTINGS,
             clock=lambda: self.now,

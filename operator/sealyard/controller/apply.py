@@ -153,14 +153,6 @@ class Applier:
             raise
         self._concerns(self._caches.note(resource, raw) - {record.key})
 
-    async def namespace_ends(self, namespace: str) -> bool:
-        """Whether a namespace is being deleted.
-
-        Raises:
-            ApiError: the API server refused, or did not answer.
-        """
-        return await self._api.namespace_ends(namespace)
-
     async def status(self, record: ObjectRecord, wanted: Status) -> bool:
         """Make the status the wanted one, if it is not. True if it was patched.
 

@@ -17,6 +17,7 @@ from sealyard.controller.apply import (
     NameTakenError,
 )
 from sealyard.controller.caches import Caches
+from sealyard.controller.namespaces import Namespaces
 from sealyard.controller.observe import Around, observe
 from sealyard.controller.records import ObjectRecord
 from sealyard.controller.resources import Key
@@ -42,6 +43,7 @@ class ControlLoop:
         caches: what is known of the cluster.
         applier: carries out plans.
         foreign: names that are taken.
+        namespaces: which of them end.
         reconcilers: what decides, by kind.
         settings: the operator's configuration as far as decisions depend on it.
         clock: the time that decisions go by, aware.
@@ -54,6 +56,7 @@ class ControlLoop:
         caches: Caches,
         applier: Applier,
         foreign: Foreign,
+        namespaces: Namespaces,
         reconcilers: Mapping[str, Reconcile],
         settings: Settings,
         clock: Callable[[], datetime] | None = None,
@@ -62,6 +65,7 @@ class ControlLoop:
         self._caches = caches
         self._applier = applier
         self._foreign = foreign
+        self._namespaces = namespaces
         self._reconcilers = reconcilers
         self._settings = settings
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -115,7 +119,7 @@ class ControlLoop:
         if record is None or (record.deleting and not record.is_held):
             self._foreign.forget(key)
             return None
-        ends = record.deleting and await self._applier.namespace_ends(key.namespace)
+        ends = record.deleting and await self._namespaces.ends(key.namespace)
         settles_in = self._collect(record)
         document = record.parse()
         events: dict[Event, None] = {}

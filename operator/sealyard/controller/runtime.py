@@ -28,6 +28,7 @@ from sealyard.controller.health import make_health_app
 from sealyard.controller.kubernetes_api import KubernetesApi, KubernetesClient
 from sealyard.controller.listing import Lister
 from sealyard.controller.loop import ControlLoop, Reconcile
+from sealyard.controller.namespaces import Namespaces
 from sealyard.controller.progress import ProgressEndpoint, server_context
 from sealyard.controller.progress_auth import TokenReviewer
 from sealyard.controller.progress_writer import ProgressWriter
@@ -87,6 +88,7 @@ class Operator:
             caches=self._caches,
             applier=applier,
             foreign=foreign,
+            namespaces=Namespaces(api, loop.time),
             reconcilers=RECONCILERS,
             settings=configuration.settings(),
         )

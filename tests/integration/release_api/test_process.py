@@ -8,8 +8,6 @@ import sqlite3
 import ssl
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -19,7 +17,6 @@ import pytest
 from sealyard.api.release_api import manifest_path, small_path
 from sealyard_local.pki import PrivateCA
 from sealyard_release_api.accounts import Accounts, User
-from sealyard_release_api.database import Database
 from sealyard_release_api.roles import Role
 from sealyard_release_api.tokens import KeySet
 from support.release_api import (
@@ -28,7 +25,6 @@ from support.release_api import (
     VERIFIER,
     ReleaseApi,
     connect,
-    database_flags,
     default_users,
     log_in,
     prepare,
@@ -48,38 +44,6 @@ def command(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[
     return subprocess.run(
         [*PROGRAM, *arguments], input=stdin, capture_output=True, timeout=60, check=False
     )
-
-
-def test_what_was_acknowledged_survives_kill(tmp_path: Path, database: Database) -> None:
-    with release_api_server(tmp_path, arguments=database_flags(database)) as api:
-        acknowledged: list[str] = []
-        enough = threading.Event()
-
-        def write(worker: int) -> None:
-            with connect(api, PUBLISHER) as client:
-                for n in range(10_000):
-                    name = f"w{worker}-{n}"
-                    path = small_path("coins", "1.0.0", name)
-                    try:
-                        answer = client.put(path, content=name.encode() * 80, headers=OCTETS)
-                    except httpx.TransportError:
-                        return
-                    assert answer.status_code == 201
-                    acknowledged.append(name)
-                    if len(acknowledged) >= 100:
-                        enough.set()
-
-        with ThreadPoolExecutor(4) as pool:
-            workers = [pool.submit(write, worker) for worker in range(4)]
-            assert enough.wait(120)
-            api.kill()
-            for worker in workers:
-                worker.result()
-        api.start()
-        with connect(api, VERIFIER) as client:
-            for name in acknowledged:
-                got = client.get(small_path("coins", "1.0.0", name))
-                assert (got.status_code, got.content) == (200, name.encode() * 80)
 
 
 def test_a_token_is_good_after_a_restart(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sealyard.controller.apply import FOREIGN_SECONDS, Applier, Foreign
 from sealyard.controller.caches import Caches
 from sealyard.controller.events import EventPoster
 from sealyard.controller.loop import MAX_ROUNDS, ControlLoop
+from sealyard.controller.namespaces import Namespaces
 from sealyard.controller.resources import JOBS, RUNS, Key
 from sealyard.controller.workqueue import WorkQueue
 from sealyard.core.observed import TrainingRunObserved
@@ -51,6 +52,7 @@ class Shell:
                 lambda keys: [self.queue.add(key) for key in keys],
             ),
             foreign=self.foreign,
+            namespaces=Namespaces(self.api, lambda: 0.0),
             reconcilers={"TrainingRun": reconcile},
             settings=Settings(images=Images("t", "e", "c")),
         )

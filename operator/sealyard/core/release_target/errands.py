@@ -1,13 +1,14 @@
 """Which of the two errands is next: one Job at a time, and grants before what they are for.
 
-A withdrawal waits for no grant, and neither does the freshness of the index: for as long as
-something is not granted, the index Job is given all but what is new (`index_document.held`).
+A withdrawal waits for no grant, not even for one that is being made, and neither does the freshness
+of the index: for as long as something is not granted, the index Job is given all but what is new
+(`index_document.held`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,11 @@ class ErrandStep:
     requeue_after: float | None = None
     taken: dict[str, str] = field(default_factory=dict)
     """By errand, the name of its next Job, where somebody else's has it."""
+
+    def again_after(self, seconds: float | None) -> ErrandStep:
+        """The same, looked at again after so many seconds at the latest."""
+        delays = [one for one in (self.requeue_after, seconds) if one is not None]
+        return replace(self, requeue_after=min(delays, default=None))
 
     def names_of(self, ledger: Attempts) -> list[str]:
         """The name of the Job that this step creates for an errand, if it does."""
@@ -89,52 +95,63 @@ class Errands:
         self, observed: ReleaseTargetObserved, settings: Settings, now: datetime
     ) -> ErrandStep:
         """Starts what is due, sees to it that what runs has its input, or says when to look."""
-        ledgers = (self.grant.work.ledger, self.index.work.ledger)
-        running = self.grant.work.job or self.index.work.job
-        if running:
-            return self._attend(running, ledgers, observed.supplied, now)
-        free = {candidate: candidate.free_at(now) for candidate in self._candidates(now)}
+        running = tuple(job for job in (self.grant.work.job, self.index.work.job) if job)
+        step = self._attend(running, observed.supplied, now)
+        candidates = (self._withdrawal(),) if running else self._candidates(now)
+        free = {one: one.free_at(now) for one in candidates if one and not one.errand.work.job}
         chosen = next((candidate for candidate, at in free.items() if at <= now), None)
         if chosen is None:
-            later = [at for at in (*free.values(), self._stale_at, self.view.until) if at]
-            soonest = min((at for at in later if at > now), default=None)
-            return ErrandStep(
-                ledgers, requeue_after=(soonest - now).total_seconds() if soonest else None
-            )
+            later = [*free.values(), *((self._stale_at, self.view.until) if not running else ())]
+            soonest = min((at for at in later if at and at > now), default=None)
+            return step.again_after((soonest - now).total_seconds() if soonest else None)
         job = chosen.build(self.target, settings)
         name = job["metadata"]["name"]
         if name in observed.foreign_jobs:
-            return ErrandStep(ledgers, taken={chosen.errand.work.ledger.name: name})
+            return replace(step, taken={chosen.errand.work.ledger.name: name})
         started = chosen.started()
-        return ErrandStep(
-            tuple(started if ledger.name == started.name else ledger for ledger in ledgers),
-            create=(job,),
-            inputs={name: input_parts(chosen.document.text)},
-            # Their input is megabytes for a fleet, and would lie there until their TTL.
-            delete=tuple(
-                JobKey(done.namespace, done.name, done.uid)
-                for done in observed.jobs
-                if done.role == started.name and done.state == "Complete" and not done.deleting
+        # Their input is megabytes for a fleet, and would lie there until their TTL.
+        finished = (
+            JobKey(done.namespace, done.name, done.uid)
+            for done in observed.jobs
+            if done.role == started.name and done.state == "Complete" and not done.deleting
+        )
+        return replace(
+            step,
+            ledgers=tuple(
+                started if ledger.name == started.name else ledger for ledger in step.ledgers
             ),
+            create=(job,),
+            inputs={**step.inputs, name: input_parts(chosen.document.text)},
+            delete=(*step.delete, *finished),
         )
 
     def _candidates(self, now: datetime) -> Iterator[_Candidate]:
         """What is to be done, the most pressing first."""
         view = self.view
-        signed_digest = self.signed.digest if self.signed and self.index.is_settled else None
-        has_trust = self.target.spec.trust is not None
-        if has_trust and view.is_urgent and view.held.digest != signed_digest:
-            yield _Candidate(self.index, view.held)
+        if withdrawal := self._withdrawal():
+            yield withdrawal
         if not self.all_is_granted or (self.granted and self.grant.is_asked_for):
             yield _Candidate(self.grant, view.grants)
-        if not has_trust:
+        if self.target.spec.trust is None:
             return
         is_stale = self._stale_at is not None and self._stale_at <= now
         if self.all_is_granted:
-            if is_stale or self.index.is_asked_for or view.full.digest != signed_digest:
+            if is_stale or self.index.is_asked_for or view.full.digest != self._signed_digest:
                 yield _Candidate(self.index, view.full)
         elif is_stale:
             yield _Candidate(self.index, view.held)
+
+    def _withdrawal(self) -> _Candidate | None:
+        """The index without what must leave it, if it is not signed yet."""
+        view = self.view
+        if self.target.spec.trust is None or not view.is_urgent:
+            return None
+        is_signed = view.held.digest == self._signed_digest
+        return None if is_signed else _Candidate(self.index, view.held)
+
+    @property
+    def _signed_digest(self) -> str | None:
+        return self.signed.digest if self.signed and self.index.is_settled else None
 
     @property
     def _stale_at(self) -> datetime | None:
@@ -146,20 +163,23 @@ class Errands:
         return expires - timedelta(seconds=trust.index_lifetime_seconds / 2)
 
     def _attend(
-        self,
-        running: ObservedJob,
-        ledgers: tuple[Attempts, ...],
-        supplied: frozenset[str],
-        now: datetime,
+        self, running: Iterable[ObservedJob], supplied: frozenset[str], now: datetime
     ) -> ErrandStep:
         """An operator that was killed before its Job had its input gives it, if it still can."""
-        if live.has_started(running) or running.uid in supplied or running.deleting:
-            return ErrandStep(ledgers, requeue_after=live.look_again(running, now))
-        documents = (self.view.grants,) if self.grant.work.job else (self.view.full, self.view.held)
-        matching = (one for one in documents if variant_of(one) == running.variant)
-        if document := next(matching, None):
-            return ErrandStep(ledgers, inputs={running.name: input_parts(document.text)})
-        return ErrandStep(ledgers, delete=(JobKey(running.namespace, running.name, running.uid),))
+        step = ErrandStep((self.grant.work.ledger, self.index.work.ledger))
+        for job in running:
+            if live.has_started(job) or job.uid in supplied or job.deleting:
+                step = step.again_after(live.look_again(job, now))
+                continue
+            is_grant = job.role == Role.GRANT
+            documents = (self.view.grants,) if is_grant else (self.view.full, self.view.held)
+            document = next((one for one in documents if variant_of(one) == job.variant), None)
+            if document:
+                step = replace(step, inputs={**step.inputs, job.name: input_parts(document.text)})
+            else:
+                lost = JobKey(job.namespace, job.name, job.uid)
+                step = replace(step, delete=(*step.delete, lost))
+        return step
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from support.builders import (
 from support.errands import (
     WEEK,
     a_trusting_target,
+    grant_result,
     granted,
     index_result,
     job_of,
@@ -110,6 +111,26 @@ def test_a_revocation_waits_for_no_grant() -> None:
     # Then comes what was granted: the version that the channel falls back to.
     rest = granted(started.after(grants), view.grants)
     assert job_names(look(rest, URGENT)) == [name_of(Role.INDEX, view.full, 3)]
+
+
+def test_nor_for_one_that_is_being_made() -> None:
+    view = URGENT.at(NOW)
+    running = job_of(Role.GRANT, view.grants, 2)
+    granting = FLEET.after(look(FLEET, a_roster(V1, V2, STABLE, DEVICE)))
+    plan = look(granting, URGENT, running.active())
+    assert job_names(plan) == [name_of(Role.INDEX, view.held, 2)]
+    assert {name: len(parts) for name, parts in plan.inputs.items()} == {
+        name_of(Role.GRANT, view.grants, 2): 1,
+        name_of(Role.INDEX, view.held, 2): 1,
+    }
+    # Beside them nothing else is started, whichever ends first.
+    both = granting.after(plan)
+    index = job_of(Role.INDEX, view.held, 2)
+    assert look(both, URGENT, running.active(), index.active()).create == ()
+    signed_first = look(both, URGENT, running.active(), index.complete(index_result(view.held)))
+    assert (signed_first.create, signed_first.status["index"]["digest"]) == ((), view.held.digest)
+    done = running.complete(grant_result(view.grants))
+    assert look(both, URGENT, done, index.active()).create == ()
 
 
 def test_an_index_does_not_grow_old_while_grants_cannot_be_made() -> None:
