@@ -1,4 +1,4 @@
-"""Which namespaces are being deleted: asked where an object is held back from going, not watched."""
+"""Which namespaces are being deleted: asked where an object is held back, not watched."""
 
 from __future__ import annotations
 

@@ -76,13 +76,11 @@ def test_one_variant_that_misses_keeps_all_from_going_out() -> None:
     ]
     plan = look(release.after(first).after(second), *jobs)
     assert plan.create == ()
-    assert says(plan) == (
-        "GateFailed",
-        "FFT",
-        "GateFailed",
+    assert says(plan)[:3] == ("GateFailed", "FFT", "GateFailed")
+    assert says(plan)[3] == (
         "a: recall is 0.9, and the gate wants at least 1; "
         "b: map50_95 is 0.4, and the gate wants at least 0.7. Nothing was published; release a "
-        "better model, or other variants, under a new version",
+        "better model, or other variants, under a new version"
     )
     assert [variant["phase"] for variant in plan.status["variants"]] == ["Exported"] * 2
 
