@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sealyard.api.answers import Answer, ExportResult
 from sealyard.api.digests import structure_sha256
 from sealyard.api.tasks import ExportTask
+from sealyard.api.training_run import Metrics
 from sealyard.errors import IntegrityError, MissingError
 from sealyard.jobs.done import read_done, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
@@ -25,6 +26,8 @@ from sealyard.jobs.workspace import (
     make_folder,
     remove_temporaries,
 )
+from sealyard_exporter.validation_set import evenly_spaced, pinned_validation_set
+from sealyard_trainer.dataset import Dataset
 
 MODEL_FILE = "model.onnx"
 DEFAULT_OPSET = 18
@@ -37,8 +40,9 @@ def run(task: ExportTask, mounts: Mounts) -> Answer:
     """Export the task's variant, or give the answer of an earlier attempt that finished.
 
     Raises:
-        MissingError: the checkpoint is not in the workspace.
-        IntegrityError: the checkpoint is another one, or the export computes something else.
+        MissingError: the checkpoint is not in the workspace, or the dataset is gone.
+        IntegrityError: the checkpoint or the validation set is another one, or the export computes
+            something else.
         InvalidError: the model cannot be exported this way.
     """
     folder = below(mounts.workspace, f"{task.release_path}/exports/{task.variant.name}")
@@ -48,13 +52,14 @@ def run(task: ExportTask, mounts: Mounts) -> Answer:
     if (answer := _finished(folder, inputs)) is not None:
         logger.info("this export is done already; its answer is given again")
         return answer
+    validation = pinned_validation_set(task, mounts)
     lock = WorkspaceLock(folder, pod_uid())
     lock.take()
     remove_done(folder)
     work_offline(mounts.scratch)
     with tempfile.TemporaryDirectory(prefix="export-", dir=mounts.scratch) as work:
         checkpoint = _fetch_checkpoint(task, mounts, Path(work))
-        result = _export(task, checkpoint, folder, lock)
+        result = _export(task, checkpoint, folder, lock, validation)
     answer = Answer(message=_summary(result), result=result.to_wire())
     write_done(folder, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
     return answer
@@ -101,8 +106,10 @@ def _fetch_checkpoint(task: ExportTask, mounts: Mounts, work: Path) -> Path:
     return target
 
 
-def _export(task: ExportTask, checkpoint: Path, folder: Path, lock: WorkspaceLock) -> ExportResult:
-    from sealyard_exporter import comparison, onnx_export  # noqa: PLC0415 - after work_offline
+def _export(
+    task: ExportTask, checkpoint: Path, folder: Path, lock: WorkspaceLock, validation: Dataset
+) -> ExportResult:
+    from sealyard_exporter import comparison, judge, onnx_export, precision  # noqa: PLC0415 - after work_offline
 
     request = onnx_export.Request(
         checkpoint=checkpoint,
@@ -112,14 +119,26 @@ def _export(task: ExportTask, checkpoint: Path, folder: Path, lock: WorkspaceLoc
         facts={
             "sealyard.checkpointSha256": task.checkpoint_sha256,
             "sealyard.model": task.model,
+            "sealyard.precision": task.variant.precision,
             "sealyard.version": task.version,
             "sealyard.variant": task.variant.name,
         },
     )
     exported = onnx_export.export(request)
-    difference = comparison.compare(
-        checkpoint, exported, image_size=task.image_size, dynamic=request.dynamic
+    precision.convert(
+        exported,
+        task.variant.precision,
+        evenly_spaced(validation, precision.CALIBRATION_PICTURES),
+        task.image_size,
     )
+    difference = comparison.compare(
+        checkpoint,
+        exported,
+        image_size=task.image_size,
+        dynamic=request.dynamic,
+        most=comparison.MOST_DIFFERENCE[task.variant.precision],
+    )
+    metrics = judge.judge(exported, validation, image_size=task.image_size)
     lock.check()
     digest = copy_atomic(exported, folder / MODEL_FILE)
     return ExportResult(
@@ -128,11 +147,18 @@ def _export(task: ExportTask, checkpoint: Path, folder: Path, lock: WorkspaceLoc
         sha256=digest.sha256,
         size_bytes=digest.size_bytes,
         max_difference=difference,
+        metrics=metrics,
     )
 
 
 def _summary(result: ExportResult) -> str:
     return (
         f"exported {result.variant}: {result.size_bytes} bytes, "
-        f"at most {result.max_difference:.1e} from the checkpoint"
+        f"at most {result.max_difference:.1e} from the checkpoint, {_figures(result.metrics)}"
     )
+
+
+def _figures(metrics: Metrics | None) -> str:
+    """What the file reached."""
+    found = metrics or Metrics()
+    return f"mAP50 {found.map50 or 0:.3f}, mAP50-95 {found.map50_95 or 0:.3f}"

@@ -15,7 +15,8 @@ from sealyard_trainer.faults import Fault, fail, refuse
 DATA_FILE = "data.yaml"
 MAX_BYTES = 1 << 20
 LONGEST_NUMBER = 64
-SPLITS = ("train", "val")
+VALIDATION_SPLIT = "val"
+SPLITS = ("train", VALIDATION_SPLIT)
 # PyYAML lets through what Python says to a scalar that is not what its tag or look promises.
 _YAML_FAULTS = (
     *(yaml.YAMLError, ValueError, TypeError, AttributeError),

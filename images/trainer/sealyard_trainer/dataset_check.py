@@ -10,10 +10,12 @@ import hashlib
 import io
 import math
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -45,6 +47,8 @@ class Inspection:
     """SHA-256 over names, and paths and contents of all pictures and labels; of nothing else."""
     files_digest: str
     """The same over names of files only, to tell what kind of change a difference is."""
+    split_digests: dict[str, str]
+    """`digest` over the pictures and labels of one split alone."""
     pictures: dict[str, int]
     boxes: dict[str, int]
 
@@ -67,25 +71,32 @@ def inspect(dataset: Dataset) -> Inspection:
     Raises:
         InvalidError: something is wrong; the message names files and lines.
     """
-    digest, files_digest = hashlib.sha256(), hashlib.sha256()
-    for name in dataset.names:
-        digest.update(f"name\0{name}\0".encode())
+    names = b"".join(f"name\0{name}\0".encode() for name in dataset.names)
+    digest, files_digest = hashlib.sha256(names), hashlib.sha256()
+    splits: defaultdict[str, Any] = defaultdict(lambda: hashlib.sha256(names))
     pictures: dict[str, int] = {}
     boxes: dict[str, int] = {}
     faults: list[Fault] = []
     for seen in _look_at_all(dataset):
         split, path = seen.picture.split, seen.picture.path
         place = f"{split}\0{path}\0".encode("utf-8", "surrogateescape")
+        contents = f"{seen.picture_sha256}\0{seen.label_sha256}\0".encode()
         files_digest.update(place)
-        digest.update(place)
-        digest.update(f"{seen.picture_sha256}\0{seen.label_sha256}\0".encode())
+        for each in (digest, splits[split]):
+            each.update(place + contents)
         pictures[split] = pictures.get(split, 0) + 1
         boxes[split] = boxes.get(split, 0) + seen.boxes
         faults += seen.faults
     if not faults:
         faults += _splits_without_boxes(dataset, boxes)
     refuse(faults)
-    return Inspection(digest.hexdigest(), files_digest.hexdigest(), pictures, boxes)
+    return Inspection(
+        digest.hexdigest(),
+        files_digest.hexdigest(),
+        {split: each.hexdigest() for split, each in splits.items()},
+        pictures,
+        boxes,
+    )
 
 
 def _look_at_all(dataset: Dataset) -> Iterator[_Seen]:

@@ -23,6 +23,7 @@ class DatasetLock(Model):
     locked_at: datetime
     digest: Sha256
     files_digest: Sha256
+    split_digests: dict[str, Sha256]
     pictures: dict[str, int]
     boxes: dict[str, int]
     software: str
@@ -51,7 +52,7 @@ def compare_with_lock(
     Raises:
         IntegrityError: the dataset changed between two attempts of one run.
     """
-    lock = _read(folder)
+    lock = read_lock(folder)
     if lock is None:
         return Verdict.FRESH
     own = lock.owner_uid == owner_uid
@@ -69,6 +70,7 @@ def write_lock(folder: Path, inspection: Inspection, *, owner_uid: str, software
         locked_at=datetime.now(UTC),
         digest=inspection.digest,
         files_digest=inspection.files_digest,
+        split_digests=inspection.split_digests,
         pictures=inspection.pictures,
         boxes=inspection.boxes,
         software=software,
@@ -76,7 +78,12 @@ def write_lock(folder: Path, inspection: Inspection, *, owner_uid: str, software
     write_atomic(folder / LOCK_FILE, lock.model_dump_json(by_alias=True, indent=1).encode())
 
 
-def _read(folder: Path) -> DatasetLock | None:
+def read_lock(folder: Path) -> DatasetLock | None:
+    """The lock in a run's folder, if there is one.
+
+    Raises:
+        IntegrityError: it cannot be read.
+    """
     try:
         return DatasetLock.model_validate_json(read_record(folder / LOCK_FILE))
     except FileNotFoundError:

@@ -39,6 +39,9 @@ class ExportResult(Model):
     sha256: Sha256
     size_bytes: Annotated[int, Field(ge=1)]
     max_difference: float
+    metrics: Metrics | None = Field(
+        default=None, description="Of the exported file, on the run's validation set."
+    )
 
 
 class PublishedVariant(Model):

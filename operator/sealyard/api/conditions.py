@@ -77,6 +77,7 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "OutOfMemory"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     NO_PROGRESS = "NoProgress"
+    GATE_FAILED = "GateFailed"
     TRAINING_FAILED = "TrainingFailed"
     SOURCE_REPLACED = "SourceReplaced"
     VERSION_TAKEN = "VersionTaken"
@@ -130,6 +131,7 @@ MEANINGS = {
     Reason.BACKOFF_LIMIT_EXCEEDED: "Too many attempts failed.",
     Reason.OUT_OF_MEMORY: "Too many attempts failed, the last for lack of memory.",
     Reason.DEADLINE_EXCEEDED: "Not done within activeDeadlineSeconds.",
+    Reason.GATE_FAILED: "An exported variant does not reach what spec.gates wants. Final.",
     Reason.NO_PROGRESS: "Five attempts in a row ended without a new epoch.",
     Reason.TRAINING_FAILED: "The TrainingRun failed; goes on if that is opened again.",
     Reason.SOURCE_REPLACED: "The TrainingRun was replaced by another of its name.",

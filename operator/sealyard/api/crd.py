@@ -8,7 +8,8 @@ becomes a CEL rule, so that the API server explains itself in words.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from sealyard.api.device import Device
 from sealyard.api.kind import GROUP, VERSION, CustomResource, PrinterColumn
@@ -52,6 +53,7 @@ KEPT = frozenset(
 )
 """Keywords that mean the same on both sides."""
 DROPPED = frozenset({"title", "$defs"})
+_EMPTY: Final[dict[str, Callable[[], object]]] = {"object": dict, "array": list}
 
 
 class UnsupportedSchemaError(Exception):
@@ -174,11 +176,12 @@ class _Converter:
         raw = parent["properties"][name]
         out = self.convert(raw, path=path, in_list=in_list)
         is_defaulted = name not in parent.get("required", []) and "default" not in raw
-        if out.get("type") == "object" and is_defaulted and not self._is_status:
-            # A default factory: the API server must fill the object in, for rules compare it.
+        empty = _EMPTY.get(str(out.get("type")))
+        if empty is not None and is_defaulted and not self._is_status:
+            # A default factory: the API server must fill it in, for rules compare it.
             if in_list:
                 raise UnsupportedSchemaError(f"{path}: defaults in lists drift under apply")
-            out["default"] = {}
+            out["default"] = empty()
         return out
 
     def _values(self, values: Schema | bool, *, path: str) -> Schema:

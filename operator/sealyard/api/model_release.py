@@ -25,6 +25,7 @@ ModelReleasePhase = Literal[
     "Pending",
     "WaitingForTraining",
     "Exporting",
+    "GateFailed",
     "Publishing",
     "Verifying",
     "Indexing",
@@ -33,6 +34,8 @@ ModelReleasePhase = Literal[
     "Revoked",
     "Failed",
 ]
+Precision = Literal["fp32", "fp16", "int8"]
+GateMetric = Literal["map50", "map50_95", "precision", "recall", "maxDifference"]
 SealingFormatName = Literal["sealed-v2", "aes-256-cbc-v1"]
 
 
@@ -47,7 +50,9 @@ class VariantSpec(Model):
 
     name: Name
     format: Literal["onnx"] = Field(description="What kind of file it is.")
-    precision: Literal["fp32"] = Field(description="Of its weights.")
+    precision: Precision = Field(
+        description="Of its weights: `int8` is calibrated on the validation set."
+    )
     image_size: Annotated[int, Field(ge=32, le=8192, multiple_of=32)] | None = Field(
         default=None, description="The size in pixels that the model takes; the run's by default."
     )
@@ -58,6 +63,27 @@ class VariantSpec(Model):
     opset: Annotated[int, Field(ge=12, le=24)] | None = Field(
         default=None, description="The ONNX operator set; 18 by default."
     )
+
+
+class Gate(Model):
+    """What each variant must reach, as its own exported file was measured."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "has(self.min) || has(self.max)",
+                    "message": "must have a min, a max, or both",
+                }
+            ]
+        }
+    )
+
+    metric: GateMetric = Field(
+        description="A figure of the validation set, or the largest difference to the checkpoint."
+    )
+    min: float | None = Field(default=None, description="The least that passes.")
+    max: float | None = Field(default=None, description="The most that passes.")
 
 
 class SealingSpec(Model):
@@ -71,6 +97,7 @@ class SealingSpec(Model):
 
 
 BUILD_INPUTS = {"model", "version", "source", "variants", "sealing", "target_ref"}
+"""What decides the bytes. Gates decide only whether they go out."""
 
 
 class ModelReleaseSpec(Model):
@@ -83,6 +110,7 @@ class ModelReleaseSpec(Model):
                 immutable("version"),
                 immutable("source"),
                 immutable("variants"),
+                immutable("gates"),
                 immutable("sealing"),
                 immutable("targetRef"),
             ]
@@ -94,6 +122,11 @@ class ModelReleaseSpec(Model):
     source: ReleaseSource
     variants: Annotated[list[VariantSpec], Field(min_length=1, max_length=16)] = Field(
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    )
+    gates: Annotated[list[Gate], Field(max_length=16)] = Field(
+        default_factory=list,
+        description="What every variant must reach, or the release ends as GateFailed and nothing "
+        "of it leaves the cluster.",
     )
     sealing: SealingSpec = Field(default_factory=SealingSpec)
     target_ref: LocalObjectReference
@@ -153,6 +186,9 @@ class VariantStatus(Model):
     image_size: int | None = Field(default=None, description="In pixels, as exported.")
     max_difference: float | None = Field(
         default=None, description="The largest difference to the checkpoint's outputs."
+    )
+    metrics: Metrics | None = Field(
+        default=None, description="Of the exported file, on the run's validation set."
     )
     small: PartStatus | None = None
     big: PartStatus | None = None

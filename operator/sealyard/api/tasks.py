@@ -62,13 +62,16 @@ class TrainTask(Task):
 
 
 class ExportTask(Task):
-    """Export one variant of a trained model and compare it with the checkpoint."""
+    """Export one variant of a trained model, compare it with the checkpoint, and measure it."""
 
     kind: Literal["export"] = "export"
     variant: VariantSpec
     checkpoint_path: RelativePath = Field(description="best.pt below /workspace.")
     checkpoint_sha256: Sha256
     image_size: Annotated[int, Field(ge=32)]
+    dataset_path: RelativePath | None = Field(
+        default=None, description="Below /dataset: the folder of data.yaml."
+    )
     run_path: RelativePath = Field(description="The training run's folder, for its dataset.lock.")
     release_path: RelativePath = Field(description="The release's folder below /workspace.")
     model: Name

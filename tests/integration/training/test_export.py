@@ -22,6 +22,7 @@ from support.training_jobs import RUN_PATH, MakePod, Training
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(TIMEOUT_SECONDS)]
 
+METRICS = {"map50", "map50_95", "precision", "recall"}
 ABSOLUTE_PATH = re.compile(rb"/(?:tmp|home|root|work|workspace|dataset|usr|opt)/")
 
 
@@ -44,6 +45,7 @@ def export_task(trained: Training, **changes: Any) -> ExportTask:
         checkpoint_sha256=best.sha256,
         image_size=64,
         run_path=RUN_PATH,
+        dataset_path="coins",
         release_path="coins-1-abcdef0123",
         model="coins",
         version="1.0.0",
@@ -53,7 +55,9 @@ def export_task(trained: Training, **changes: Any) -> ExportTask:
 
 def variant(name: str, **changes: Any) -> VariantSpec:
     """A variant of its own, so that tests do not meet in one folder."""
-    return VariantSpec(name=name, format="onnx", precision="fp32", **changes)
+    return VariantSpec.model_validate(
+        {"name": name, "format": "onnx", "precision": "fp32", **changes}
+    )
 
 
 def export(pod: Pod, task: ExportTask) -> ExportResult:
@@ -63,10 +67,10 @@ def export(pod: Pod, task: ExportTask) -> ExportResult:
 
 @pytest.fixture(scope="module")
 def exported(
-    workspace: Path, trained: Training, tmp_path_factory: pytest.TempPathFactory
+    workspace: Path, trained: Training, coins: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Pod, ExportResult, bytes]:
     """The pod of a first export, its result and the model."""
-    pod = Pod(root=tmp_path_factory.mktemp("pod"), workspace=workspace)
+    pod = Pod(root=tmp_path_factory.mktemp("pod"), workspace=workspace, dataset=coins)
     result = export(pod, export_task(trained))
     return pod, result, (workspace / result.path).read_bytes()
 
@@ -79,6 +83,8 @@ def test_the_result_is_what_lies_in_the_workspace(
     assert result.sha256 == hashlib.sha256(content).hexdigest()
     assert result.size_bytes == len(content)
     assert 0 <= result.max_difference < 1e-4
+    assert result.metrics is not None
+    assert {name for name, value in result.metrics if value is not None} == METRICS
 
 
 def test_the_model_runs(exported: tuple[Pod, ExportResult, bytes]) -> None:
@@ -140,6 +146,68 @@ def test_a_dynamic_export_takes_other_sizes(
     session = onnxruntime.InferenceSession((workspace / result.path).read_bytes())
     (output,) = session.run(None, {"images": np.zeros((3, 3, 96, 160), np.float32)})
     assert output.shape == (3, 5, 315)
+
+
+@pytest.mark.parametrize(("precision", "bounds"), [("fp16", (0.55, 0.02)), ("int8", (0.4, 0.05))])
+def test_lower_precision_needs_less_room_and_takes_the_same_input(
+    exported: tuple[Pod, ExportResult, bytes],
+    make_pod: MakePod,
+    trained: Training,
+    precision: str,
+    bounds: tuple[float, float],
+) -> None:
+    workspace = exported[0].workspace
+    task = export_task(trained, variant=variant(precision, precision=precision))
+    result = export(make_pod(workspace), task)
+    assert result.size_bytes < bounds[0] * exported[1].size_bytes
+    assert exported[1].max_difference < result.max_difference < bounds[1]
+    content = (workspace / result.path).read_bytes()
+    metadata = {e.key: e.value for e in onnx.load_from_string(content).metadata_props}
+    assert metadata["sealyard.precision"] == precision
+    assert ast.literal_eval(metadata["names"]) == {0: "coin"}
+    assert not ABSOLUTE_PATH.search(content)
+    session = onnxruntime.InferenceSession(content)
+    (output,) = session.run(None, {"images": np.zeros((1, 3, 64, 64), np.float32)})
+    assert (output.shape, output.dtype) == ((1, 5, 84), np.float32)
+    (workspace / result.path).unlink()
+    assert export(make_pod(workspace), task.model_copy(update={"attempt": 2})) == result
+
+
+def test_a_validation_set_that_changed_judges_nothing(
+    workspace: Path, make_pod: MakePod, trained: Training, coins: Path, tmp_path: Path
+) -> None:
+    volume = Path(shutil.copytree(coins, tmp_path / "volume"))
+    task = export_task(trained, variant=variant("other-set"))
+    label = next((volume / "coins/labels/val").glob("*.txt"))
+    label.chmod(0o644)
+    label.write_text(label.read_text() + "0 0.5 0.5 0.1 0.1\n")
+    pod = make_pod(workspace, dataset=volume)
+    assert pod.run("sealyard-exporter", task) == 65
+    assert pod.answer().message.startswith("the validation set changed since the training")
+    # What is trained on is not looked at: an export has nothing to do with it.
+    label.write_text((coins / label.relative_to(volume)).read_text())
+    for picture in (volume / "coins/images/train").iterdir():
+        picture.parent.chmod(0o755)
+        picture.chmod(0o644)
+        picture.write_bytes(b"")
+        break
+    export(make_pod(workspace, dataset=volume), task)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset_path": "gears"}, "dataset: there is no folder gears in the dataset's volume"),
+        ({"run_path": "team/other"}, "dataset.lock is not in team/other"),
+    ],
+)
+def test_without_what_judges_it_nothing_is_exported(
+    workspace: Path, make_pod: MakePod, trained: Training, changes: dict[str, Any], message: str
+) -> None:
+    pod = make_pod(workspace)
+    task = export_task(trained, variant=variant("unjudged"), **changes)
+    assert pod.run("sealyard-exporter", task) == 66
+    assert pod.answer().message.startswith(message)
 
 
 def test_a_checkpoint_that_is_not_the_one_that_was_reported(

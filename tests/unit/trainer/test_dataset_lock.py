@@ -9,9 +9,13 @@ from sealyard.errors import IntegrityError
 from sealyard_trainer.dataset_check import Inspection
 from sealyard_trainer.dataset_lock import LOCK_FILE, Verdict, compare_with_lock, write_lock
 
-SEEN = Inspection("a" * 64, "f" * 64, {"train": 3, "val": 1}, {"train": 4, "val": 2})
-OTHER_CONTENT = Inspection("b" * 64, "f" * 64, {"train": 3, "val": 1}, {"train": 4, "val": 2})
-OTHER_FILES = Inspection("c" * 64, "e" * 64, {"train": 4, "val": 1}, {"train": 4, "val": 2})
+SPLITS = {"train": "1" * 64, "val": "2" * 64}
+PICTURES, BOXES = {"train": 3, "val": 1}, {"train": 4, "val": 2}
+SEEN = Inspection("a" * 64, "f" * 64, SPLITS, PICTURES, BOXES)
+OTHER_CONTENT = Inspection(
+    "b" * 64, "f" * 64, SPLITS, {"train": 3, "val": 1}, {"train": 4, "val": 2}
+)
+OTHER_FILES = Inspection("c" * 64, "e" * 64, SPLITS, {"train": 4, "val": 1}, BOXES)
 BEFORE = datetime.now(UTC) - timedelta(hours=1)
 LATER = datetime.now(UTC) + timedelta(hours=1)
 

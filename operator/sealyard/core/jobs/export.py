@@ -26,11 +26,9 @@ def export_job(
     image_size: int,
     attempt: int,
 ) -> dict[str, Any]:
-    """The Job of one attempt at one variant.
-
-    It mounts the workspace only: comparing the export with the checkpoint needs no dataset.
-    """
+    """The Job of one attempt at one variant, which judges it on the run's validation set."""
     claim = run.spec.workspace.persistent_volume_claim
+    dataset = run.spec.dataset.persistent_volume_claim
     task = ExportTask(
         owner=Owner(
             namespace=release.metadata.namespace,
@@ -42,6 +40,7 @@ def export_job(
         checkpoint_path=checkpoint.path,
         checkpoint_sha256=checkpoint.sha256,
         image_size=image_size,
+        dataset_path=dataset.path,
         run_path=run.workspace_path,
         release_path=workspace_path(claim, release.workspace_folder),
         model=release.spec.model,
@@ -57,7 +56,7 @@ def export_job(
             entry_point=ENTRY_POINT,
             task=task,
             resources=RESOURCES,
-            mounts=[pod.workspace(claim.claim_name)],
+            mounts=[pod.workspace(claim.claim_name), pod.dataset(dataset.claim_name)],
             scratch_size=SCRATCH_SIZE,
             ttl_seconds=settings.release_ttl_seconds_after_finished,
             pods=settings.pods,

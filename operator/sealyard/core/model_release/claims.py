@@ -1,4 +1,4 @@
-"""The workspace that the exports lie in does not exist."""
+"""The workspace that exports lie in, or the dataset that judges them, does not exist."""
 
 from __future__ import annotations
 
@@ -11,14 +11,25 @@ from sealyard.core.plan import Plan
 def claim_missing(situation: Situation) -> Plan | None:
     """Starts nothing that could only hang; what is published needs no workspace any more."""
     works = situation.works
-    if works.publish.ledger.done or works.live_jobs or situation.workspace_claim:
+    if works.publish.ledger.done or works.live_jobs:
         return None
-    name = situation.workspace.claim_name if situation.workspace else "of the run's workspace"
+    if situation.workspace_claim is None:
+        name = situation.workspace.claim_name if situation.workspace else "of the run's workspace"
+        return _missing(situation, name, "workspace")
+    if works.exported or situation.run is None:
+        return None
+    dataset = situation.run.spec.dataset.persistent_volume_claim.claim_name
+    if situation.claim_named(dataset) is None:
+        return _missing(situation, dataset, "dataset")
+    return None
+
+
+def _missing(situation: Situation, claim: str, what: str) -> Plan:
     return situation.decide(
         situation.phase,
         under_way(
             Reason.CLAIM_MISSING,
-            f"PersistentVolumeClaim {name} (the workspace of TrainingRun "
+            f"PersistentVolumeClaim {claim} (the {what} of TrainingRun "
             f"{situation.release.spec.source.training_run_ref.name}) does not exist in namespace "
             f"{situation.release.metadata.namespace}: create it, and the release goes on",
         ),

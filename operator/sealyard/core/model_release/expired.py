@@ -11,7 +11,7 @@ from sealyard.core.plan import Plan
 def expired(situation: Situation) -> Plan | None:
     """Final, whatever spec.notAfter says later. What still runs for the release is stopped."""
     spec, status = situation.release.spec, situation.release.status
-    if status.phase in {"Expired", "Revoked", "Failed"} or not situation.has_expired:
+    if status.phase in {"Expired", "Revoked", "Failed", "GateFailed"} or not situation.has_expired:
         return None
     return situation.decide(
         "Expired",

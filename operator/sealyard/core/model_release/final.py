@@ -9,7 +9,7 @@ from sealyard.core.model_release.tidying import tidy_up
 from sealyard.core.outcome import seen
 from sealyard.core.plan import Plan
 
-FINAL = frozenset({"Released", "Expired", "Revoked", "Failed"})
+FINAL = frozenset({"Released", "Expired", "Revoked", "Failed", "GateFailed"})
 
 
 def final(situation: Situation) -> Plan | None:

@@ -11,6 +11,7 @@ from sealyard.core.model_release.expired import expired
 from sealyard.core.model_release.exporting import exporting
 from sealyard.core.model_release.failed import failed
 from sealyard.core.model_release.final import final
+from sealyard.core.model_release.gates import gate_failed
 from sealyard.core.model_release.lifetime import hold, look_again_at_the_end
 from sealyard.core.model_release.publishing import publishing
 from sealyard.core.model_release.released import released
@@ -36,6 +37,7 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     target_not_ready,
     claim_missing,
     exporting,
+    gate_failed,
     publishing,
     verifying,
 )

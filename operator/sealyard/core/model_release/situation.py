@@ -124,7 +124,10 @@ class Situation:
     @property
     def workspace_claim(self) -> ObservedClaim | None:
         """The same, if it exists."""
-        name = self.workspace.claim_name if self.workspace else None
+        return self.claim_named(self.workspace.claim_name) if self.workspace else None
+
+    def claim_named(self, name: str) -> ObservedClaim | None:
+        """A claim of the release or of its run, if it exists."""
         return next((c for c in self.claims if c.name == name and not c.deleting), None)
 
     @property
@@ -239,7 +242,7 @@ class Situation:
 
 
 def failed_at(release: ModelRelease) -> datetime | None:
-    """When a Failed release failed: the moment it Stalled."""
+    """When a Failed or GateFailed release came to its end: the moment it Stalled."""
     stalled = (c for c in release.status.conditions if c.type == ConditionType.STALLED)
     return next((parse_time(condition.last_transition_time) for condition in stalled), None)
 

@@ -52,9 +52,12 @@ def _can_start(situation: Situation, workspace: ClaimSource) -> bool:
 
 
 def _retention(situation: Situation) -> float:
-    """Seconds that the exports of a Failed release still stay, for it may be reopened."""
+    """Seconds that the exports of a Failed release still stay, for it may be reopened.
+
+    Those that a gate refused stay as long, for whoever wants to see why.
+    """
     failed = failed_at(situation.release)
-    if situation.release.status.phase != "Failed" or failed is None:
+    if situation.release.status.phase not in {"Failed", "GateFailed"} or failed is None:
         return 0.0
     kept = timedelta(seconds=situation.settings.failed_release_retention_seconds)
     return max((failed + kept - situation.now).total_seconds(), 0.0)

@@ -85,6 +85,7 @@ def _exported(
             path=work.result.path,
             image_size=size,
             max_difference=work.result.max_difference,
+            metrics=work.result.metrics,
         )
     phase: Literal["Pending", "Exporting", "Failed"] = "Pending"
     if attempts.failure(work, backoff_limit=backoff_limit):

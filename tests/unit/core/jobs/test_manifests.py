@@ -154,7 +154,7 @@ def test_labels_say_what_it_is(role: Role) -> None:
 
 MOUNTED: dict[Role, set[str]] = {
     Role.TRAIN: {"dataset", "workspace", "shared-memory", "progress-token", "scratch"},
-    Role.EXPORT: {"workspace", "scratch"},
+    Role.EXPORT: {"dataset", "workspace", "scratch"},
     Role.PUBLISH: {
         "workspace",
         "secret-api-publisher",

@@ -1,0 +1,51 @@
+"""The pictures that an export is calibrated and judged on: those that the run was validated on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sealyard.api.tasks import ExportTask
+from sealyard.errors import IntegrityError, MissingError
+from sealyard.jobs.mounts import Mounts
+from sealyard.jobs.workspace import below
+from sealyard_trainer.data_yaml import VALIDATION_SPLIT
+from sealyard_trainer.dataset import Dataset, read_dataset
+from sealyard_trainer.dataset_check import inspect
+from sealyard_trainer.dataset_lock import LOCK_FILE, read_lock
+
+
+def pinned_validation_set(task: ExportTask, mounts: Mounts) -> Dataset:
+    """The validation split, and no other, as the run's dataset.lock pins it.
+
+    Raises:
+        MissingError: the dataset, or the lock, is not there.
+        InvalidError: a picture or a label is broken.
+        IntegrityError: the split is not what the run was validated on.
+    """
+    root = below(mounts.dataset, task.dataset_path)
+    if not root.is_dir():
+        raise MissingError(
+            f"dataset: there is no folder {task.dataset_path or '/'} in the dataset's volume"
+        )
+    lock = read_lock(below(mounts.workspace, task.run_path))
+    if lock is None:
+        raise MissingError(f"{LOCK_FILE} is not in {task.run_path}; the run's folder has lost it")
+    whole = read_dataset(root)
+    pictures = tuple(one for one in whole.pictures if one.split == VALIDATION_SPLIT)
+    part = replace(whole, pictures=pictures)
+    found = inspect(part).split_digests.get(VALIDATION_SPLIT)
+    if found != lock.split_digests.get(VALIDATION_SPLIT):
+        raise IntegrityError(
+            "the validation set changed since the training, so no export can be compared with what "
+            "the run reached; put it back, or train again"
+        )
+    return part
+
+
+def evenly_spaced(dataset: Dataset, most: int) -> list[Path]:
+    """So many of its pictures at most, from the first to the last."""
+    paths = [dataset.root / picture.path for picture in dataset.pictures]
+    if len(paths) <= most:
+        return paths
+    return [paths[position * len(paths) // most] for position in range(most)]
