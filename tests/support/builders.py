@@ -315,8 +315,9 @@ class JobBuilder:
     def waiting(self, reason: str, message: str | None = None) -> ObservedJob:
         return replace(self.job, pod=self._pod(waiting_reason=reason, waiting_message=message))
 
-    def running(self, image_id: str | None = None) -> ObservedJob:
-        return replace(self.job, pod=self._pod(phase="Running", node="node-1", image_id=image_id))
+    def running(self, image_id: str | None = None, **fields: Any) -> ObservedJob:
+        pod = self._pod(phase="Running", node="node-1", image_id=image_id, **fields)
+        return replace(self.job, pod=pod)
 
     def active(self) -> ObservedJob:
         return self.job

@@ -273,14 +273,20 @@ class FakeApi:
         self._enter("read_job")
         return copy.deepcopy(self.jobs[namespace, name])
 
-    async def delete_job(self, namespace: str, name: str, uid: str) -> Document:
+    async def delete_job(
+        self, namespace: str, name: str, uid: str, *, after_its_pods: bool = False
+    ) -> Document:
         self._enter("delete_job")
         if (namespace, name) not in self.jobs:
             raise ApiError(404, "not found")
         if self.jobs[namespace, name]["metadata"]["uid"] != uid:
             raise ApiError(409, "the uid is another")
-        del self.jobs[namespace, name]
         self.writes.append(("delete", name))
+        if after_its_pods:
+            job = self.jobs[namespace, name]
+            job["metadata"].update(resourceVersion=self._next_version(), deletionTimestamp=TIME)
+            return copy.deepcopy(job)
+        del self.jobs[namespace, name]
         return {"kind": "Status", "status": "Success"}
 
     async def create_config_map(self, manifest: Document) -> None:

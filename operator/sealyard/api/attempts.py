@@ -33,6 +33,8 @@ class EndReason(StrEnum):
     INTERRUPTED = "Interrupted"
     DISRUPTED = "Disrupted"
     JOB_GONE = "JobGone"
+    SUSPENDED = "Suspended"
+    STUCK = "Stuck"
     OUT_OF_MEMORY = "OutOfMemory"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     FAULT = "Fault"

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     REWRAPPING = "Rewrapping"
     PROBING = "Probing"
     POD_NOT_STARTED = "PodNotStarted"
+    NODE_LOST = "NodeLost"
     RETRYING = "Retrying"
 
     # Waiting for something that somebody has to create; recovers by itself
@@ -104,6 +105,7 @@ MEANINGS = {
     Reason.REWRAPPING: "The small parts of all releases are moved to the active key.",
     Reason.PROBING: "The logins and credentials of a new or changed target are tried.",
     Reason.POD_NOT_STARTED: "A pod cannot be scheduled, or its image cannot be pulled.",
+    Reason.NODE_LOST: "A pod's node does not answer. Bring it back, or taint it out of service.",
     Reason.RETRYING: "An attempt failed, was interrupted or lost; the next one is due.",
     Reason.CLAIM_MISSING: "A PersistentVolumeClaim does not exist. Create it.",
     Reason.TRAINING_RUN_MISSING: "The TrainingRun does not exist. Create it.",
@@ -119,7 +121,8 @@ MEANINGS = {
     Reason.WITHDRAWN: "Listed no more, or let in no more; the object goes (an event).",
     Reason.CURRENT: "The signed index says what the channel's version means.",
     Reason.AUTHORISED: "The device is let in, and may open what was granted to it.",
-    Reason.SUSPENDED: "The device is let in no more; what was granted to it is deleted.",
+    Reason.SUSPENDED: "As spec.suspend wants it: a device is let in no more and what was granted "
+    "to it is deleted; a run waits, and keeps what it learnt.",
     Reason.PROBED: "Every check of the last probe passed.",
     Reason.REWRAPPED: "Probed, and the last rewrap that was asked for is done.",
     Reason.TIDY_FAILED: "Plaintext exports were not deleted (an event; the release stands).",

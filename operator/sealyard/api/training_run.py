@@ -20,7 +20,7 @@ from sealyard.api.model import (
     says,
 )
 
-TrainingRunPhase = Literal["Pending", "Running", "Succeeded", "Failed"]
+TrainingRunPhase = Literal["Pending", "Running", "Suspended", "Succeeded", "Failed"]
 
 
 class ModelScale(Model):
@@ -126,13 +126,24 @@ class TrainingRunSpec(Model):
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
     compute: ComputeSpec = Field(default_factory=ComputeSpec)
     workspace: WorkspaceSpec
+    suspend: bool = Field(
+        default=False,
+        description="Ends the pod after it has kept what it learnt; false goes on from there.",
+    )
     backoff_limit: Annotated[int, Field(ge=0, le=100)] = Field(
         default=3,
         description="How many attempts may fail and be followed by another. What waits for "
         "somebody else (a missing Secret, a remote that is down) does not count.",
     )
     active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = Field(
-        default=None, description="From the first attempt to the end of the last, waiting included."
+        default=None,
+        description="From the first attempt to the end of the last, waiting included; counted anew "
+        "once it was suspended.",
+    )
+    progress_deadline_seconds: Annotated[int, Field(ge=60, le=604_800)] | None = Field(
+        default=None,
+        description="How long a pod that runs may report nothing before it is ended, which counts "
+        "as a failure. The first report comes once the dataset was looked at.",
     )
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = Field(
         default=None, description="How long a finished Job stays; the TrainingRun always stays."

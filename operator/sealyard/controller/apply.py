@@ -188,7 +188,9 @@ class Applier:
 
     async def _delete(self, job: JobKey) -> None:
         try:
-            answer = await self._api.delete_job(job.namespace, job.name, job.uid)
+            answer = await self._api.delete_job(
+                job.namespace, job.name, job.uid, after_its_pods=job.after_its_pods
+            )
         except ApiError as error:
             # 409: another Job of the same name has taken its place.
             if error.status not in {NOT_FOUND, CONFLICT}:

@@ -56,7 +56,9 @@ class KubernetesApi(Protocol):
         """The Job as it is now."""
         ...
 
-    async def delete_job(self, namespace: str, name: str, uid: str) -> Document:
+    async def delete_job(
+        self, namespace: str, name: str, uid: str, *, after_its_pods: bool = False
+    ) -> Document:
         """Delete a Job and its pods, if it is still the one with this uid (else 409).
 
         Answers with a Status if it is gone, with the Job if something still holds it.
@@ -129,12 +131,14 @@ class KubernetesClient:
         """The Job as it is now."""
         return await self._request("GET", JOBS.path(namespace, name))
 
-    async def delete_job(self, namespace: str, name: str, uid: str) -> Document:
+    async def delete_job(
+        self, namespace: str, name: str, uid: str, *, after_its_pods: bool = False
+    ) -> Document:
         """Delete a Job and its pods, if it is still the one with this uid (else 409)."""
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
+            "propagationPolicy": "Foreground" if after_its_pods else "Background",
             "preconditions": {"uid": uid},
         }
         return await self._request("DELETE", JOBS.path(namespace, name), body=options)

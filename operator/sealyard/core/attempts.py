@@ -57,6 +57,7 @@ WAITS_FOR_OTHERS = {
 }
 INTERRUPTIONS = frozenset({EndReason.INTERRUPTED, EndReason.DISRUPTED, EndReason.JOB_GONE})
 """Not the program's fault: the first of them is followed by the next attempt at once."""
+UNCOUNTED = frozenset({EndReason.DONE, EndReason.DISRUPTED, EndReason.SUSPENDED})
 
 ResultT = TypeVar("ResultT", bound=Model)
 ReadResult = Callable[[dict[str, Any]], ResultT]
@@ -217,6 +218,18 @@ def start(ledger: Attempts, *, watched: str) -> Attempts:
     )
 
 
+def interrupt(ledger: Attempts, reason: EndReason, message: str, *, now: datetime) -> Attempts:
+    """The ledger once the operator itself ends the Job of the newest attempt.
+
+    What the Job says of its end is not looked at: the next attempt finds what it left.
+
+    Args:
+        reason: `SUSPENDED`, which counts for nothing, or `STUCK`, which is a failure.
+    """
+    end: End[Any] = End(reason, message)
+    return _account(ledger, end, now, ledger.epoch)
+
+
 def reopen(ledger: Attempts, *, now: datetime) -> Attempts:
     """The ledger of a failed piece of work that is to be tried again from scratch."""
     return ledger if ledger.done else anew(ledger, now=now)
@@ -327,12 +340,12 @@ def _account(ledger: Attempts, end: End[Any], ended_at: datetime, epoch: int | N
 def _counts(reason: EndReason, waits: int) -> bool:
     if reason is EndReason.NO_ANSWER:
         return waits > MAX_MISSING_ANSWERS
-    return reason not in WAITS_FOR_OTHERS and reason not in {EndReason.DONE, EndReason.DISRUPTED}
+    return reason not in WAITS_FOR_OTHERS and reason not in UNCOUNTED
 
 
 def _delay(reason: EndReason, *, failures: int, waits: int) -> timedelta:
     """10 s, doubling to 5 min (30 min where credentials were refused)."""
-    if reason is EndReason.DONE or reason in FINAL:
+    if reason in {EndReason.DONE, EndReason.SUSPENDED} or reason in FINAL:
         return timedelta(0)
     uncounted = reason in WAITS_FOR_OTHERS or reason in {EndReason.NO_ANSWER, EndReason.DISRUPTED}
     nth = waits if uncounted else failures

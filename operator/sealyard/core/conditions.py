@@ -24,6 +24,7 @@ WORTH_A_WARNING = frozenset(
         Reason.REMOTE_UNAVAILABLE,
         Reason.CREDENTIALS_REFUSED,
         Reason.POD_NOT_STARTED,
+        Reason.NODE_LOST,
         Reason.RETRYING,
     }
 )

@@ -21,8 +21,15 @@ def has_started(job: ObservedJob) -> bool:
 
 
 def trouble(job: ObservedJob, *, now: datetime) -> State | None:
-    """What keeps a live Job's pod from starting, or None while there is no reason to worry."""
+    """What keeps a live Job's pod from starting, or ending; None while all may be well."""
     pod = job.pod
+    if pod and pod.lost:
+        return under_way(
+            Reason.NODE_LOST,
+            f"node {pod.node} of pod {pod.name} does not answer, and nobody knows whether it still "
+            "writes; bring the node back, or, if it is shut down for good: kubectl taint nodes "
+            f"{pod.node} node.kubernetes.io/out-of-service=shutdown:NoExecute",
+        )
     if pod is None or has_started(job) or not _overdue(job, now):
         return None
     if not pod.waiting_reason or pod.waiting_reason in HARMLESS:

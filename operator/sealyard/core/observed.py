@@ -32,6 +32,10 @@ class ObservedPod:
     waiting_reason: str | None = None
     """`ImagePullBackOff`, `CreateContainerConfigError`, `Unschedulable` and the like."""
     waiting_message: str | None = None
+    started_at: datetime | None = None
+    """When the container that runs began to."""
+    lost: bool = False
+    """Its node does not answer, and Kubernetes waits for that to know what became of the pod."""
     disrupted: bool = False
     """The pod carries the condition DisruptionTarget: preempted, evicted, drained."""
 

@@ -15,6 +15,8 @@ class JobKey:
     namespace: str
     name: str
     uid: str
+    after_its_pods: bool = False
+    """It stays, being deleted, until its pods have ended: whoever follows can wait for that."""
 
 
 @dataclass(frozen=True, slots=True)

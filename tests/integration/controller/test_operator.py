@@ -148,6 +148,40 @@ def test_a_job_that_is_deleted_by_hand_is_followed_by_another(
     assert run.wait_for_phase("Succeeded")["attempts"] == 2
 
 
+def test_a_run_that_is_suspended_waits_for_its_pod_and_goes_on(
+    operator: OperatorProcess, kubectl: Kubectl
+) -> None:
+    run = apply(kubectl)
+    pod = run.wait_for_pod()
+    name = pod["metadata"]["name"]
+    # As a kubelet would that lets it write its checkpoint.
+    hold = [{"op": "add", "path": "/metadata/finalizers/-", "value": "sealyard.test/writes"}]
+    kubectl("patch", "pod", name, "--type=json", f"--patch={json.dumps(hold)}")
+    run.play_start(pod)
+    run.wait_for_phase("Running")
+
+    def suspend(*, wanted: bool) -> None:
+        change = json.dumps({"spec": {"suspend": wanted}})
+        kubectl("patch", "trainingrun", run.name, "--type=merge", f"--patch={change}")
+
+    suspend(wanted=True)
+    run.wait_for_phase("Suspended")
+    assert run.condition()["reason"] == "Suspended"
+    [job] = run.jobs()
+    assert "deletionTimestamp" in job["metadata"]
+    # It is wanted back sooner than the pod has ended.
+    suspend(wanted=False)
+    run.wait_for_phase("Pending")
+    assert len(run.jobs()) == 1
+    kubectl("patch", "pod", name, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+    again = run.wait_for_pod(attempt=2)
+    run.play_start(again)
+    run.play_end(again)
+    status = run.wait_for_phase("Succeeded")
+    assert (status["attempts"], status["tasks"][0].get("failures", 0)) == (2, 0)
+    assert errors(operator) == []
+
+
 def test_a_job_that_vanished_while_the_operator_was_away_is_missed(
     operator: OperatorProcess, kubectl: Kubectl
 ) -> None:

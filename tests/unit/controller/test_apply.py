@@ -82,6 +82,15 @@ async def test_a_job_is_deleted_by_its_uid_and_forgotten_at_once(shell: Shell) -
     assert shell.caches.jobs_of("run-1") == []
 
 
+async def test_a_job_whose_pods_are_waited_for_is_known_to_be_ending(shell: Shell) -> None:
+    await shell.children(create=(raw_job(),))
+    (raw,) = shell.api.jobs.values()
+    key = JobKey("ns", "run-train-1", raw["metadata"]["uid"], after_its_pods=True)
+    await shell.children(delete=(key,))
+    (found,) = shell.caches.jobs_of("run-1")
+    assert (found.job.deleting, found.job.state) == (True, "Active")
+
+
 async def test_a_namesake_of_a_deleted_job_survives(shell: Shell) -> None:
     shell.caches.note(JOBS, raw_job(uid="job-of-old"))
     await shell.api.create_job(raw_job())

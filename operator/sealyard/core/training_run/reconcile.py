@@ -10,6 +10,7 @@ from sealyard.core.plan import Plan
 from sealyard.core.settings import Settings
 from sealyard.core.training_run.claims import claim_missing
 from sealyard.core.training_run.deleted import deleted
+from sealyard.core.training_run.ending import ending
 from sealyard.core.training_run.failed import failed
 from sealyard.core.training_run.final import final
 from sealyard.core.training_run.invalid import invalid_spec
@@ -17,7 +18,9 @@ from sealyard.core.training_run.name_taken import name_taken
 from sealyard.core.training_run.running import running
 from sealyard.core.training_run.situation import Situation
 from sealyard.core.training_run.start import start
+from sealyard.core.training_run.stuck import stuck
 from sealyard.core.training_run.succeeded import succeeded
+from sealyard.core.training_run.suspended import suspended
 from sealyard.core.training_run.waiting import waiting
 
 POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
@@ -25,9 +28,12 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     final,
     succeeded,
     failed,
+    suspended,
+    stuck,
     running,
     invalid_spec,
     waiting,
+    ending,
     claim_missing,
     name_taken,
     start,

@@ -8,6 +8,7 @@ from sealyard.core import live
 from sealyard.core.conditions import under_way
 from sealyard.core.plan import Plan
 from sealyard.core.training_run.situation import Situation
+from sealyard.core.training_run.stuck import patience_left
 
 
 def running(situation: Situation) -> Plan | None:
@@ -23,5 +24,9 @@ def running(situation: Situation) -> Plan | None:
         "Running" if live.has_started(job) else "Pending",
         state,
         status={"jobRef": JobRef(name=job.name, uid=job.uid).to_wire()},
-        requeue_after=live.look_again(job, situation.now),
+        requeue_after=_soonest(live.look_again(job, situation.now), patience_left(situation)),
     )
+
+
+def _soonest(*delays: float | None) -> float | None:
+    return min((delay for delay in delays if delay is not None), default=None)

@@ -15,9 +15,9 @@ from sealyard.api.training_run import TrainingRun, TrainingRunPhase
 from sealyard.core import attempts
 from sealyard.core.attempts import Work, watched
 from sealyard.core.conditions import State
-from sealyard.core.observed import ObservedClaim, TrainingRunObserved
+from sealyard.core.observed import ObservedClaim, ObservedJob, TrainingRunObserved
 from sealyard.core.outcome import outcome
-from sealyard.core.plan import Plan
+from sealyard.core.plan import JobKey, Plan
 from sealyard.core.reopening import Request, request
 from sealyard.core.settings import Settings
 from sealyard.core.times import format_time, parse_time
@@ -35,6 +35,8 @@ class Situation:
     now: datetime
     work: Work[TrainResult]
     reopening: Request
+    ending: ObservedJob | None
+    """A Job whose end is accounted already, and whose pod is still about to end."""
     claims: tuple[ObservedClaim, ...]
     foreign_jobs: tuple[str, ...]
 
@@ -54,14 +56,25 @@ class Situation:
         epoch = None
         if settings.progress is not None:
             epoch = status.progress.epoch if status.progress else 0
+        jobs = [job for job in observed.jobs if job.role == Role.TRAIN]
         work = attempts.settle(
             ledger,
-            [job for job in observed.jobs if job.role == Role.TRAIN],
+            jobs,
             TrainResult.from_wire,
             now=now,
             epoch=epoch,
         )
-        return cls(run, settings, now, work, reopening, observed.claims, observed.foreign_jobs)
+        ending = (job for job in jobs if job.state == "Active" and job != work.job)
+        return cls(
+            run,
+            settings,
+            now,
+            work,
+            reopening,
+            next(ending, None),
+            observed.claims,
+            observed.foreign_jobs,
+        )
 
     @property
     def watched(self) -> str:
@@ -109,6 +122,7 @@ class Situation:
         ledger: Attempts | None = None,
         status: dict[str, Any] | None = None,
         create: tuple[dict[str, Any], ...] = (),
+        delete: tuple[JobKey, ...] = (),
         requeue_after: float | None = None,
         quiet: bool = False,
     ) -> Plan:
@@ -132,6 +146,7 @@ class Situation:
             now=self.now,
             status=wanted | (status or {}),
             create=create,
+            delete=delete,
             requeue_after=requeue_after,
             quiet=quiet,
         )

@@ -1,0 +1,53 @@
+"""spec.progressDeadlineSeconds: a pod that runs and reports nothing is ended."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sealyard.api.attempts import EndReason
+from sealyard.core import attempts
+from sealyard.core.conditions import under_way
+from sealyard.core.plan import JobKey, Plan
+from sealyard.core.times import parse_time
+from sealyard.core.training_run.situation import Situation
+
+
+def stuck(situation: Situation) -> Plan | None:
+    """Deletes the Job of a pod that has said nothing for too long; it counts as a failure."""
+    job, left = situation.work.job, patience_left(situation)
+    if job is None or left is None or left > 0:
+        return None
+    seconds = situation.run.spec.progress_deadline_seconds
+    message = (
+        f"attempt {job.attempt} reported no progress for spec.progressDeadlineSeconds ({seconds})"
+    )
+    ledger = attempts.interrupt(situation.work.ledger, EndReason.STUCK, message, now=situation.now)
+    reason, said = attempts.reason_to_wait(attempts.Work(ledger))
+    return situation.decide(
+        "Pending",
+        under_way(reason, said),
+        ledger=ledger,
+        delete=(JobKey(job.namespace, job.name, job.uid, after_its_pods=True),),
+    )
+
+
+def patience_left(situation: Situation) -> float | None:
+    """Seconds until a pod that goes on saying nothing is ended; None where that is nobody's wish.
+
+    Nor where the operator has no endpoint that a pod could report to.
+    """
+    seconds = situation.run.spec.progress_deadline_seconds
+    began = _began(situation)
+    if seconds is None or began is None or situation.settings.progress is None:
+        return None
+    progress = situation.run.status.progress
+    reported = parse_time(progress.updated_at) if progress else None
+    last = max(began, reported) if reported else began
+    return (last + timedelta(seconds=seconds) - situation.now).total_seconds()
+
+
+def _began(situation: Situation) -> datetime | None:
+    job = situation.work.job
+    if job is None or job.deleting or job.pod is None or job.pod.lost:
+        return None
+    return job.pod.started_at
