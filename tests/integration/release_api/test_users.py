@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -155,18 +156,17 @@ def test_the_secret_owns_what_it_names_and_can_only_be_shut_out(
 
 
 def test_an_account_that_the_secret_takes_over_is_the_secrets(
-    api: ReleaseApi, anonymous: httpx.Client, run: Run, email: Email
+    api: ReleaseApi, run: Run, email: Email, tmp_path: Path
 ) -> None:
     add(run, email)
-    before = (api.secrets_dir / "users.json").read_text()
-    declared = before.replace(PUBLISHER, email)
-    assert declared != before
-    try:
-        (api.secrets_dir / "users.json").write_text(declared)
-        assert f"{email}\tPublisher\t*\tsecret\tenabled\n" in run("list")
-        assert "is from users.json" in run("passwd", email, stdin=PASSWORD, code=64)
-    finally:
-        (api.secrets_dir / "users.json").write_text(before)
+    # Not the running server's own, which it reads again whenever that changes.
+    secret = Path(shutil.copytree(api.secrets_dir, tmp_path / "secret"))
+    before = (secret / "users.json").read_text()
+    (secret / "users.json").write_text(before.replace(PUBLISHER, email))
+    taken_over = f"--secrets-dir={secret}"
+    assert f"{email}\tPublisher\t*\tsecret\tenabled\n" in run("list", taken_over)
+    said = run("passwd", email, taken_over, stdin=PASSWORD, code=64)
+    assert "is from users.json" in said
     assert f"{email}\tVerifier\t*\tdatabase\tenabled\n" in run("list")
 
 
