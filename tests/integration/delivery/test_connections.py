@@ -42,7 +42,7 @@ def test_a_server_that_goes_away_in_the_handshake_is_no_stranger(bundle: CaBundl
         with (
             HttpClient("CDN", url, bundle=bundle) as client,
             # Either, by when it notices: what counts is that it is tried again.
-            pytest.raises(TransientError, match="the connection broke|cannot be reached"),
+            pytest.raises(TransientError, match=r"the connection broke|cannot be reached"),
         ):
             client.send("GET", "/", bounds=BOUNDS)
         thread.join()
