@@ -19,6 +19,7 @@ PROGRAMS = {
     "operator": ["sealyard.controller.main"],
     "courier": ["sealyard_courier.main"],
     "cli": ["sealyard.cli.main"],
+    "lint": ["sealyard.lint.lint"],
     "trainer": ["sealyard_trainer.main"],
     "exporter": ["sealyard_exporter.main"],
 }

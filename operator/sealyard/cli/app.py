@@ -11,6 +11,7 @@ from sealyard.cli.device import device_app
 from sealyard.cli.device_pull import current_command, pull_command, run_command
 from sealyard.cli.devices import devices
 from sealyard.cli.keyring import keyring_app
+from sealyard.cli.lint import lint_command
 from sealyard.cli.opening import inspect, open_command
 from sealyard.cli.publish import publish
 from sealyard.cli.pull import pull
@@ -61,6 +62,7 @@ app.command("pull")(pull)
 app.command("open")(open_command)
 app.command("inspect")(inspect)
 app.command("devices")(devices)
+app.command("lint")(lint_command)
 app.add_typer(keyring_app, name="keyring")
 app.add_typer(trust_app, name="trust")
 device_app.command("pull")(pull_command)

@@ -13,28 +13,17 @@ import yaml
 
 from sealyard_local.cluster import Cluster, KubectlError
 from support.builders import (
-    RELEASE_SPEC,
-    RUN_SPEC,
-    TARGET_SPEC,
     TRUST,
     merge,
 )
 from support.fleet_builders import (
-    a_channel,
-    a_device,
     device_keys,
 )
 from support.operator import REPOSITORY, install_crds
+from support.refusals import REFUSED, SPECS
 
 pytestmark = pytest.mark.cluster
 
-SPECS = {
-    "TrainingRun": RUN_SPEC,
-    "ModelRelease": RELEASE_SPEC,
-    "ReleaseTarget": TARGET_SPEC,
-    "ReleaseChannel": a_channel().document["spec"],
-    "Device": a_device(1, "stable").document["spec"],
-}
 KEYS = device_keys(2)
 FROZEN = "Forbidden: cannot change, because it decides the result: create a new object instead"
 
@@ -117,170 +106,7 @@ def test_defaults_are_filled_in(server: Server) -> None:
     assert trusting["trust"]["indexLifetimeSeconds"] == 604_800
 
 
-@pytest.mark.parametrize(
-    ("kind", "patch", "field", "right"),
-    [
-        (
-            "TrainingRun",
-            {"model": {"architecture": "YOLO"}},
-            "spec.model.architecture",
-            "must be the file name of an architecture: yolo11n.yaml, say",
-        ),
-        (
-            "TrainingRun",
-            {"hyperparameters": {"epochs": 0}},
-            "spec.hyperparameters.epochs",
-            "should be greater than or equal to 1",
-        ),
-        (
-            "TrainingRun",
-            {"hyperparameters": {"imageSize": 100}},
-            "spec.hyperparameters.imageSize",
-            "should be a multiple of 32",
-        ),
-        (
-            "TrainingRun",
-            {"hyperparameters": {"optimizer": "Best"}},
-            "spec.hyperparameters.optimizer",
-            'supported values: "auto", "SGD", "Adam"',
-        ),
-        (
-            "TrainingRun",
-            {"hyperparameters": {"extra": ["lr0"]}},
-            "spec.hyperparameters.extra",
-            "expected map",
-        ),
-        (
-            "TrainingRun",
-            {"workspace": {"persistentVolumeClaim": {"path": "../elsewhere"}}},
-            "spec.workspace.persistentVolumeClaim.path",
-            "must be a path like folder/file",
-        ),
-        (
-            "TrainingRun",
-            {"compute": {"memory": "4 GB"}},
-            "spec.compute.memory",
-            'must be a quantity in quotes: "500m", "2" or "4Gi"',
-        ),
-        ("TrainingRun", {"dataset": None}, "spec.dataset", "Required value"),
-        ("TrainingRun", {"epochs": 3}, ".spec.epochs", "field not declared in schema"),
-        (
-            "ModelRelease",
-            {"version": "1.0"},
-            "spec.version",
-            "must be a semantic version without build metadata: 1.2.3, or 1.2.3-rc.1",
-        ),
-        (
-            "ModelRelease",
-            {"model": "Coins"},
-            "spec.model",
-            "must be lower-case letters, digits and dashes",
-        ),
-        ("ModelRelease", {"variants": []}, "spec.variants", "should have at least 1 items"),
-        (
-            "ModelRelease",
-            {"sealing": {"format": "rot13"}},
-            "spec.sealing.format",
-            'supported values: "sealed-v2", "aes-256-cbc-v1"',
-        ),
-        (
-            "ReleaseTarget",
-            {"api": {"url": "http://api:8443"}},
-            "spec.api.url",
-            "must be https://host[:port][/path], without user information and query",
-        ),
-        (
-            "ReleaseTarget",
-            {"cdn": {"endpoint": "https://key:secret@cdn"}},
-            "spec.cdn.endpoint",
-            "must be https://host[:port][/path], without user information and query",
-        ),
-        *(
-            (
-                "ReleaseTarget",
-                {"cdn": {"prefix": prefix}},
-                "spec.cdn.prefix",
-                "must be a path without slashes around it",
-            )
-            for prefix in ("a//b", "_a", "/a", "a/")
-        ),
-        (
-            "ReleaseTarget",
-            {"split": {"maxBytes": 100}},
-            "spec.split.maxBytes",
-            "should be greater than or equal to 320",
-        ),
-        (
-            "ReleaseTarget",
-            {"rewrapGeneration": -1},
-            "spec.rewrapGeneration",
-            "should be greater than or equal to 0",
-        ),
-        *(
-            (
-                "ReleaseTarget",
-                {"probeIntervalSeconds": seconds},
-                "spec.probeIntervalSeconds",
-                right,
-            )
-            for seconds, right in (
-                (59, "must be 0, or at least 60"),
-                (604_801, "should be less than or equal to 604800"),
-            )
-        ),
-        (
-            "ReleaseTarget",
-            {"trust": {**TRUST, "indexLifetimeSeconds": 60}},
-            "spec.trust.indexLifetimeSeconds",
-            "should be greater than or equal to 3600",
-        ),
-        (
-            "ReleaseTarget",
-            {"trust": {"releaseKeySecretRef": {"name": "key"}}},
-            "spec.trust.rootConfigMapRef",
-            "Required value",
-        ),
-        (
-            "ModelRelease",
-            {"notAfter": "2030-01-31T12:00:00z"},
-            "spec.notAfter",
-            "must be a time in UTC with Z, in whole seconds: 2030-01-31T12:00:00Z",
-        ),
-        (
-            "ModelRelease",
-            {"deletionPolicy": "Delete"},
-            "spec.deletionPolicy",
-            'supported values: "Retain", "Withdraw"',
-        ),
-        (
-            "ReleaseChannel",
-            {"version": "$(latest)"},
-            "spec.version",
-            "must be a version or a range as npm has them: 1.2.3, ^1.2, ~1.2.3, >=1.2 <2",
-        ),
-        ("ReleaseChannel", {"channel": "Stable"}, "spec.channel", "must be lower-case letters"),
-        (
-            "Device",
-            {"deviceId": "camera-3"},
-            "spec.deviceId",
-            "must be 32 hexadecimal digits, as `sealyard device init` prints them",
-        ),
-        (
-            "Device",
-            {"encryptionKey": "c2hvcnQ="},
-            "spec.encryptionKey",
-            "must be a raw public key of 32 bytes in base64",
-        ),
-        ("Device", {"models": []}, "spec.models", "should have at least 1 items"),
-        ("Device", {"models": ["coins", "coins"]}, "spec.models", "duplicate entries"),
-        (
-            "Device",
-            {"level": "trusted"},
-            "spec.level",
-            'supported values: "fingerprint", "keystore", "tpm2"',
-        ),
-    ],
-)
+@pytest.mark.parametrize(("kind", "patch", "field", "right"), REFUSED)
 def test_what_is_refused_and_what_would_be_right(
     server: Server, kind: str, patch: dict[str, Any], field: str, right: str
 ) -> None:

@@ -1,0 +1,1 @@
+"""What the API server and the operator would say of a file, said without either."""

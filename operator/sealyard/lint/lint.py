@@ -1,0 +1,121 @@
+"""Everything that would be said of the objects of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sealyard.api.crd import KINDS, Schema, openapi
+from sealyard.api.kind import API_VERSION, GROUP
+from sealyard.lint.documents import Document, Path, read_documents
+from sealyard.lint.schema import problems
+from sealyard.lint.verdict import verdict
+
+LONGEST_SHOWN = 40
+LONGEST_NAME = 253
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that would be refused.
+
+    Attributes:
+        source: the file.
+        line: in it, from 1.
+        kind: of the object.
+        name: of the object; empty where it has none.
+        message: names the field, its value, and what would be right.
+    """
+
+    source: str
+    line: int
+    kind: str
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        about = f"{self.kind} {self.name}".strip()
+        return f"{self.source}:{self.line}: {about}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was looked at, and what was found."""
+
+    judged: int
+    """Objects of Sealyard's kinds."""
+    passed_over: int
+    """Objects of other kinds."""
+    findings: tuple[Finding, ...]
+
+
+def lint(source: str, text: str, now: datetime) -> Report:
+    """Judge the objects of a file.
+
+    Args:
+        source: what findings call it.
+        text: YAML, or JSON.
+        now: when it would be applied; what has expired by then is refused.
+
+    Raises:
+        InvalidError: it is no YAML, or holds something else than objects.
+    """
+    documents = list(read_documents(source, text))
+    ours = [document for document in documents if _group(document.value) == GROUP]
+    findings = tuple(finding for document in ours for finding in _judge(document, now))
+    return Report(len(ours), len(documents) - len(ours), findings)
+
+
+def _judge(document: Document, now: datetime) -> Iterator[Finding]:
+    value = document.value
+    metadata = value.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    kind = str(value.get("kind"))
+
+    def finding(path: Path, message: str) -> Finding:
+        return Finding(document.source, document.line(path), kind, str(name or ""), message)
+
+    if value["apiVersion"] != API_VERSION:
+        yield finding(("apiVersion",), f"apiVersion: must be {API_VERSION}")
+        return
+    if kind not in _schemas():
+        yield finding(("kind",), f"kind: must be one of {', '.join(_schemas())}")
+        return
+    if not isinstance(name, str) or not name:
+        yield finding(("metadata",), "metadata.name: is required")
+    found = problems(value, _schemas()[kind])
+    for path, message in found:
+        yield finding(path, f"{_dotted(path)}{_shown(value, path)}: {message}")
+    said = None if found else verdict(value, now)
+    if said:
+        yield finding(("spec",), said)
+
+
+@cache
+def _schemas() -> dict[str, Schema]:
+    return {kind.KIND: openapi(kind) for kind in KINDS}
+
+
+def _group(value: dict[str, Any]) -> str:
+    return str(value.get("apiVersion", "")).partition("/")[0]
+
+
+def _dotted(path: Path) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+def _shown(value: Any, path: Path) -> str:
+    """The value in question, if it is one that fits into a line."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    if isinstance(value, dict | list):
+        return ""
+    text = str(value)
+    return f" is {text[:LONGEST_SHOWN]}{'…' if len(text) > LONGEST_SHOWN else ''}"

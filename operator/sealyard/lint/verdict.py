@@ -1,0 +1,91 @@
+"""What the operator would say of an object that the API server let in: its own decision, made here.
+
+Nothing else is known: what the object refers to may or may not exist, and is not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sealyard.api.conditions import ConditionType
+from sealyard.api.device import Device
+from sealyard.api.model_release import ModelRelease
+from sealyard.api.release_channel import ReleaseChannel
+from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.training_run import TrainingRun
+from sealyard.core.device import reconcile as reconcile_device
+from sealyard.core.model_release import reconcile as reconcile_release
+from sealyard.core.observed import (
+    DeviceObserved,
+    ModelReleaseObserved,
+    ReleaseChannelObserved,
+    ReleaseTargetObserved,
+    TrainingRunObserved,
+)
+from sealyard.core.plan import Plan
+from sealyard.core.release_channel import reconcile as reconcile_channel
+from sealyard.core.release_target import reconcile as reconcile_target
+from sealyard.core.reopening import HOW_TO_REOPEN
+from sealyard.core.roster import DeviceEntry
+from sealyard.core.settings import Images, Settings
+from sealyard.core.training_run import reconcile as reconcile_run
+
+Decide = Callable[[dict[str, Any], Settings, datetime], Plan]
+SETTINGS = Settings(images=Images(trainer="trainer", exporter="exporter", courier="courier"))
+
+
+def _run(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
+    return reconcile_run(TrainingRunObserved(TrainingRun.from_wire(document)), settings, now)
+
+
+def _release(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
+    return reconcile_release(ModelReleaseObserved(ModelRelease.from_wire(document)), settings, now)
+
+
+def _channel(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
+    channel = ReleaseChannel.from_wire(document)
+    return reconcile_channel(ReleaseChannelObserved(channel), settings, now)
+
+
+def _device(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
+    device = Device.from_wire(document)
+    return reconcile_device(DeviceObserved(device, DeviceEntry.of(device)), settings, now)
+
+
+def _target(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
+    return reconcile_target(ReleaseTargetObserved(ReleaseTarget.from_wire(document)), settings, now)
+
+
+DECIDE: dict[str, Decide] = {
+    TrainingRun.KIND: _run,
+    ModelRelease.KIND: _release,
+    ReleaseChannel.KIND: _channel,
+    Device.KIND: _device,
+    ReleaseTarget.KIND: _target,
+}
+
+
+def verdict(document: dict[str, Any], now: datetime) -> str | None:
+    """Why a new object of this spec would be Stalled at once, or None.
+
+    Args:
+        document: of a kind in `DECIDE`, and valid by its schema.
+        now: when it is applied.
+    """
+    metadata = {"name": "unnamed", "namespace": "default", **document.get("metadata", {})}
+    fresh = {"metadata": {**metadata, "uid": "new"}, "spec": document["spec"]}
+    plan = DECIDE[document["kind"]](fresh, SETTINGS, now)
+    stalled = (
+        condition
+        for condition in plan.status.get("conditions", ())
+        if (condition["type"], condition["status"]) == (ConditionType.STALLED, "True")
+    )
+    return next((_advice(one) for one in stalled), None)
+
+
+def _advice(condition: dict[str, Any]) -> str:
+    """What the condition says, without how to reopen what is not there yet."""
+    message = condition["message"].replace(f"; {HOW_TO_REOPEN}", "")
+    return f"{message} ({condition['reason']})"
