@@ -8,6 +8,8 @@ from typing import Any
 from sealyard.api.model_release import Lineage
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ExportedVariant
+from sealyard.api.training_run import TrainingRun
+from sealyard.core.compute import Compute, for_export, for_training
 from sealyard.core.jobs import (
     export_job,
     grant_job,
@@ -20,10 +22,12 @@ from sealyard.core.jobs import (
     train_job,
     verify_job,
 )
+from sealyard.core.observed import Profiles
 from sealyard.core.roster import Roster
-from sealyard.core.settings import PodSettings
+from sealyard.core.settings import PodSettings, Settings
 from support.builders import (
     DIGEST,
+    NO_PROFILES,
     NOW,
     WITH_PROGRESS,
     a_model_release,
@@ -48,12 +52,25 @@ EXPORTS = [
     )
 ]
 
+
+def compute_of(
+    run: TrainingRun, profiles: Profiles = NO_PROFILES, settings: Settings = SETTINGS
+) -> Compute:
+    """What a run is given, which it may have."""
+    compute = for_training(run, profiles, settings)
+    assert isinstance(compute, Compute)
+    return compute
+
+
 JOBS: dict[Role, dict[str, Any]] = {
-    Role.TRAIN: train_job(RUN, SETTINGS, attempt=2, image="trainer", deadline_seconds=90),
+    Role.TRAIN: train_job(
+        RUN, SETTINGS, compute_of(RUN), attempt=2, image="trainer", deadline_seconds=90
+    ),
     Role.EXPORT: export_job(
         RELEASE,
         RUN,
         SETTINGS,
+        for_export(RELEASE, NO_PROFILES, SETTINGS),  # type: ignore[arg-type]
         variant=RELEASE.spec.variants[0],
         checkpoint=RUN.status.artifacts[0] if RUN.status.artifacts else None,  # type: ignore[arg-type]
         image_size=128,

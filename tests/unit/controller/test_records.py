@@ -140,7 +140,11 @@ def test_a_custom_resource_keeps_what_decides() -> None:
     assert document["metadata"]["annotations"] == {REQUESTED_AT_ANNOTATION: "now"}
     assert "managedFields" not in document["metadata"]
     assert not record.deleting
-    assert [link.name for link in record.links] == ["data", "work"]
+    assert [(link.kind, link.name) for link in record.links] == [
+        ("Claim", "data"),
+        ("Claim", "work"),
+        ("DefaultProfile", ""),
+    ]
 
 
 def test_a_claim() -> None:
