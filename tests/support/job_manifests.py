@@ -30,9 +30,11 @@ from support.builders import (
     NO_PROFILES,
     NOW,
     WITH_PROGRESS,
+    a_compute_profile,
     a_model_release,
     a_release_target,
     a_training_run,
+    named,
 )
 
 SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
@@ -103,6 +105,48 @@ JOBS: dict[Role, dict[str, Any]] = {
         TARGET.spec.trust,  # type: ignore[arg-type]
         SETTINGS,
         VIEW.full,
+        attempt=1,
+    ),
+}
+
+
+PROFILES = named(
+    a_compute_profile()
+    .with_spec("gpus", {"min": 1, "resource": "nvidia.com/mig-1g.10gb"})
+    .with_spec("images.exporter", f"registry.test/exporter@sha256:{DIGEST}")
+    .with_spec("pod.labels", {"sealyard.io/role": "index", "example.com/team": "vision"})
+    .with_spec("pod.annotations", {"sealyard.io/owner-name": "x", "example.com/cost-centre": "42"})
+    .with_spec("pod.serviceAccountName", "trainers")
+    .with_spec("pod.priorityClassName", "batch")
+    .with_spec(
+        "pod.affinity",
+        {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "gpu", "operator": "Exists"}]}
+                    ]
+                }
+            }
+        },
+    )
+    .with_spec("pod.imagePullSecrets", [{"name": "own"}])
+)
+"""One that says all that a profile can say, and tries to say what is ours to say."""
+NAMING_RUN = a_training_run().with_spec("profileRef", {"name": "gpu"}).build()
+NAMING_RELEASE = a_model_release().with_spec("profileRef", {"name": "gpu"}).build()
+WITH_PROFILE: dict[Role, dict[str, Any]] = {
+    Role.TRAIN: train_job(
+        NAMING_RUN, SETTINGS, compute_of(NAMING_RUN, PROFILES), attempt=1, image="trainer"
+    ),
+    Role.EXPORT: export_job(
+        NAMING_RELEASE,
+        RUN,
+        SETTINGS,
+        for_export(NAMING_RELEASE, PROFILES, SETTINGS),  # type: ignore[arg-type]
+        variant=RELEASE.spec.variants[0],
+        checkpoint=RUN.status.artifacts[0] if RUN.status.artifacts else None,  # type: ignore[arg-type]
+        image_size=128,
         attempt=1,
     ),
 }

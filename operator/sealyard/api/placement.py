@@ -78,9 +78,10 @@ class NodeRequirement(Model):
         json_schema_extra=rules(
             {
                 "must have values with In and NotIn, none with Exists and DoesNotExist, and one "
-                "with Gt and Lt": "(self.operator in ['Exists', 'DoesNotExist'] ? 0 : 1) == "
-                "(has(self.values) ? (self.operator in ['Gt', 'Lt'] && self.values.size() > 1 ? 2 "
-                ": (self.values.size() > 0 ? 1 : 0)) : 0)"
+                "number with Gt and Lt": "self.operator in ['Exists', 'DoesNotExist'] ? "
+                "!has(self.values) || self.values.size() == 0 : has(self.values) && "
+                "self.values.size() > 0 && (!(self.operator in ['Gt', 'Lt']) || "
+                "(self.values.size() == 1 && self.values[0].matches(r'^[0-9]+$')))"
             }
         )
     )

@@ -13,6 +13,7 @@ import yaml
 
 from sealyard_local.cluster import Cluster, KubectlError
 from support.builders import (
+    PROFILE_SPEC,
     RELEASE_SPEC,
     RUN_SPEC,
     TARGET_SPEC,
@@ -34,9 +35,17 @@ SPECS = {
     "ReleaseTarget": TARGET_SPEC,
     "ReleaseChannel": a_channel().document["spec"],
     "Device": a_device(1, "stable").document["spec"],
+    "ComputeProfile": PROFILE_SPEC,
 }
 KEYS = device_keys(2)
 FROZEN = "Forbidden: cannot change, because it decides the result: create a new object instead"
+
+
+def required_nodes(requirement: dict[str, Any]) -> dict[str, Any]:
+    """The part of a pod that asks for this of the label `gpu` of its node."""
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "gpu", **requirement}]}]}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": terms}
+    return {"affinity": {"nodeAffinity": required}}
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +87,10 @@ class Server:
             self.apply(kind, patch)
         return str(refused.value)
 
+    def forget(self) -> None:
+        """Deletes what no namespace takes along."""
+        self._kubectl("delete", "computeprofile", self._name, "--ignore-not-found")
+
     def columns(self, kind: str, *, wide: bool = False) -> list[str]:
         """The headings of `kubectl get`."""
         output = ("--output=wide",) if wide else ()
@@ -88,8 +101,10 @@ class Server:
 
 
 @pytest.fixture
-def server(cluster: Cluster, one_namespace: str) -> Server:
-    return Server(cluster, one_namespace)
+def server(cluster: Cluster, one_namespace: str) -> Iterator[Server]:
+    server = Server(cluster, one_namespace)
+    yield server
+    server.forget()
 
 
 def test_defaults_are_filled_in(server: Server) -> None:
@@ -102,7 +117,7 @@ def test_defaults_are_filled_in(server: Server) -> None:
         "patience": 100,
         "optimizer": "auto",
     }
-    assert spec["compute"] == {"gpus": 0, "cpu": "2", "memory": "4Gi", "sharedMemory": "1Gi"}
+    assert spec["compute"] == {}, "what is not said is for the profile to say"
     release = server.apply("ModelRelease", {})["spec"]
     assert release["sealing"] == {"format": "sealed-v2"}
     assert (release["revoked"], release["deletionPolicy"]) == (False, "Retain")
@@ -115,6 +130,10 @@ def test_defaults_are_filled_in(server: Server) -> None:
     assert "trust" not in target
     trusting = server.apply("ReleaseTarget", {"trust": TRUST})["spec"]
     assert trusting["trust"]["indexLifetimeSeconds"] == 604_800
+    profile = server.apply("ComputeProfile", {"memory": None, "overridable": None})["spec"]
+    assert profile["gpus"] == {"resource": "nvidia.com/gpu", "default": 1, "min": 0, "max": 1}
+    assert (profile["cpu"], profile["memory"]) == ({"default": "2"}, {"default": "4Gi"})
+    assert (profile["default"], profile["overridable"]) == (False, [])
 
 
 @pytest.mark.parametrize(
@@ -279,6 +298,79 @@ def test_defaults_are_filled_in(server: Server) -> None:
             "spec.level",
             'supported values: "fingerprint", "keystore", "tpm2"',
         ),
+        (
+            "ComputeProfile",
+            {"images": {"trainer": "sealyard/trainer:1"}},
+            "spec.images.trainer",
+            "must name an image by its digest: registry/repository@sha256:…, 64 digits",
+        ),
+        (
+            "ComputeProfile",
+            {"gpus": {"resource": "gpu"}},
+            "spec.gpus.resource",
+            "must be what a device plugin offers: nvidia.com/gpu",
+        ),
+        ("ComputeProfile", {"gpus": {"max": 0}}, "spec.gpus", "must have min ≤ default ≤ max"),
+        ("ComputeProfile", {"gpus": {"max": 2}}, "spec.gpus.max", "less than or equal to 1"),
+        (
+            "ComputeProfile",
+            {"memory": {"default": None, "max": "2Gi"}},
+            "spec.memory",
+            "must have a default that is at most max",
+        ),
+        (
+            "ComputeProfile",
+            {"overridable": ["image"]},
+            "spec.overridable[0]",
+            'supported values: "gpus", "cpu", "memory", "sharedMemory"',
+        ),
+        *(
+            ("ComputeProfile", {"pod": pod}, f"spec.pod.{field}", right)
+            for pod, field, right in (
+                ({"nodeSelector": {"a b": "c"}}, "nodeSelector", "must have keys like"),
+                ({"nodeSelector": {"a": "b c"}}, "nodeSelector[a]", "must be at most 63 letters"),
+                (
+                    {"tolerations": [{"operator": "Exists", "value": "x"}]},
+                    "tolerations[0]",
+                    "must have no value where the operator is Exists",
+                ),
+                (
+                    {"tolerations": [{"value": "x"}]},
+                    "tolerations[0]",
+                    "must have a key, or the operator Exists, which means all taints",
+                ),
+                (
+                    {"tolerations": [{"key": "x", "tolerationSeconds": 9}]},
+                    "tolerations[0]",
+                    "must have the effect NoExecute where there are tolerationSeconds",
+                ),
+                *(
+                    ({"labels": {key: "x"}}, "labels", "must leave sealyard.io/, batch.kubernetes")
+                    for key in ("sealyard.io/role", "job-name", "batch.kubernetes.io/job-name")
+                ),
+                (
+                    {"annotations": {"sealyard.io/owner-name": "x"}},
+                    "annotations",
+                    "must leave sealyard.io/ and batch.kubernetes.io/ to those that own them",
+                ),
+                *(
+                    ({"annotations": {key: "unconfined"}}, "annotations", "must not loosen")
+                    for key in (
+                        "container.apparmor.security.beta.kubernetes.io/main",
+                        "seccomp.security.alpha.kubernetes.io/pod",
+                    )
+                ),
+                *(
+                    (required_nodes(requirement), "affinity.nodeAffinity", "must have values with")
+                    for requirement in (
+                        {"operator": "In"},
+                        {"operator": "Exists", "values": ["x"]},
+                        {"operator": "Gt", "values": ["x"]},
+                        {"operator": "Lt", "values": ["1", "2"]},
+                    )
+                ),
+            )
+        ),
     ],
 )
 def test_what_is_refused_and_what_would_be_right(
@@ -341,11 +433,35 @@ def test_what_decides_the_result_cannot_change(
         ("ReleaseChannel", {"version": ">=1.2 <2 || 3.x"}),
         ("Device", {"models": ["notes"], "channels": None, "suspend": True}),
         ("Device", {"notAfter": "2028-01-01T00:00:00Z", "level": "keystore"}),
+        ("TrainingRun", {"profileRef": {"name": "gpu"}}),
+        ("ModelRelease", {"profileRef": {"name": "gpu"}}),
     ],
 )
 def test_everything_else_can(server: Server, kind: str, patch: dict[str, Any]) -> None:
     server.apply(kind, {})
     assert server.apply(kind, patch)["metadata"]["generation"] == 2
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"labels": {"example.com/team": "vision", "app.kubernetes.io/part-of": "x"}},
+        {"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}},
+        {"tolerations": [{"operator": "Exists"}, {"key": "a", "value": "b"}]},
+        {"tolerations": [{"key": "a", "effect": "NoExecute", "tolerationSeconds": 60}]},
+        *(
+            required_nodes(requirement)
+            for requirement in (
+                {"operator": "In", "values": ["NVIDIA-H100", ""]},
+                {"operator": "DoesNotExist"},
+                {"operator": "Gt", "values": ["40000"]},
+            )
+        ),
+    ],
+)
+def test_what_a_pod_may_be_given(server: Server, pod: dict[str, Any]) -> None:
+    taken = server.apply("ComputeProfile", {"pod": pod})["spec"]["pod"]
+    assert taken.items() >= merge(PROFILE_SPEC["pod"], pod).items()
 
 
 @pytest.mark.parametrize("lower", [1, 0, None])
@@ -385,12 +501,15 @@ def test_the_columns(server: Server) -> None:
     assert "DEVICES" in server.columns("rchan", wide=True)
     assert server.columns("dev") == ["NAME", "PHASE", "LEVEL", "RELEASES", "NOT-AFTER", "AGE"]
     assert "MESSAGE" in server.columns("rtgt", wide=True)
+    assert server.columns("cprof") == ["NAME", "DEFAULT", "GPU", "MAXGPUS", "AGE"]
+    assert "IMAGE" in server.columns("cprof", wide=True)
 
 
 @pytest.mark.parametrize(
     ("example", "kinds"),
     [
         ("quickstart", {"TrainingRun", "ModelRelease", "ReleaseTarget"}),
+        ("profiles", {"ComputeProfile"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )

@@ -33,7 +33,7 @@ def choose(
         *names, last = sorted(one.metadata.name for one in defaults)
         return stalled(
             Reason.PROFILE_AMBIGUOUS,
-            f"ComputeProfiles {', '.join(names)} and {last} all have spec.default: true, and "
+            f"ComputeProfiles {', '.join(names)} and {last} have spec.default: true, and "
             f"spec.profileRef names none: leave it to one of them, or name one, and the {who} "
             "goes on",
         )
