@@ -133,8 +133,7 @@ def test_defaults_are_filled_in(server: Server) -> None:
     profile = server.apply("ComputeProfile", {"memory": None, "overridable": None})["spec"]
     assert profile["gpus"] == {"resource": "nvidia.com/gpu", "default": 1, "min": 0, "max": 1}
     assert (profile["cpu"], profile["memory"]) == ({"default": "2"}, {"default": "4Gi"})
-    assert profile["default"] is False
-    assert "overridable" not in profile
+    assert (profile["default"], profile["overridable"]) == (False, [])
 
 
 @pytest.mark.parametrize(
