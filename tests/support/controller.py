@@ -137,6 +137,19 @@ def raw_device(
     }
 
 
+def raw_profile(
+    name: str = "gpu", uid: str = "profile-1", version: int = 1, **spec: Any
+) -> Document:
+    raw = {
+        "apiVersion": API_VERSION,
+        "kind": "ComputeProfile",
+        "metadata": metadata(name, uid, version),
+        "spec": spec,
+    }
+    del raw["metadata"]["namespace"]
+    return raw
+
+
 def raw_claim(name: str = "data", uid: str = "claim-1", version: int = 1) -> Document:
     return {
         "metadata": metadata(name, uid, version),
@@ -243,7 +256,8 @@ class FakeApi:
         found = [
             one
             for one in everything
-            if one["kind"] == resource.kind and namespace in {None, one["metadata"]["namespace"]}
+            if one["kind"] == resource.kind
+            and namespace in {None, one["metadata"].get("namespace")}
         ]
         start = int(token or 0)
         items: list[Document] | None = copy.deepcopy(found[start : start + 1])

@@ -8,6 +8,8 @@ from typing import Any
 from sealyard.api.model_release import Lineage
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ExportedVariant
+from sealyard.api.training_run import TrainingRun
+from sealyard.core.compute import Compute, for_export, for_training
 from sealyard.core.jobs import (
     export_job,
     grant_job,
@@ -20,15 +22,19 @@ from sealyard.core.jobs import (
     train_job,
     verify_job,
 )
+from sealyard.core.observed import Profiles
 from sealyard.core.roster import Roster
-from sealyard.core.settings import PodSettings
+from sealyard.core.settings import PodSettings, Settings
 from support.builders import (
     DIGEST,
+    NO_PROFILES,
     NOW,
     WITH_PROGRESS,
+    a_compute_profile,
     a_model_release,
     a_release_target,
     a_training_run,
+    named,
 )
 
 SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
@@ -48,12 +54,25 @@ EXPORTS = [
     )
 ]
 
+
+def compute_of(
+    run: TrainingRun, profiles: Profiles = NO_PROFILES, settings: Settings = SETTINGS
+) -> Compute:
+    """What a run is given, which it may have."""
+    compute = for_training(run, profiles, settings)
+    assert isinstance(compute, Compute)
+    return compute
+
+
 JOBS: dict[Role, dict[str, Any]] = {
-    Role.TRAIN: train_job(RUN, SETTINGS, attempt=2, image="trainer", deadline_seconds=90),
+    Role.TRAIN: train_job(
+        RUN, SETTINGS, compute_of(RUN), attempt=2, image="trainer", deadline_seconds=90
+    ),
     Role.EXPORT: export_job(
         RELEASE,
         RUN,
         SETTINGS,
+        for_export(RELEASE, NO_PROFILES, SETTINGS),  # type: ignore[arg-type]
         variant=RELEASE.spec.variants[0],
         checkpoint=RUN.status.artifacts[0] if RUN.status.artifacts else None,  # type: ignore[arg-type]
         image_size=128,
@@ -86,6 +105,48 @@ JOBS: dict[Role, dict[str, Any]] = {
         TARGET.spec.trust,  # type: ignore[arg-type]
         SETTINGS,
         VIEW.full,
+        attempt=1,
+    ),
+}
+
+
+PROFILES = named(
+    a_compute_profile()
+    .with_spec("gpus", {"min": 1, "resource": "nvidia.com/mig-1g.10gb"})
+    .with_spec("images.exporter", f"registry.test/exporter@sha256:{DIGEST}")
+    .with_spec("pod.labels", {"sealyard.io/role": "index", "example.com/team": "vision"})
+    .with_spec("pod.annotations", {"sealyard.io/owner-name": "x", "example.com/cost-centre": "42"})
+    .with_spec("pod.serviceAccountName", "trainers")
+    .with_spec("pod.priorityClassName", "batch")
+    .with_spec(
+        "pod.affinity",
+        {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "gpu", "operator": "Exists"}]}
+                    ]
+                }
+            }
+        },
+    )
+    .with_spec("pod.imagePullSecrets", [{"name": "own"}])
+)
+"""One that says all that a profile can say, and tries to say what is ours to say."""
+NAMING_RUN = a_training_run().with_spec("profileRef", {"name": "gpu"}).build()
+NAMING_RELEASE = a_model_release().with_spec("profileRef", {"name": "gpu"}).build()
+WITH_PROFILE: dict[Role, dict[str, Any]] = {
+    Role.TRAIN: train_job(
+        NAMING_RUN, SETTINGS, compute_of(NAMING_RUN, PROFILES), attempt=1, image="trainer"
+    ),
+    Role.EXPORT: export_job(
+        NAMING_RELEASE,
+        RUN,
+        SETTINGS,
+        for_export(NAMING_RELEASE, PROFILES, SETTINGS),  # type: ignore[arg-type]
+        variant=RELEASE.spec.variants[0],
+        checkpoint=RUN.status.artifacts[0] if RUN.status.artifacts else None,  # type: ignore[arg-type]
+        image_size=128,
         attempt=1,
     ),
 }

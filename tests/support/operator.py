@@ -191,6 +191,21 @@ def installed_chart(
             config.uninstall(name)
 
 
+@contextmanager
+def installed_admission(cluster: Cluster, namespace: str) -> Iterator[None]:
+    """The chart's admission policies alone, for one namespace. They need a moment to act."""
+    with helm.Chart.load(CHART) as chart:
+        values = {"watchNamespaces": [namespace]}
+        files = chart.render(values, name=release_name(namespace), namespace=namespace)
+    [policies] = [text for path, text in files.items() if path.endswith("admission.yaml")]
+    kubectl = Kubectl(cluster, namespace)
+    kubectl("apply", "-f", "-", text=policies)
+    try:
+        yield
+    finally:
+        kubectl("delete", "-f", "-", text=policies)
+
+
 def grant_rights(cluster: Cluster, namespace: str, *, everywhere: bool = False) -> str:
     """The chart's service account and roles alone. Gives the account's name.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.builders import RELEASE_SPEC, RUN_SPEC, TARGET_SPEC, TRUST
+from support.builders import PROFILE_SPEC, RELEASE_SPEC, RUN_SPEC, TARGET_SPEC, TRUST
 from support.fleet_builders import a_channel, a_device
 
 SPECS = {
@@ -13,8 +13,17 @@ SPECS = {
     "ReleaseTarget": TARGET_SPEC,
     "ReleaseChannel": a_channel().document["spec"],
     "Device": a_device(1, "stable").document["spec"],
+    "ComputeProfile": PROFILE_SPEC,
 }
 """Those that it takes."""
+
+
+def required_nodes(requirement: dict[str, Any]) -> dict[str, Any]:
+    """The part of a pod that asks for this of the label `gpu` of its node."""
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "gpu", **requirement}]}]}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": terms}
+    return {"affinity": {"nodeAffinity": required}}
+
 
 REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     (
@@ -175,6 +184,79 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         {"level": "trusted"},
         "spec.level",
         'supported values: "fingerprint", "keystore", "tpm2"',
+    ),
+    (
+        "ComputeProfile",
+        {"images": {"trainer": "sealyard/trainer:1"}},
+        "spec.images.trainer",
+        "must name an image by its digest: registry/repository@sha256:…, 64 digits",
+    ),
+    (
+        "ComputeProfile",
+        {"gpus": {"resource": "gpu"}},
+        "spec.gpus.resource",
+        "must be what a device plugin offers: nvidia.com/gpu",
+    ),
+    ("ComputeProfile", {"gpus": {"max": 0}}, "spec.gpus", "must have min ≤ default ≤ max"),
+    ("ComputeProfile", {"gpus": {"max": 2}}, "spec.gpus.max", "less than or equal to 1"),
+    (
+        "ComputeProfile",
+        {"memory": {"default": None, "max": "2Gi"}},
+        "spec.memory",
+        "must have a default that is at most max",
+    ),
+    (
+        "ComputeProfile",
+        {"overridable": ["image"]},
+        "spec.overridable[0]",
+        'supported values: "gpus", "cpu", "memory", "sharedMemory"',
+    ),
+    *(
+        ("ComputeProfile", {"pod": pod}, f"spec.pod.{field}", right)
+        for pod, field, right in (
+            ({"nodeSelector": {"a b": "c"}}, "nodeSelector", "must have keys like"),
+            ({"nodeSelector": {"a": "b c"}}, "nodeSelector[a]", "must be at most 63 letters"),
+            (
+                {"tolerations": [{"operator": "Exists", "value": "x"}]},
+                "tolerations[0]",
+                "must have no value where the operator is Exists",
+            ),
+            (
+                {"tolerations": [{"value": "x"}]},
+                "tolerations[0]",
+                "must have a key, or the operator Exists, which means all taints",
+            ),
+            (
+                {"tolerations": [{"key": "x", "tolerationSeconds": 9}]},
+                "tolerations[0]",
+                "must have the effect NoExecute where there are tolerationSeconds",
+            ),
+            *(
+                ({"labels": {key: "x"}}, "labels", "must leave sealyard.io/, batch.kubernetes")
+                for key in ("sealyard.io/role", "job-name", "batch.kubernetes.io/job-name")
+            ),
+            (
+                {"annotations": {"sealyard.io/owner-name": "x"}},
+                "annotations",
+                "must leave sealyard.io/ and batch.kubernetes.io/ to those that own them",
+            ),
+            *(
+                ({"annotations": {key: "unconfined"}}, "annotations", "must not loosen")
+                for key in (
+                    "container.apparmor.security.beta.kubernetes.io/main",
+                    "seccomp.security.alpha.kubernetes.io/pod",
+                )
+            ),
+            *(
+                (required_nodes(requirement), "affinity.nodeAffinity", "must have values with")
+                for requirement in (
+                    {"operator": "In"},
+                    {"operator": "Exists", "values": ["x"]},
+                    {"operator": "Gt", "values": ["x"]},
+                    {"operator": "Lt", "values": ["1", "2"]},
+                )
+            ),
+        )
     ),
 ]
 """A kind, a merge patch of its spec above, the field, and what would be right."""

@@ -46,6 +46,7 @@ class Reason(StrEnum):
 
     # Waiting for something that somebody has to create; recovers by itself
     CLAIM_MISSING = "ClaimMissing"
+    PROFILE_MISSING = "ProfileMissing"
     TRAINING_RUN_MISSING = "TrainingRunMissing"
     TARGET_MISSING = "TargetMissing"
     TRUST_MISSING = "TrustMissing"
@@ -72,6 +73,8 @@ class Reason(StrEnum):
 
     # Stalled
     INVALID_SPEC = "InvalidSpec"
+    PROFILE_AMBIGUOUS = "ProfileAmbiguous"
+    OVERRIDE_REFUSED = "OverrideRefused"
     INVALID_INPUT = "InvalidInput"
     INTEGRITY_FAILED = "IntegrityFailed"
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
@@ -108,6 +111,7 @@ MEANINGS = {
     Reason.NODE_LOST: "A pod's node does not answer. Bring it back, or taint it out of service.",
     Reason.RETRYING: "An attempt failed, was interrupted or lost; the next one is due.",
     Reason.CLAIM_MISSING: "A PersistentVolumeClaim does not exist. Create it.",
+    Reason.PROFILE_MISSING: "The ComputeProfile does not exist. Create it.",
     Reason.TRAINING_RUN_MISSING: "The TrainingRun does not exist. Create it.",
     Reason.TARGET_MISSING: "The ReleaseTarget does not exist. Create it.",
     Reason.TRUST_MISSING: "The ReleaseTarget has no spec.trust, so no index lists channels.",
@@ -129,6 +133,8 @@ MEANINGS = {
     Reason.NOT_WITHDRAWN: "Deleted with its namespace, and still listed or let in (an event).",
     Reason.NOT_GRANTED: "Some devices or releases were not granted, all others are (an event).",
     Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
+    Reason.PROFILE_AMBIGUOUS: "Several ComputeProfiles are the default. Leave one.",
+    Reason.OVERRIDE_REFUSED: "spec.compute asks for what the ComputeProfile does not allow.",
     Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",
     Reason.INTEGRITY_FAILED: "A digest, tag or artifact was not what was promised (65).",
     Reason.BACKOFF_LIMIT_EXCEEDED: "Too many attempts failed.",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.kind import GROUP, VERSION, CustomResource, PrinterColumn
 from sealyard.api.model import PATTERN_MESSAGE, Model
@@ -25,6 +26,7 @@ KINDS: tuple[type[CustomResource], ...] = (
     ReleaseTarget,
     ReleaseChannel,
     Device,
+    ComputeProfile,
 )
 CATEGORY = "sealyard"
 
@@ -76,13 +78,13 @@ def definition(kind: type[CustomResource]) -> Schema:
                 "shortNames": list(kind.SHORT_NAMES),
                 "singular": kind.KIND.lower(),
             },
-            "scope": "Namespaced",
+            "scope": kind.SCOPE,
             "versions": [
                 {
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
+                    **({"subresources": {"status": {}}} if "status" in kind.model_fields else {}),
                     "additionalPrinterColumns": [_column(column) for column in kind.COLUMNS],
                     "schema": {"openAPIV3Schema": openapi(kind)},
                 }
@@ -93,10 +95,13 @@ def definition(kind: type[CustomResource]) -> Schema:
 
 def openapi(kind: type[CustomResource]) -> Schema:
     """The structural schema of a kind."""
-    spec = kind.model_fields["spec"].annotation
-    status = kind.model_fields["status"].annotation
-    if not (isinstance(spec, type) and isinstance(status, type)):
-        raise UnsupportedSchemaError(f"{kind.KIND}: spec and status must be models")
+    parts = {}
+    for part in ("spec", "status"):
+        if part in kind.model_fields:
+            model = kind.model_fields[part].annotation
+            if not isinstance(model, type):
+                raise UnsupportedSchemaError(f"{kind.KIND}: {part} must be a model")
+            parts[part] = _structural(model, is_status=part == "status")
     return {
         "type": "object",
         "description": _text(kind.__doc__ or ""),
@@ -105,8 +110,7 @@ def openapi(kind: type[CustomResource]) -> Schema:
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": _structural(spec, is_status=False),
-            "status": _structural(status, is_status=True),
+            **parts,
         },
     }
 

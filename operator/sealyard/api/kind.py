@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -57,6 +58,15 @@ def immutable(field: str) -> dict[str, Any]:
     }
 
 
+def rules(messages: Mapping[str, str]) -> dict[str, Any]:
+    """The schema part with CEL rules, each by what is said where it does not hold."""
+    return {
+        "x-kubernetes-validations": [
+            {"rule": rule, "message": message} for message, rule in messages.items()
+        ]
+    }
+
+
 class OwnerReference(Model):
     """metav1.OwnerReference, as far as it is read here."""
 
@@ -70,7 +80,7 @@ class ObjectMeta(Model):
     """metav1.ObjectMeta, as far as it is read here."""
 
     name: str
-    namespace: str
+    namespace: str = Field(default="", description="Empty for kinds of the cluster.")
     uid: str
     generation: int = 1
     resource_version: str = ""
@@ -83,11 +93,15 @@ class ObjectMeta(Model):
 
 
 class CustomResource(Model):
-    """A custom resource of the group; the subclass adds `spec`, `status` and what kubectl shows."""
+    """A custom resource of the group; the subclass adds `spec`, `status` and what kubectl shows.
+
+    A kind without a `status` is one that the operator reads and says nothing of.
+    """
 
     KIND: ClassVar[str]
     PLURAL: ClassVar[str]
     SHORT_NAMES: ClassVar[tuple[str, ...]]
+    SCOPE: ClassVar[Literal["Namespaced", "Cluster"]] = "Namespaced"
     COLUMNS: ClassVar[tuple[PrinterColumn, ...]]
 
     metadata: ObjectMeta

@@ -130,6 +130,11 @@ class ModelReleaseSpec(Model):
     )
     sealing: SealingSpec = Field(default_factory=SealingSpec)
     target_ref: LocalObjectReference
+    profile_ref: LocalObjectReference | None = Field(
+        default=None,
+        description="The ComputeProfile of the exports; the one that is the default where none is "
+        "given.",
+    )
     not_after: EndTime | None = Field(
         default=None,
         description="When the release expires: the signed index says so to devices, and lists it "

@@ -53,7 +53,7 @@ def _kind(kind: type[CustomResource]) -> str:
         "",
     ]
     for part in ("spec", "status"):
-        rows = list(_rows(schema["properties"][part], part))
+        rows = list(_rows(schema["properties"].get(part, {}), part))
         if rows:
             lines += [f"### {kind.KIND} {part}", "", "| field | type | default | |"]
             lines += ["|---|---|---|---|", *rows, ""]

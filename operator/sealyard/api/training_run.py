@@ -7,10 +7,17 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from sealyard.api.attempts import Attempts
+from sealyard.api.compute_profile import (
+    DEFAULT_CPU,
+    DEFAULT_MEMORY,
+    DEFAULT_SHARED_MEMORY,
+    GpuCount,
+)
 from sealyard.api.conditions import Condition
 from sealyard.api.digests import build_input_hash
 from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message
 from sealyard.api.model import (
+    LocalObjectReference,
     Model,
     ObjectName,
     Quantity,
@@ -91,14 +98,24 @@ class Hyperparameters(Model):
 
 
 class ComputeSpec(Model):
-    """What the training pod asks of its node."""
+    """What the training pod asks of its node. What is not set comes from the ComputeProfile."""
 
-    gpus: Annotated[int, Field(ge=0, le=1)] = Field(default=0, description="0 trains on the CPU.")
-    cpu: Quantity = Field(default="2", description="Requested; more is used where it is idle.")
-    memory: Quantity = Field(
-        default="4Gi", description="Requested, and the limit; shared memory counts."
+    gpus: GpuCount | None = Field(
+        default=None, description="0 trains on the CPU; so does a run without a profile."
     )
-    shared_memory: Quantity = Field(default="1Gi", description="The size of /dev/shm.")
+    cpu: Quantity | None = Field(
+        default=None,
+        description=f"Requested; more is used where it is idle. {DEFAULT_CPU} without a profile.",
+    )
+    memory: Quantity | None = Field(
+        default=None,
+        description="Requested, and the limit; shared memory counts. "
+        f"{DEFAULT_MEMORY} without a profile.",
+    )
+    shared_memory: Quantity | None = Field(
+        default=None,
+        description=f"The size of /dev/shm. {DEFAULT_SHARED_MEMORY} without a profile.",
+    )
 
 
 class WorkspaceSpec(Model):
@@ -124,6 +141,10 @@ class TrainingRunSpec(Model):
     model: ModelSpec
     dataset: DatasetSpec
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
+    profile_ref: LocalObjectReference | None = Field(
+        default=None,
+        description="A ComputeProfile; the one that is the default where none is given.",
+    )
     compute: ComputeSpec = Field(default_factory=ComputeSpec)
     workspace: WorkspaceSpec
     suspend: bool = Field(
@@ -190,6 +211,18 @@ class DatasetStatus(Model):
     images: Annotated[int, Field(ge=0)]
 
 
+class ComputeStatus(Model):
+    """What the pod of the newest attempt was given."""
+
+    profile: ObjectName | None = Field(
+        default=None, description="The ComputeProfile that it came from, if any."
+    )
+    gpus: Annotated[int, Field(ge=0)]
+    cpu: Quantity
+    memory: Quantity
+    shared_memory: Quantity
+
+
 class JobRef(Model):
     """The Job of the newest attempt."""
 
@@ -214,6 +247,7 @@ class TrainingRunStatus(Model):
     artifacts: Annotated[list[Artifact], Field(max_length=16)] | None = None
     dataset: DatasetStatus | None = None
     image: Annotated[str, StringConstraints(max_length=512)] | None = None
+    compute: ComputeStatus | None = None
     job_ref: JobRef | None = None
     tasks: Annotated[list[Attempts], Field(max_length=4)] | None = Field(
         default=None,
@@ -235,7 +269,8 @@ class TrainingRun(CustomResource):
         PrinterColumn("mAP50-95", ".status.summary.map50_95"),
         PrinterColumn("Epoch", ".status.summary.epoch", wide=True),
         PrinterColumn("Attempts", ".status.attempts", type="integer", wide=True),
-        PrinterColumn("GPUs", ".spec.compute.gpus", type="integer", wide=True),
+        PrinterColumn("GPUs", ".status.compute.gpus", type="integer", wide=True),
+        PrinterColumn("Profile", ".status.compute.profile", wide=True),
         PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
         ready_message(),
     )

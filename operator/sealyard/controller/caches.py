@@ -31,6 +31,7 @@ from sealyard.controller.resources import (
     DEVICES,
     JOBS,
     PODS,
+    PROFILES,
     Key,
     Resource,
 )
@@ -91,7 +92,7 @@ class Caches:
     def __init__(self) -> None:
         self.followers = Followers()
         self._objects: dict[str, _Store[ObjectRecord]] = {
-            kind: _Store() for kind in CUSTOM_RESOURCES
+            kind: _Store() for kind in (*CUSTOM_RESOURCES, PROFILES.kind)
         }
         self._jobs: _Store[JobRecord] = _Store()
         self._pods: _Store[PodRecord] = _Store()
@@ -146,8 +147,10 @@ class Caches:
         return self._objects[key.kind].get(key.namespace, key.name)
 
     def keys(self) -> list[Key]:
-        """All custom resources."""
-        return [record.key for store in self._objects.values() for _, record in store.items()]
+        """All custom resources that are worked on."""
+        return [
+            record.key for kind in CUSTOM_RESOURCES for _, record in self._objects[kind].items()
+        ]
 
     def dependents(self, link: Link) -> list[Key]:
         """The custom resources that depend on something, in a stable order."""
@@ -305,7 +308,8 @@ class Caches:
 
     def _object_concerns(self, record: ObjectRecord) -> set[Key]:
         """The object itself, what refers to it, its namesakes, and what it names."""
-        concerns = {record.key} | self._dependents.get(Link(*record.key), set())
+        itself = {record.key} if record.key.kind in CUSTOM_RESOURCES else set()
+        concerns = itself | self._dependents.get(Link(*record.key), set())
         return concerns.union(*(self._dependents.get(link, ()) for link in record.touches))
 
 

@@ -90,7 +90,8 @@ def make_registry(
         raw = event["object"]
         if event["type"] == "DELETED":
             metadata = raw["metadata"]
-            concerns(caches.remove(param, metadata["namespace"], metadata["name"], metadata["uid"]))
+            namespace = metadata.get("namespace", "")
+            concerns(caches.remove(param, namespace, metadata["name"], metadata["uid"]))
         else:
             concerns(caches.note(param, raw))
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, RUNS, TARGETS, Key
+from sealyard.controller.resources import (
+    CHANNELS,
+    DEVICES,
+    PROFILES,
+    RELEASES,
+    RUNS,
+    TARGETS,
+    Key,
+)
 
 Raw = Mapping[str, Any]
 
@@ -28,6 +36,11 @@ CHANNEL_LINK = "Channel"
 DEVICE_LINK = "DeviceId"
 """A device at a target: those that speak for it."""
 
+DEFAULT_PROFILE = Link("DefaultProfile", "", "")
+"""What a run or release uses that names no ComputeProfile."""
+MARKED_DEFAULT = Link("MarkedDefault", "", "")
+"""What makes a ComputeProfile one of those."""
+
 
 def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
     """What an object depends on. A spec that the API server let in has these fields."""
@@ -36,7 +49,7 @@ def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
         claims = {
             spec[field]["persistentVolumeClaim"]["claimName"] for field in ("dataset", "workspace")
         }
-        return [Link(CLAIM_LINK, namespace, claim) for claim in sorted(claims)]
+        return [*(Link(CLAIM_LINK, namespace, claim) for claim in sorted(claims)), _profile(spec)]
     if key.kind == RELEASES.kind:
         # Pinned once something is exported: from then on the run may be deleted.
         workspace = status.get("workspace")
@@ -45,11 +58,14 @@ def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
             Link(RUNS.kind, namespace, spec["source"]["trainingRunRef"]["name"]),
             _target(key, spec),
             _version(key, spec, spec["version"]),
+            _profile(spec),
         ]
     if key.kind == CHANNELS.kind:
         return [_target(key, spec), _model(key, spec), _channel(key, spec)]
     if key.kind == DEVICES.kind:
         return [_target(key, spec), _device(key, spec)]
+    if key.kind == PROFILES.kind and spec.get("default"):
+        return [MARKED_DEFAULT]
     return []
 
 
@@ -63,11 +79,18 @@ def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
         return [_channel(key, spec), *(_version(key, spec, version) for version in versions)]
     if key.kind == DEVICES.kind:
         return [_device(key, spec)]
+    if key.kind == PROFILES.kind and spec.get("default"):
+        return [DEFAULT_PROFILE]
     return []
 
 
 def _target(key: Key, spec: Raw) -> Link:
     return Link(TARGETS.kind, key.namespace, spec["targetRef"]["name"])
+
+
+def _profile(spec: Raw) -> Link:
+    reference = spec.get("profileRef")
+    return Link(PROFILES.kind, "", reference["name"]) if reference else DEFAULT_PROFILE
 
 
 def _version(key: Key, spec: Raw, version: str) -> Link:

@@ -47,7 +47,7 @@ class Lister:
     async def fill(self) -> None:
         """List every watched resource in full. Goes on trying until all of it is there."""
         for resource in WATCHED:
-            for namespace in self._namespaces:
+            for namespace in self._where(resource):
                 while True:
                     try:
                         await self._list(resource, namespace, metadata_only=False)
@@ -76,11 +76,14 @@ class Lister:
     async def sweep(self) -> None:
         """Forget what vanished unseen. What cannot be listed is left for the next time."""
         for resource in WATCHED:
-            for namespace in self._namespaces:
+            for namespace in self._where(resource):
                 try:
                     await self._list(resource, namespace, metadata_only=True)
                 except ApiError as error:
                     logger.warning("the sweep of %s failed: %s", resource.plural, error)
+
+    def _where(self, resource: Resource) -> Sequence[str | None]:
+        return self._namespaces if resource.namespaced else (None,)
 
     async def _list(
         self, resource: Resource, namespace: str | None, *, metadata_only: bool

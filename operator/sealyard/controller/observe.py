@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_channel import NamedRelease, ReleaseChannel
@@ -20,18 +21,29 @@ from sealyard.controller.caches import Caches
 from sealyard.controller.links import (
     CHANNEL_LINK,
     CLAIM_LINK,
+    DEFAULT_PROFILE,
     DEVICE_LINK,
+    MARKED_DEFAULT,
     VERSION_LINK,
     Link,
 )
 from sealyard.controller.records import ObjectRecord
-from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, RUNS, TARGETS, Key
+from sealyard.controller.resources import (
+    CHANNELS,
+    DEVICES,
+    PROFILES,
+    RELEASES,
+    RUNS,
+    TARGETS,
+    Key,
+)
 from sealyard.core.observed import (
     DeviceObserved,
     Listing,
     ModelReleaseObserved,
     ObservedClaim,
     ObservedJob,
+    Profiles,
     ReleaseChannelObserved,
     ReleaseTargetObserved,
     TrainingRunObserved,
@@ -87,6 +99,7 @@ def observe(
             jobs=_jobs(caches, record),
             claims=_claims(caches, record),
             foreign_jobs=around.foreign_jobs,
+            profiles=_profiles(caches, record),
         )
     if record.key.kind == RELEASES.kind:
         return _observe_release(caches, record, document, now, around)
@@ -129,6 +142,7 @@ def _observe_release(
         foreign_jobs=around.foreign_jobs,
         listing=_listing(caches, record, now),
         namespace_ends=around.namespace_ends,
+        profiles=_profiles(caches, record),
     )
 
 
@@ -272,6 +286,20 @@ def _tell_of_misfit(key: Key, uid: str) -> None:
         key,
         extra={"key": str(key), "uid": uid},
     )
+
+
+def _profiles(caches: Caches, record: ObjectRecord) -> Profiles:
+    """The ComputeProfile that an object names, or else those that are marked as the default."""
+    if DEFAULT_PROFILE in record.links:
+        marked = (_profile(caches, key) for key in caches.dependents(MARKED_DEFAULT))
+        return Profiles(defaults=tuple(profile for profile in marked if profile))
+    named = next(Key(*link) for link in record.links if link.kind == PROFILES.kind)
+    return Profiles(named=_profile(caches, named))
+
+
+def _profile(caches: Caches, key: Key) -> ComputeProfile | None:
+    found = caches.object(key)
+    return ComputeProfile.from_wire(found.parse()) if found else None
 
 
 def _jobs(caches: Caches, record: ObjectRecord) -> tuple[ObservedJob, ...]:

@@ -130,7 +130,7 @@ def object_record(kind: str, raw: Raw) -> ObjectRecord:
     if requested_at is not None:
         kept["annotations"] = {REQUESTED_AT_ANNOTATION: requested_at}
     document = {"metadata": kept, "spec": raw.get("spec") or {}, "status": raw.get("status") or {}}
-    key = Key(kind, intern(metadata["namespace"]), metadata["name"])
+    key = Key(kind, intern(metadata.get("namespace", "")), metadata["name"])
     return ObjectRecord(
         key=key,
         uid=metadata["uid"],
@@ -184,12 +184,21 @@ def job_record(raw: Raw) -> JobRecord | None:
         finished_at=timestamp(finished_at) if ended and finished_at else None,
         failure_reason=ended.get("reason") if ended and ended["type"] == "Failed" else None,
         deleting="deletionTimestamp" in metadata,
+        image=_image(raw),
     )
     return JobRecord(
         owner=Key(intern(owner["kind"]), job.namespace, owner["name"]),
         version=int(metadata["resourceVersion"]),
         job=job,
     )
+
+
+def _image(job: Raw) -> str | None:
+    template = (job.get("spec") or {}).get("template") or {}
+    for container in (template.get("spec") or {}).get("containers") or ():
+        if container["name"] == CONTAINER_NAME:
+            return intern(container["image"])
+    return None
 
 
 def _job_end(status: Raw) -> Raw | None:

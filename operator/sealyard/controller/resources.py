@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
+from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.kind import GROUP, MANAGED_BY, MANAGED_BY_LABEL, VERSION, CustomResource
 from sealyard.api.model_release import ModelRelease
@@ -15,7 +16,7 @@ from sealyard.api.training_run import TrainingRun
 
 
 class Key(NamedTuple):
-    """Names a custom resource; what the work queue holds."""
+    """Names a custom resource; what the work queue holds. The cluster's are of namespace ""."""
 
     kind: str
     namespace: str
@@ -34,6 +35,7 @@ class Resource:
     plural: str
     kind: str
     label_selector: str = ""
+    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -52,7 +54,8 @@ class Resource:
 
 
 def _custom(model: type[CustomResource]) -> Resource:
-    return Resource(GROUP, VERSION, model.PLURAL, model.KIND)
+    namespaced = model.SCOPE == "Namespaced"
+    return Resource(GROUP, VERSION, model.PLURAL, model.KIND, namespaced=namespaced)
 
 
 _OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
@@ -62,6 +65,7 @@ RELEASES = _custom(ModelRelease)
 TARGETS = _custom(ReleaseTarget)
 CHANNELS = _custom(ReleaseChannel)
 DEVICES = _custom(Device)
+PROFILES = _custom(ComputeProfile)
 JOBS = Resource("batch", "v1", "jobs", "Job", _OURS)
 PODS = Resource("", "v1", "pods", "Pod", _OURS)
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
@@ -73,4 +77,5 @@ TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenRe
 CUSTOM_RESOURCES = {
     resource.kind: resource for resource in (RUNS, RELEASES, TARGETS, CHANNELS, DEVICES)
 }
-WATCHED = (*CUSTOM_RESOURCES.values(), JOBS, PODS, CLAIMS)
+"""Those that are worked on; a ComputeProfile is only read."""
+WATCHED = (PROFILES, *CUSTOM_RESOURCES.values(), JOBS, PODS, CLAIMS)

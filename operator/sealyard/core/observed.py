@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_channel import NamedRelease, ReleaseChannel
@@ -59,6 +60,8 @@ class ObservedJob:
     failure_reason: str | None = None
     """The reason of the Job's Failed condition: `PodFailurePolicy`, `BackoffLimitExceeded`, …"""
     deleting: bool = False
+    image: str | None = None
+    """That its pod is to run."""
     pod: ObservedPod | None = None
 
 
@@ -73,6 +76,16 @@ class ObservedClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class Profiles:
+    """The ComputeProfiles that an object may use."""
+
+    named: ComputeProfile | None = None
+    """The one in its spec.profileRef, if it exists."""
+    defaults: tuple[ComputeProfile, ...] = ()
+    """Those that are marked as the default, where it names none."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRunObserved:
     """What a TrainingRun's decisions depend on."""
 
@@ -83,6 +96,7 @@ class TrainingRunObserved:
     """Those that exist among the claims that the run names."""
     foreign_jobs: tuple[str, ...] = ()
     """Names of Jobs that the run would use and somebody else owns."""
+    profiles: Profiles = Profiles()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +127,7 @@ class ModelReleaseObserved:
     listing: Listing = Listing()
     namespace_ends: bool = False
     """The namespace is being deleted. Looked up only where the release is, too."""
+    profiles: Profiles = Profiles()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from sealyard.api.compute_profile import DEFAULT_GPU_RESOURCE
 from sealyard.api.tasks import ProgressEndpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The image of each Job. The courier's comes from here only, never from a custom resource."""
+    """The image of each Job. The courier's comes from here only, never from a custom resource; a
+    ComputeProfile may name another trainer and exporter."""
 
     trainer: str
     exporter: str
@@ -18,14 +21,21 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class PodSettings:
-    """What every pod of ours gets beside its task."""
+    """What a pod gets beside its task: of the operator's configuration, and of a ComputeProfile."""
 
     run_as_user: int = 65532
     run_as_group: int = 65532
     fs_group: int = 65532
     image_pull_secrets: tuple[str, ...] = ()
     image_pull_policy: str = "IfNotPresent"
-    gpu_resource: str = "nvidia.com/gpu"
+    gpu_resource: str = DEFAULT_GPU_RESOURCE
+    labels: dict[str, str] = field(default_factory=dict)
+    """Beside ours, which win."""
+    annotations: dict[str, str] = field(default_factory=dict)
+    """The same."""
+    placement: dict[str, Any] = field(default_factory=dict)
+    """Fields of the pod's spec in wire form that say where and as what it runs: `nodeSelector`,
+    `tolerations`, `affinity`, and the classes and the account by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,14 @@ import yaml
 from sealyard.errors import InvalidError
 
 Path: TypeAlias = tuple[str | int, ...]
-"""The names of fields, and positions in lists, from the object down."""
+"""The names of fields, keys of maps, and positions in lists, from the object down."""
+
+
+class MapKey(str):
+    """A name that somebody chose, and no field of ours."""
+
+    __slots__ = ()
+
 
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sealyard.api.crd import KINDS, Schema, openapi
 from sealyard.api.kind import API_VERSION, GROUP
-from sealyard.lint.documents import Document, Path, read_documents
+from sealyard.lint.documents import Document, MapKey, Path, read_documents
 from sealyard.lint.schema import problems
 from sealyard.lint.verdict import verdict
 
@@ -104,7 +104,7 @@ def _group(value: dict[str, Any]) -> str:
 
 
 def _dotted(path: Path) -> str:
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    text = "".join(f"[{step}]" if isinstance(step, int | MapKey) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 

@@ -7,16 +7,19 @@ with what it was before have nothing to compare here, and are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any, Final, TypeAlias
 
 import celpy
 from celpy.adapter import json_to_cel
-from celpy.evaluation import CELEvalError
+from celpy.celtypes import DoubleType, IntType, Value
+from celpy.evaluation import CELEvalError, CELFunction
 from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError
 
 from sealyard.api.crd import Schema
-from sealyard.lint.documents import Path
+from sealyard.core.compute.quantity import amount
+from sealyard.lint.documents import MapKey, Path
 
 Problem: TypeAlias = tuple[Path, str]
 """Where it is, and what would be right."""
@@ -108,7 +111,7 @@ def _children(value: Any, schema: Schema) -> Iterator[tuple[str | int, Any, Sche
             yield name, item, schema["properties"].get(name)
     elif isinstance(value, dict) and isinstance(schema.get("additionalProperties"), dict):
         for name, item in value.items():
-            yield name, item, schema["additionalProperties"]
+            yield MapKey(name), item, schema["additionalProperties"]
 
 
 def _defaulted(value: Any, schema: Schema) -> Any:
@@ -137,8 +140,25 @@ def _broken_rules(value: Any, schema: Schema, path: Path) -> Iterator[Problem]:
             yield from _broken_rules(item, inner, (*path, name))
 
 
+@cache
+def _program(rule: str) -> celpy.Runner:
+    return _environment.program(_environment.compile(rule), functions=FUNCTIONS)
+
+
+def _quantity(text: Value) -> Value:
+    return DoubleType(float(amount(str(text))))
+
+
+def _compare_to(one: DoubleType, other: DoubleType) -> Value:
+    return IntType((one > other) - (one < other))
+
+
+FUNCTIONS: Final[dict[str, CELFunction]] = {"quantity": _quantity, "compareTo": _compare_to}
+"""Of Kubernetes' additions to CEL those that our rules use."""
+
+
 def _holds(rule: str, value: Any) -> bool:
-    program = _environment.program(_environment.compile(rule))
+    program = _program(rule)
     try:
         return bool(program.evaluate({"self": json_to_cel(value)}))
     except (CELEvalError, TypeError):

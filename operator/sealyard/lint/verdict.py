@@ -71,12 +71,16 @@ def verdict(document: dict[str, Any], now: datetime) -> str | None:
     """Why a new object of this spec would be Stalled at once, or None.
 
     Args:
-        document: of a kind in `DECIDE`, and valid by its schema.
+        document: of a kind of ours, and valid by its schema.
         now: when it is applied.
     """
     metadata = {"name": "unnamed", "namespace": "default", **document.get("metadata", {})}
     fresh = {"metadata": {**metadata, "uid": "new"}, "spec": document["spec"]}
-    plan = DECIDE[document["kind"]](fresh, SETTINGS, now)
+    decide = DECIDE.get(document["kind"])
+    if decide is None:
+        # A ComputeProfile: others are judged by it.
+        return None
+    plan = decide(fresh, SETTINGS, now)
     stalled = (
         condition
         for condition in plan.status.get("conditions", ())

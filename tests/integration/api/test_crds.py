@@ -13,6 +13,7 @@ import yaml
 
 from sealyard_local.cluster import Cluster, KubectlError
 from support.builders import (
+    PROFILE_SPEC,
     TRUST,
     merge,
 )
@@ -20,7 +21,7 @@ from support.fleet_builders import (
     device_keys,
 )
 from support.operator import REPOSITORY, install_crds
-from support.refusals import REFUSED, SPECS
+from support.refusals import REFUSED, SPECS, required_nodes
 
 pytestmark = pytest.mark.cluster
 
@@ -67,6 +68,10 @@ class Server:
             self.apply(kind, patch)
         return str(refused.value)
 
+    def forget(self) -> None:
+        """Deletes what no namespace takes along."""
+        self._kubectl("delete", "computeprofile", self._name, "--ignore-not-found")
+
     def columns(self, kind: str, *, wide: bool = False) -> list[str]:
         """The headings of `kubectl get`."""
         output = ("--output=wide",) if wide else ()
@@ -77,8 +82,10 @@ class Server:
 
 
 @pytest.fixture
-def server(cluster: Cluster, one_namespace: str) -> Server:
-    return Server(cluster, one_namespace)
+def server(cluster: Cluster, one_namespace: str) -> Iterator[Server]:
+    server = Server(cluster, one_namespace)
+    yield server
+    server.forget()
 
 
 def test_defaults_are_filled_in(server: Server) -> None:
@@ -91,7 +98,7 @@ def test_defaults_are_filled_in(server: Server) -> None:
         "patience": 100,
         "optimizer": "auto",
     }
-    assert spec["compute"] == {"gpus": 0, "cpu": "2", "memory": "4Gi", "sharedMemory": "1Gi"}
+    assert spec["compute"] == {}, "what is not said is for the profile to say"
     release = server.apply("ModelRelease", {})["spec"]
     assert release["sealing"] == {"format": "sealed-v2"}
     assert (release["revoked"], release["deletionPolicy"]) == (False, "Retain")
@@ -104,6 +111,10 @@ def test_defaults_are_filled_in(server: Server) -> None:
     assert "trust" not in target
     trusting = server.apply("ReleaseTarget", {"trust": TRUST})["spec"]
     assert trusting["trust"]["indexLifetimeSeconds"] == 604_800
+    profile = server.apply("ComputeProfile", {"memory": None, "overridable": None})["spec"]
+    assert profile["gpus"] == {"resource": "nvidia.com/gpu", "default": 1, "min": 0, "max": 1}
+    assert (profile["cpu"], profile["memory"]) == ({"default": "2"}, {"default": "4Gi"})
+    assert (profile["default"], profile["overridable"]) == (False, [])
 
 
 @pytest.mark.parametrize(("kind", "patch", "field", "right"), REFUSED)
@@ -167,11 +178,35 @@ def test_what_decides_the_result_cannot_change(
         ("ReleaseChannel", {"version": ">=1.2 <2 || 3.x"}),
         ("Device", {"models": ["notes"], "channels": None, "suspend": True}),
         ("Device", {"notAfter": "2028-01-01T00:00:00Z", "level": "keystore"}),
+        ("TrainingRun", {"profileRef": {"name": "gpu"}}),
+        ("ModelRelease", {"profileRef": {"name": "gpu"}}),
     ],
 )
 def test_everything_else_can(server: Server, kind: str, patch: dict[str, Any]) -> None:
     server.apply(kind, {})
     assert server.apply(kind, patch)["metadata"]["generation"] == 2
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"labels": {"example.com/team": "vision", "app.kubernetes.io/part-of": "x"}},
+        {"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}},
+        {"tolerations": [{"operator": "Exists"}, {"key": "a", "value": "b"}]},
+        {"tolerations": [{"key": "a", "effect": "NoExecute", "tolerationSeconds": 60}]},
+        *(
+            required_nodes(requirement)
+            for requirement in (
+                {"operator": "In", "values": ["NVIDIA-H100", ""]},
+                {"operator": "DoesNotExist"},
+                {"operator": "Gt", "values": ["40000"]},
+            )
+        ),
+    ],
+)
+def test_what_a_pod_may_be_given(server: Server, pod: dict[str, Any]) -> None:
+    taken = server.apply("ComputeProfile", {"pod": pod})["spec"]["pod"]
+    assert taken.items() >= merge(PROFILE_SPEC["pod"], pod).items()
 
 
 @pytest.mark.parametrize("lower", [1, 0, None])
@@ -211,12 +246,15 @@ def test_the_columns(server: Server) -> None:
     assert "DEVICES" in server.columns("rchan", wide=True)
     assert server.columns("dev") == ["NAME", "PHASE", "LEVEL", "RELEASES", "NOT-AFTER", "AGE"]
     assert "MESSAGE" in server.columns("rtgt", wide=True)
+    assert server.columns("cprof") == ["NAME", "DEFAULT", "GPU", "MAXGPUS", "AGE"]
+    assert "IMAGE" in server.columns("cprof", wide=True)
 
 
 @pytest.mark.parametrize(
     ("example", "kinds"),
     [
         ("quickstart", {"TrainingRun", "ModelRelease", "ReleaseTarget"}),
+        ("profiles", {"ComputeProfile"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )

@@ -22,7 +22,7 @@ FORBIDDEN = [
     *(
         f"{verb} {kind}.sealyard.io"
         for verb in ("create", "patch", "update", "delete")
-        for kind in ("trainingruns", "releasetargets", "releasechannels")
+        for kind in ("trainingruns", "releasetargets", "releasechannels", "computeprofiles")
     ),
     *(f"{verb} devices.sealyard.io" for verb in ("create", "update", "delete")),
     "update modelreleases.sealyard.io",
@@ -83,3 +83,5 @@ def test_what_it_needs_it_may_do_in_its_namespace_only(account: Account) -> None
         assert account.can(question), question
         assert not account.can(question, "--namespace=default"), question
     assert account.can("create tokenreviews.authentication.k8s.io")
+    assert account.can("list computeprofiles.sealyard.io")
+    assert account.can("watch computeprofiles.sealyard.io")

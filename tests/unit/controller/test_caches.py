@@ -11,6 +11,7 @@ from sealyard.controller.resources import (
     DEVICES,
     JOBS,
     PODS,
+    PROFILES,
     RELEASES,
     RUNS,
     TARGETS,
@@ -26,6 +27,7 @@ from support.controller import (
     raw_device,
     raw_job,
     raw_pod,
+    raw_profile,
     raw_release,
     raw_run,
     raw_target,
@@ -80,6 +82,20 @@ def test_a_removal_that_is_late_leaves_the_namesake_alone(caches: Caches) -> Non
     record = caches.object(RUN)
     assert record is not None
     assert record.uid == "run-2"
+
+
+def test_a_default_profile_concerns_what_names_none(caches: Caches) -> None:
+    assert caches.note(PROFILES, raw_profile()) == set()
+    naming = raw_run("naming", "run-9")
+    naming["spec"]["profileRef"] = {"name": "gpu"}
+    caches.note(RUNS, naming)
+    key = Key("TrainingRun", "ns", "naming")
+    assert caches.note(PROFILES, raw_profile(version=2)) == {key}
+    everything_else = {RUN, RELEASE, OTHER}
+    assert caches.note(PROFILES, raw_profile(version=3, default=True)) == {key} | everything_else
+    assert caches.note(PROFILES, raw_profile(version=4)) == {key} | everything_else, "it was one"
+    assert caches.note(PROFILES, raw_profile(version=5)) == {key}
+    assert caches.remove(PROFILES, "", "gpu", "profile-1") == {key}
 
 
 def test_removals_are_not_remembered_for_ever() -> None:

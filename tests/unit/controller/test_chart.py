@@ -111,17 +111,28 @@ def test_the_rights_are_exactly_these(manifests: Any) -> None:
         ),
         ("events", "create"),
         ("tokenreviews", "create"),
+        ("computeprofiles", "list"),
+        ("computeprofiles", "watch"),
     }
 
 
-def test_named_namespaces_get_roles_and_the_cluster_only_token_reviews() -> None:
+def test_named_namespaces_get_roles_and_the_cluster_only_what_has_no_namespace() -> None:
     manifests = rendered(VARIANTS["two namespaces"])
     for namespace in ("team-a", "team-b"):
         assert ("Role", f"{namespace}/sealyard") in manifests
         binding = manifests["RoleBinding", f"{namespace}/sealyard"]
         assert binding["subjects"][0]["namespace"] == "ops"
-    [rule] = manifests["ClusterRole", "/sealyard"]["rules"]
-    assert rule["resources"] == ["tokenreviews"]
+    rules = manifests["ClusterRole", "/sealyard"]["rules"]
+    assert [rule["resources"] for rule in rules] == [["tokenreviews"], ["computeprofiles"]]
+    for name in ("sealyard-use-profiles", "sealyard-use-targets"):
+        binding = manifests["ValidatingAdmissionPolicyBinding", f"/{name}"]
+        [where] = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
+        assert where["values"] == ["team-a", "team-b"]
+
+
+def test_the_admission_can_be_left_to_others() -> None:
+    manifests = rendered({"admission": {"enabled": False}})
+    assert not [kind for kind, _ in manifests if kind.startswith("ValidatingAdmissionPolicy")]
 
 
 def test_the_pod_is_restricted(manifests: Any) -> None:

@@ -8,7 +8,7 @@ from sealyard.controller import listing
 from sealyard.controller.caches import Caches
 from sealyard.controller.listing import Lister
 from sealyard.controller.resources import Key
-from support.controller import RUN, FakeApi, raw_job, raw_run
+from support.controller import RUN, FakeApi, raw_job, raw_profile, raw_run
 
 SECOND = Key("TrainingRun", "ns", "second")
 
@@ -36,6 +36,18 @@ async def test_only_the_named_namespaces_are_listed() -> None:
     shell = Shell("elsewhere")
     await shell.lister.fill()
     assert len(shell.caches) == 0
+
+
+async def test_what_has_no_namespace_is_listed_and_swept_with_any() -> None:
+    shell = Shell("elsewhere")
+    profile = Key("ComputeProfile", "", "gpu")
+    shell.api.objects[profile] = raw_profile()
+    await shell.lister.fill()
+    assert shell.caches.object(profile) is not None
+    assert (shell.caches.keys(), shell.concerns) == ([], set()), "nothing works on a profile"
+    del shell.api.objects[profile]
+    await shell.lister.sweep()
+    assert shell.caches.object(profile) is None
 
 
 async def test_the_first_listing_goes_on_until_the_server_answers(

@@ -15,6 +15,7 @@ from sealyard.controller.resources import (
     DEVICES,
     JOBS,
     PODS,
+    PROFILES,
     RELEASES,
     RUNS,
     TARGETS,
@@ -39,6 +40,7 @@ from support.controller import (
     raw_device,
     raw_job,
     raw_pod,
+    raw_profile,
     raw_release,
     raw_run,
     raw_target,
@@ -117,6 +119,34 @@ def test_a_release_of_what_is_not_there() -> None:
         (),
         (),
     )
+
+
+def names(caches: Caches, key: Key) -> tuple[str | None, list[str]]:
+    """Of the profile that an object names, and of the defaults."""
+    profiles = look(caches, key).profiles
+    named = profiles.named.metadata.name if profiles.named else None
+    return named, [profile.metadata.name for profile in profiles.defaults]
+
+
+@pytest.mark.parametrize(
+    ("key", "resource", "raw"), [(RUN, RUNS, raw_run), (RELEASE, RELEASES, raw_release)]
+)
+def test_the_profiles(caches: Caches, key: Key, resource: Any, raw: Any) -> None:
+    assert names(caches, key) == (None, [])
+    caches.note(PROFILES, raw_profile("gpu", "profile-1"))
+    caches.note(PROFILES, raw_profile("cpu", "profile-2", default=True))
+    assert names(caches, key) == (None, ["cpu"])
+    caches.note(PROFILES, raw_profile("gpu", "profile-1", 2, default=True))
+    assert names(caches, key) == (None, ["cpu", "gpu"])
+    caches.note(PROFILES, raw_profile("cpu", "profile-2", 2))
+    assert names(caches, key) == (None, ["gpu"])
+
+    naming = raw(version=2)
+    naming["spec"]["profileRef"] = {"name": "cpu"}
+    caches.note(resource, naming)
+    assert names(caches, key) == ("cpu", []), "a default is none of its business"
+    caches.remove(PROFILES, "", "cpu", "profile-2")
+    assert names(caches, key) == (None, [])
 
 
 def test_a_target(caches: Caches) -> None:

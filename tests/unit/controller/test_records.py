@@ -140,7 +140,27 @@ def test_a_custom_resource_keeps_what_decides() -> None:
     assert document["metadata"]["annotations"] == {REQUESTED_AT_ANNOTATION: "now"}
     assert "managedFields" not in document["metadata"]
     assert not record.deleting
-    assert [link.name for link in record.links] == ["data", "work"]
+    assert [(link.kind, link.name) for link in record.links] == [
+        ("Claim", "data"),
+        ("Claim", "work"),
+        ("DefaultProfile", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("containers", "image"),
+    [
+        ([{"name": "main", "image": "trainer:1"}], "trainer:1"),
+        ([{"name": "sidecar", "image": "other:1"}], None),
+        ([], None),
+    ],
+)
+def test_the_image_of_a_job(containers: list[dict[str, Any]], image: str | None) -> None:
+    raw = raw_job()
+    raw["spec"] = {"template": {"spec": {"containers": containers}}}
+    record = job_record(raw)
+    assert record
+    assert record.job.image == image
 
 
 def test_a_claim() -> None:

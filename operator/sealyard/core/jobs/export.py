@@ -8,11 +8,13 @@ from sealyard.api.model_release import ModelRelease, VariantSpec
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ExportTask, Owner
 from sealyard.api.training_run import Artifact, TrainingRun, workspace_path
+from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
 from sealyard.core.settings import Settings
 
 ENTRY_POINT = "sealyard-exporter"
-RESOURCES = {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "4Gi"}}
+REQUESTS = {"cpu": "500m", "memory": "1Gi"}
+LIMITS = {"memory": "4Gi"}
 SCRATCH_SIZE = "2Gi"
 
 
@@ -20,13 +22,17 @@ def export_job(
     release: ModelRelease,
     run: TrainingRun,
     settings: Settings,
+    compute: Compute,
     *,
     variant: VariantSpec,
     checkpoint: Artifact,
     image_size: int,
     attempt: int,
 ) -> dict[str, Any]:
-    """The Job of one attempt at one variant, which judges it on the run's validation set."""
+    """The Job of one attempt at one variant, which judges it on the run's validation set.
+
+    Its processor time and memory do not follow the profile, which says what training needs.
+    """
     claim = run.spec.workspace.persistent_volume_claim
     dataset = run.spec.dataset.persistent_volume_claim
     task = ExportTask(
@@ -52,13 +58,19 @@ def export_job(
             role=Role.EXPORT,
             variant=variant.name,
             attempt=attempt,
-            image=settings.images.exporter,
+            image=compute.images.exporter,
             entry_point=ENTRY_POINT,
             task=task,
-            resources=RESOURCES,
+            resources=_resources(compute),
             mounts=[pod.workspace(claim.claim_name), pod.dataset(dataset.claim_name)],
             scratch_size=SCRATCH_SIZE,
             ttl_seconds=settings.release_ttl_seconds_after_finished,
-            pods=settings.pods,
+            pods=compute.pods,
         )
     )
+
+
+def _resources(compute: Compute) -> dict[str, Any]:
+    """No format needs a GPU yet, so an export gets no more than the profile gives to every pod."""
+    gpus = {compute.pods.gpu_resource: str(compute.least_gpus)} if compute.least_gpus else {}
+    return {"requests": REQUESTS | gpus, "limits": LIMITS | gpus}

@@ -194,7 +194,10 @@ def build(parts: JobParts) -> dict[str, Any]:
             ]
         },
         "template": {
-            "metadata": {"labels": labels, "annotations": annotations},
+            "metadata": {
+                "labels": parts.pods.labels | labels,
+                "annotations": parts.pods.annotations | annotations,
+            },
             "spec": _pod_spec(parts),
         },
     }
@@ -249,6 +252,7 @@ def _pod_spec(parts: JobParts) -> dict[str, Any]:
     )
     mounts = [*parts.mounts, scratch]
     spec: dict[str, Any] = {
+        **pods.placement,
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": parts.grace_seconds,
         "automountServiceAccountToken": False,

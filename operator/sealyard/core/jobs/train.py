@@ -8,6 +8,7 @@ from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import Owner, TrainTask
 from sealyard.api.training_run import TrainingRun
+from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
 from sealyard.core.settings import Settings
 from sealyard.core.times import format_time, parse_time
@@ -21,6 +22,7 @@ SCRATCH_SIZE = "2Gi"
 def train_job(
     run: TrainingRun,
     settings: Settings,
+    compute: Compute,
     *,
     attempt: int,
     image: str,
@@ -31,6 +33,7 @@ def train_job(
     Args:
         run: its spec is valid.
         settings: the operator's configuration.
+        compute: what its pod is given, by its ComputeProfile.
         attempt: the first is 1.
         image: the trainer's; later attempts get the digest that the first one ran.
         deadline_seconds: what is left of the run's deadline; Kubernetes ends the Job then, also
@@ -40,7 +43,7 @@ def train_job(
     mounts = [
         pod.dataset(spec.dataset.persistent_volume_claim.claim_name),
         pod.workspace(spec.workspace.persistent_volume_claim.claim_name),
-        pod.shared_memory(spec.compute.shared_memory),
+        pod.shared_memory(compute.shared_memory),
     ]
     if settings.progress is not None:
         mounts.append(pod.progress_token())
@@ -51,19 +54,19 @@ def train_job(
             attempt=attempt,
             image=image,
             entry_point=ENTRY_POINT,
-            task=_task(run, settings, attempt),
-            resources=_resources(run, settings),
+            task=_task(run, settings, attempt, compute.gpus),
+            resources=_resources(compute),
             mounts=mounts,
             scratch_size=SCRATCH_SIZE,
             grace_seconds=GRACE_SECONDS,
             deadline_seconds=deadline_seconds,
             ttl_seconds=spec.ttl_seconds_after_finished,
-            pods=settings.pods,
+            pods=compute.pods,
         )
     )
 
 
-def _task(run: TrainingRun, settings: Settings, attempt: int) -> TrainTask:
+def _task(run: TrainingRun, settings: Settings, attempt: int, gpus: int) -> TrainTask:
     requested_at = parse_time(run.metadata.annotations.get(REQUESTED_AT_ANNOTATION))
     return TrainTask(
         owner=Owner(namespace=run.metadata.namespace, name=run.metadata.name, uid=run.metadata.uid),
@@ -72,16 +75,15 @@ def _task(run: TrainingRun, settings: Settings, attempt: int) -> TrainTask:
         hyperparameters=run.spec.hyperparameters,
         dataset_path=run.spec.dataset.persistent_volume_claim.path,
         run_path=run.workspace_path,
-        gpus=run.spec.compute.gpus,
+        gpus=gpus,
         requested_at=format_time(requested_at) if requested_at else None,
         progress=settings.progress,
     )
 
 
-def _resources(run: TrainingRun, settings: Settings) -> dict[str, Any]:
+def _resources(compute: Compute) -> dict[str, Any]:
     """Memory and GPUs are guaranteed; processor time beyond the request may be used if idle."""
-    compute = run.spec.compute
     both = {"memory": compute.memory}
     if compute.gpus:
-        both[settings.pods.gpu_resource] = str(compute.gpus)
+        both[compute.pods.gpu_resource] = str(compute.gpus)
     return {"requests": {"cpu": compute.cpu, **both}, "limits": both}

@@ -8,6 +8,7 @@ from typing import Any
 from sealyard.api.conditions import Reason
 from sealyard.api.model_release import VariantSpec
 from sealyard.api.training_run import Artifact, TrainingRun
+from sealyard.core.compute import Compute
 from sealyard.core.jobs import export_job
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.model_release.source import checkpoint_of
@@ -23,6 +24,7 @@ def exporting(situation: Situation) -> Plan | None:
         return None
     run = situation.run
     checkpoint = checkpoint_of(run) if run else None
+    can_start = checkpoint is not None and isinstance(situation.compute, Compute)
     pieces = [
         Piece(works.exports[variant.name], partial(_build, situation, run, checkpoint, variant))
         for variant in situation.release.spec.variants
@@ -37,7 +39,7 @@ def exporting(situation: Situation) -> Plan | None:
             "lineage": lineage.to_wire() if lineage else None,
             "workspace": workspace.to_wire() if workspace else None,
         },
-        at_once=_how_many(situation, len(pieces)) if checkpoint else 0,
+        at_once=_how_many(situation, len(pieces)) if can_start else 0,
     )
 
 
@@ -55,12 +57,16 @@ def _build(
     attempt: int,
 ) -> dict[str, Any]:
     size = image_size(variant, run)
+    compute = situation.compute
     if run is None or checkpoint is None or size is None:
         raise AssertionError("source_not_ready lets nothing start without a trained model")
+    if not isinstance(compute, Compute):
+        raise AssertionError("profile_not_ready lets nothing start without a profile")  # noqa: TRY004
     return export_job(
         situation.release,
         run,
         situation.settings,
+        compute,
         variant=variant,
         checkpoint=checkpoint,
         image_size=size,

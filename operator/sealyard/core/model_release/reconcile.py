@@ -13,6 +13,7 @@ from sealyard.core.model_release.failed import failed
 from sealyard.core.model_release.final import final
 from sealyard.core.model_release.gates import gate_failed
 from sealyard.core.model_release.lifetime import hold, look_again_at_the_end
+from sealyard.core.model_release.profile import profile_not_ready
 from sealyard.core.model_release.publishing import publishing
 from sealyard.core.model_release.released import released
 from sealyard.core.model_release.revoked import revoked
@@ -35,6 +36,7 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     released,
     source_not_ready,
     target_not_ready,
+    profile_not_ready,
     claim_missing,
     exporting,
     gate_failed,

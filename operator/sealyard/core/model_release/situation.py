@@ -21,6 +21,7 @@ from sealyard.api.secrets import Role
 from sealyard.api.tasks import ExportedVariant
 from sealyard.api.training_run import ClaimSource, TrainingRun
 from sealyard.core.attempts import watched
+from sealyard.core.compute import Compute, for_export
 from sealyard.core.conditions import State
 from sealyard.core.live import POLL_SECONDS
 from sealyard.core.model_release.variants import summary, variants
@@ -52,6 +53,8 @@ class Situation:
     works: Works
     reopening: Request
     variants: tuple[VariantStatus, ...]
+    compute: Compute | State
+    """What the next export is given, or what keeps it from being given anything."""
 
     @classmethod
     def of(cls, observed: ModelReleaseObserved, settings: Settings, now: datetime) -> Situation:
@@ -78,6 +81,7 @@ class Situation:
             works,
             reopening,
             variants(observed, works, backoff_limit=settings.release_backoff_limit),
+            for_export(release, observed.profiles, settings),
         )
 
     @property

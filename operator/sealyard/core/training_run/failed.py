@@ -5,7 +5,7 @@ from __future__ import annotations
 from sealyard.api.conditions import Reason
 from sealyard.core import attempts
 from sealyard.core.attempts import Failure
-from sealyard.core.conditions import stalled
+from sealyard.core.conditions import State, stalled
 from sealyard.core.plan import Plan
 from sealyard.core.reopening import HOW_TO_REOPEN
 from sealyard.core.times import format_time
@@ -49,6 +49,8 @@ def _out_of_time(situation: Situation) -> Failure | None:
 
 def _advice(situation: Situation, reason: Reason) -> str:
     if reason is Reason.OUT_OF_MEMORY:
-        memory = situation.run.spec.compute.memory
-        return f"; raise spec.compute.memory ({memory}), or train with a smaller batch"
+        compute = situation.compute
+        if isinstance(compute, State):
+            return "; train with more memory, or with a smaller batch"
+        return f"; raise {compute.memory_field} ({compute.memory}), or train with a smaller batch"
     return ""

@@ -14,8 +14,14 @@ from sealyard.api.secrets import Role
 from sealyard.api.training_run import TrainingRun, TrainingRunPhase
 from sealyard.core import attempts
 from sealyard.core.attempts import Work, watched
+from sealyard.core.compute import Compute, for_training
 from sealyard.core.conditions import State
-from sealyard.core.observed import ObservedClaim, ObservedJob, TrainingRunObserved
+from sealyard.core.observed import (
+    ObservedClaim,
+    ObservedJob,
+    Profiles,
+    TrainingRunObserved,
+)
 from sealyard.core.outcome import outcome
 from sealyard.core.plan import JobKey, Plan
 from sealyard.core.reopening import Request, request
@@ -39,6 +45,11 @@ class Situation:
     """A Job whose end is accounted already, and whose pod is still about to end."""
     claims: tuple[ObservedClaim, ...]
     foreign_jobs: tuple[str, ...]
+    profiles: Profiles
+    compute: Compute | State
+    """What the next attempt is given, or what keeps it from being given anything."""
+    newest_job: ObservedJob | None
+    """That of the newest attempt, while it lives or no status tells of it yet."""
 
     @classmethod
     def of(cls, observed: TrainingRunObserved, settings: Settings, now: datetime) -> Situation:
@@ -65,6 +76,7 @@ class Situation:
             epoch=epoch,
         )
         ending = (job for job in jobs if job.state == "Active" and job != work.job)
+        untold = (job for job in jobs if job.attempt == work.ledger.started > ledger.started)
         return cls(
             run,
             settings,
@@ -74,13 +86,24 @@ class Situation:
             next(ending, None),
             observed.claims,
             observed.foreign_jobs,
+            observed.profiles,
+            for_training(run, observed.profiles, settings),
+            work.job or next(untold, None),
         )
 
     @property
     def watched(self) -> str:
         """What a waiting attempt may be waiting for, as far as it can be seen."""
         metadata = self.run.metadata
-        return watched(str(metadata.generation), metadata.annotations.get(REQUESTED_AT_ANNOTATION))
+        return watched(
+            str(metadata.generation),
+            metadata.annotations.get(REQUESTED_AT_ANNOTATION),
+            ",".join(
+                f"{profile.metadata.uid}/{profile.metadata.generation}"
+                for profile in (self.profiles.named, *self.profiles.defaults)
+                if profile
+            ),
+        )
 
     @property
     def started_at(self) -> datetime | None:
@@ -102,17 +125,24 @@ class Situation:
         return (self.deadline - self.now).total_seconds() if self.deadline else None
 
     @property
-    def image(self) -> str:
-        """The trainer's image: pinned by digest as soon as a node has told it.
+    def image(self) -> str | None:
+        """The trainer's image: pinned by digest as soon as a profile or a node has told it.
 
-        A reopened run takes the operator's present image, which may hold the very fix it needs.
+        A reopened run takes the present image, which may hold the very fix it needs. None where a
+        profile has to say which that is, and there is none.
         """
         recorded = None if self.reopening.granted else self.run.status.image
         if recorded and DIGEST_REFERENCE.match(recorded):
             return recorded
-        pod = self.work.job.pod if self.work.job else None
+        job = self.newest_job
+        pod = job.pod if job else None
         told = DIGEST_REFERENCE.match(pod.image_id) if pod and pod.image_id else None
-        return told.group(1) if told else recorded or self.settings.images.trainer
+        if told:
+            return told.group(1)
+        # The profile may name another one by now than when the Job was created.
+        created = job.image if job else None
+        offered = None if isinstance(self.compute, State) else self.compute.images.trainer
+        return recorded or created or offered
 
     def decide(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from sealyard.core import attempts
+from sealyard.core.conditions import State
 from sealyard.core.jobs import train_job
 from sealyard.core.live import waiting_for_pod
 from sealyard.core.plan import Plan
@@ -14,18 +15,25 @@ from sealyard.core.training_run.situation import Situation
 
 def start(situation: Situation) -> Plan | None:
     """Creates the Job and counts the attempt."""
+    compute = situation.compute
+    if isinstance(compute, State):
+        raise AssertionError("profile_not_ready lets nothing start without a profile")  # noqa: TRY004
     job = train_job(
         situation.run,
         situation.settings,
+        compute,
         attempt=situation.work.next_attempt,
-        image=situation.image,
+        image=situation.image or compute.images.trainer,
         deadline_seconds=_seconds_left(situation),
     )
     return situation.decide(
         "Pending",
         waiting_for_pod(job["metadata"]["name"]),
         ledger=attempts.start(situation.work.ledger, watched=situation.watched),
-        status={"startTime": format_time(situation.started_at or situation.now)},
+        status={
+            "startTime": format_time(situation.started_at or situation.now),
+            "compute": {"profile": None, **compute.status.to_wire()},
+        },
         create=(job,),
     )
 

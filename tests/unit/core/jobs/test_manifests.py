@@ -25,6 +25,7 @@ from support.job_manifests import (
     TARGET,
     VIEW,
     WORKSPACE,
+    compute_of,
     container_of,
     mounts_of,
     pod_of,
@@ -260,7 +261,8 @@ def test_training_gets_its_resources() -> None:
 
 
 def test_without_gpus_none_are_named() -> None:
-    manifest = train_job(a_training_run().build(), SETTINGS, attempt=1, image="t")
+    run = a_training_run().build()
+    manifest = train_job(run, SETTINGS, compute_of(run), attempt=1, image="t")
     assert "nvidia.com/gpu" not in container_of(manifest)["resources"]["limits"]
     assert "activeDeadlineSeconds" not in manifest["spec"]
 
@@ -274,14 +276,21 @@ def test_the_progress_token_is_projected_only_where_there_is_an_endpoint() -> No
         "path": "token",
     }
     assert mounts_of(JOBS[Role.TRAIN])["progress-token"] == ("/run/sealyard/progress", True)
-    without = train_job(RUN, replace(SETTINGS, progress=None), attempt=1, image="t")
+    without = train_job(
+        RUN, replace(SETTINGS, progress=None), compute_of(RUN), attempt=1, image="t"
+    )
     assert "progress-token" not in mounts_of(without)
     assert "progress" not in task_of(without)
 
 
 def test_the_run_s_ttl_goes_to_its_jobs() -> None:
     run = a_training_run().with_spec("ttlSecondsAfterFinished", 60).build()
-    assert train_job(run, SETTINGS, attempt=1, image="t")["spec"]["ttlSecondsAfterFinished"] == 60
+    assert (
+        train_job(run, SETTINGS, compute_of(run), attempt=1, image="t")["spec"][
+            "ttlSecondsAfterFinished"
+        ]
+        == 60
+    )
     assert JOBS[Role.TIDY]["spec"]["ttlSecondsAfterFinished"] == 3600
 
 

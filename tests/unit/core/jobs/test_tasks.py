@@ -13,7 +13,7 @@ from support.builders import (
     a_training_run,
     task_of,
 )
-from support.job_manifests import JOBS, RUN, SETTINGS, VIEW, container_of
+from support.job_manifests import JOBS, RUN, SETTINGS, VIEW, compute_of, container_of
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_dollar_in_a_task_is_not_expanded() -> None:
     run = (
         a_training_run().with_spec("hyperparameters.extra", {"copy_paste_mode": "$(HOME)"}).build()
     )
-    manifest = train_job(run, SETTINGS, attempt=1, image="t")
+    manifest = train_job(run, SETTINGS, compute_of(run), attempt=1, image="t")
     raw = container_of(manifest)["env"][0]["value"]
     assert "$" not in raw
     assert task_of(manifest)["hyperparameters"]["extra"] == {"copy_paste_mode": "$(HOME)"}

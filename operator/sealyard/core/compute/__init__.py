@@ -1,0 +1,9 @@
+"""What a pod that trains or exports is given: a ComputeProfile, and what a run asks beside it.
+
+`choice` says which profile it is, `overrides` what a run may not ask for, `merge` what comes of it.
+"""
+
+from sealyard.core.compute.merge import Compute
+from sealyard.core.compute.resolve import for_export, for_training
+
+__all__ = ["Compute", "for_export", "for_training"]
