@@ -66,6 +66,8 @@ class Trained:
     epochs: int
     metrics: Metrics
     best: Path
+    trainer: Any
+    """Ultralytics' own: its validator knows more of the best model than the metrics say."""
 
 
 def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
@@ -83,7 +85,7 @@ def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
         trainer.add_callback(event, getattr(hooks, event))
     trainer.add_callback("on_fit_epoch_end", hooks.on_fit_epoch_end)
     trainer.train()
-    return Trained(trainer.epoch + 1, read_metrics(trainer.metrics), Path(trainer.best))
+    return Trained(trainer.epoch + 1, read_metrics(trainer.metrics), Path(trainer.best), trainer)
 
 
 def read_metrics(values: Mapping[str, Any]) -> Metrics:

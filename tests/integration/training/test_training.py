@@ -36,7 +36,11 @@ def test_the_result_is_what_lies_in_the_workspace(trained: Training) -> None:
     assert result.epochs == EPOCHS
     assert result.resumed_from_epoch is None
     assert result.dataset.images == 40
-    assert [artifact.name for artifact in result.artifacts] == ["best.pt", "results.csv"]
+    assert [artifact.name for artifact in result.artifacts] == [
+        "best.pt",
+        "results.csv",
+        "report.html",
+    ]
     for artifact in result.artifacts:
         content = (trained.pod.workspace / artifact.path).read_bytes()
         assert artifact.path == f"{RUN_PATH}/{artifact.name}"
@@ -48,7 +52,8 @@ def test_the_result_is_what_lies_in_the_workspace(trained: Training) -> None:
 
 def test_the_run_folder_holds_results_and_nothing_half_done(trained: Training) -> None:
     names = {path.name for path in trained.folder.iterdir()}
-    assert names == {"DONE.json", "LOCK", "best.pt", "dataset.lock", "plots", "results.csv"}
+    kept = {"best.pt", "dataset.lock", "plots", "report.html", "results.csv"}
+    assert names == kept | {"DONE.json", "LOCK"}
     plots = {path.name for path in (trained.folder / "plots").iterdir()}
     assert {"results.png", "BoxPR_curve.png", "confusion_matrix.png", "labels.jpg"} <= plots
     lock = json.loads((trained.folder / "dataset.lock").read_text())
