@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import LOGGER, SETTINGS
 
 from sealyard.api.training_run import Metrics, ModelSpec
@@ -28,6 +27,7 @@ from sealyard_trainer.checkpoints import Checkpoint, Checkpoints
 from sealyard_trainer.curve import Curve
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
+from sealyard_trainer.ultralytics_trainer import Trainer
 
 INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 METRIC_KEYS = {
@@ -114,7 +114,7 @@ def _trainer(training: Training, checkpoint: Checkpoint | None) -> Any:
         _place(checkpoint.best, weights / "best.pt")
         training.curve.copy_to(training.folder / "results.csv")
     try:
-        trainer = DetectionTrainer(overrides=overrides)
+        trainer = Trainer(overrides=overrides)
     except (TypeError, ValueError, SyntaxError) as error:
         raise InvalidError(f"spec.hyperparameters: {' '.join(str(error).split())}") from error
     return trainer

@@ -199,7 +199,6 @@ def _explain(
     """The report as an artifact; none if it could not be made, which fails no run."""
     from sealyard_trainer.report.making import Finished, make_report  # noqa: PLC0415 - as engine
 
-    place.folder.report.unlink(missing_ok=True)
     finished = Finished(
         task=task,
         arguments=arguments,

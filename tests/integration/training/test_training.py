@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import shutil
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,6 +68,19 @@ def test_the_curve_has_a_row_for_each_epoch(trained: Training) -> None:
     times = [float(row["time"]) for row in rows]
     assert times == sorted(times)
     assert "metrics/mAP50(B)" in rows[0]
+
+
+def test_the_report_shows_the_run_and_names_no_place(trained: Training) -> None:
+    assert "no report" not in trained.pod.answer().message
+    report = (trained.folder / "report.html").read_text()
+    for section in ("Dataset", "Curves", "Results of the best model", "Predictions", "Attempts"):
+        assert f">{section}" in report
+    assert report.count("<image ") == 12 + 6 + 2 * 6
+    assert 'aria-label="Confusion matrix: ' in report
+    assert "What augmentation makes of them" in report
+    assert f"{trained.result.metrics.map50:.3f}</dd>" in report
+    for place in (str(trained.pod.root), socket.gethostname(), str(Path.home())):
+        assert place not in report
 
 
 def test_progress_grows_until_all_is_done(trained: Training) -> None:

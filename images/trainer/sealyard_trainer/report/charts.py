@@ -168,8 +168,8 @@ def chart_losses(curves: Curves, resumes: Sequence[int]) -> list[Chart]:
             axes.legend(loc="upper right")
             svg = _svg(axes, f"loss-{loss}")
         last = ", ".join(f"{split} {values[-1]:.3f}" for split, values in series.items())
-        title = loss.replace("_", " ").capitalize()
-        charts.append(Chart(title, f"{title} by epoch; at the end {last}", svg))
+        title = f"Loss: {loss.removesuffix('_loss')}"
+        charts.append(Chart(title, f"{title}, by epoch; at the end {last}", svg))
     return charts
 
 
@@ -220,7 +220,7 @@ def chart_confusion(evaluation: Evaluation, names: Sequence[str]) -> Chart:
     right = sum(confusion.counts[index][index] for index in range(size))
     total = sum(map(sum, confusion.counts))
     return Chart(
-        "Confusion",
+        "Confusion (colour: share of the true class)",
         f"Confusion matrix: {right:,} of {total:,} boxes are on its diagonal",
         svg,
     )

@@ -21,9 +21,9 @@ from sealyard_trainer.report.pictures import (
     open_picture,
     read_marks,
 )
+from sealyard_trainer.ultralytics_trainer import LEAST_CONFIDENCE
 
 SHOWN = 6
-LEAST_CONFIDENCE = 0.25
 
 
 def compare(

@@ -253,15 +253,7 @@ def _pod_spec(parts: JobParts) -> dict[str, Any]:
         "terminationGracePeriodSeconds": parts.grace_seconds,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": pods.run_as_user,
-            "runAsGroup": pods.run_as_group,
-            "fsGroup": pods.fs_group,
-            # A workspace with many files would otherwise be walked at every start.
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(pods),
         "containers": [_container(parts, mounts)],
         "volumes": [mount.volume for mount in mounts],
     }
@@ -286,14 +278,32 @@ def _container(parts: JobParts, mounts: Sequence[Mount]) -> dict[str, Any]:
             {"name": "TMPDIR", "value": SCRATCH_DIRECTORY},
         ],
         "resources": parts.resources,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "terminationMessagePath": TERMINATION_MESSAGE_FILE,
         "terminationMessagePolicy": "File",
         "volumeMounts": [mount.volume_mount for mount in mounts],
+    }
+
+
+def pod_security(pods: PodSettings) -> dict[str, Any]:
+    """What Pod Security `restricted` asks of a pod."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": pods.run_as_user,
+        "runAsGroup": pods.run_as_group,
+        "fsGroup": pods.fs_group,
+        # A workspace with many files would otherwise be walked at every start.
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security() -> dict[str, Any]:
+    """What Pod Security `restricted` asks of a container, and a root that nothing is written to."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
     }
 
 
