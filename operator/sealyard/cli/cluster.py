@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sealyard.api.kind import GROUP, VERSION
 from sealyard.api.training_run import TrainingRun
-from sealyard.core.jobs.report import has_printed, what_it_waits_for
+from sealyard.core.run_report import has_printed, what_it_waits_for
 from sealyard.errors import InvalidError, MissingError, RefusedError, UnavailableError
 
 POLL_SECONDS = 0.5

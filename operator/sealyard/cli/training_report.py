@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sealyard.cli.cluster import Cluster
-from sealyard.core.jobs.report import DEADLINE_SECONDS, check_report, find_report, report_pod
+from sealyard.core.run_report import DEADLINE_SECONDS, check_report, find_report, report_pod
 from sealyard.core.settings import PodSettings
 from sealyard.errors import MissingError
 from sealyard.jobs.printed_file import parse

@@ -38,6 +38,7 @@ from sealyard.api.mounts import (
 from sealyard.api.secrets import SECRET_USES, SECRETS_DIRECTORY, Purpose, Role
 from sealyard.api.tasks import TASK_VERSION, Task, to_environment
 from sealyard.core.jobs.inputs import input_key, input_name
+from sealyard.core.pod_security import container_security, pod_security
 from sealyard.core.settings import PodSettings
 
 READABLE_BY_GROUP = 0o440
@@ -282,28 +283,6 @@ def _container(parts: JobParts, mounts: Sequence[Mount]) -> dict[str, Any]:
         "terminationMessagePath": TERMINATION_MESSAGE_FILE,
         "terminationMessagePolicy": "File",
         "volumeMounts": [mount.volume_mount for mount in mounts],
-    }
-
-
-def pod_security(pods: PodSettings) -> dict[str, Any]:
-    """What Pod Security `restricted` asks of a pod."""
-    return {
-        "runAsNonRoot": True,
-        "runAsUser": pods.run_as_user,
-        "runAsGroup": pods.run_as_group,
-        "fsGroup": pods.fs_group,
-        # A workspace with many files would otherwise be walked at every start.
-        "fsGroupChangePolicy": "OnRootMismatch",
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-
-
-def container_security() -> dict[str, Any]:
-    """What Pod Security `restricted` asks of a container, and a root that nothing is written to."""
-    return {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
     }
 
 

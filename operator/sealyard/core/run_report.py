@@ -10,11 +10,12 @@ from typing import Any
 
 from sealyard.api.mounts import CONTAINER_NAME, WORKSPACE_DIRECTORY
 from sealyard.api.training_run import Artifact, TrainingRun
-from sealyard.core.jobs import pod
+from sealyard.core.pod_security import container_security, pod_security
 from sealyard.core.settings import PodSettings
 from sealyard.errors import IntegrityError, MissingError, UnavailableError
 
 REPORT = "report.html"
+VOLUME = "workspace"
 MODULE = "sealyard.jobs.printed_file"
 DEADLINE_SECONDS = 300
 """After which Kubernetes ends the pod, should nobody be there any more to delete it."""
@@ -73,7 +74,7 @@ def report_pod(
     metadata = run.metadata
     if not run.status.image:
         raise MissingError(f"TrainingRun {metadata.namespace}/{metadata.name} names no image")
-    workspace = pod.workspace(run.spec.workspace.persistent_volume_claim.claim_name, read_only=True)
+    claim_name = run.spec.workspace.persistent_volume_claim.claim_name
     resources = {"cpu": "50m", "memory": "128Mi"}
     container = {
         "name": CONTAINER_NAME,
@@ -81,10 +82,10 @@ def report_pod(
         "imagePullPolicy": pods.image_pull_policy,
         "command": ["python", "-I", "-m", MODULE, f"{WORKSPACE_DIRECTORY}/{report.path}"],
         "resources": {"requests": resources, "limits": {"memory": resources["memory"]}},
-        "securityContext": pod.container_security(),
+        "securityContext": container_security(),
         # What the program says when it fails.
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [workspace.volume_mount],
+        "volumeMounts": [{"name": VOLUME, "mountPath": WORKSPACE_DIRECTORY, "readOnly": True}],
     }
     return {
         "apiVersion": "v1",
@@ -100,9 +101,9 @@ def report_pod(
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "securityContext": pod.pod_security(pods),
+            "securityContext": pod_security(pods),
             "containers": [container],
-            "volumes": [workspace.volume],
+            "volumes": [{"name": VOLUME, "persistentVolumeClaim": {"claimName": claim_name}}],
         },
     }
 

@@ -10,7 +10,7 @@ import pytest
 
 from sealyard.api.kind import MANAGED_BY_LABEL
 from sealyard.api.training_run import TrainingRun
-from sealyard.core.jobs.report import (
+from sealyard.core.run_report import (
     DEADLINE_SECONDS,
     REPORT,
     check_report,
