@@ -17,7 +17,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from sealyard_trainer.dataset_measures import OCTAVES, SIZE_STEPS, STEPS_PER_OCTAVE
 from sealyard_trainer.report.confusion import fold
@@ -34,6 +34,7 @@ WIDTH = 4.8
 MOST_CLASSES = 20
 """In one chart."""
 MOST_CURVES = 8
+MOST_TICKS = 5
 MOST_NUMBERED = 8
 """Classes up to which a confusion matrix has room for its numbers."""
 STYLE: dict[Any, Any] = {
@@ -88,7 +89,8 @@ def chart_classes(part: DatasetPart) -> Chart:
         _name_ticks(axes, "y", [part.names[index] for index in order])
         axes.set_ylim(len(order) - 0.4, -0.6)
         axes.set_xlabel("boxes")
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS, integer=True))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.grid(visible=True, axis="x")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
         svg = _svg(axes, "classes")
@@ -111,7 +113,8 @@ def chart_sizes(part: DatasetPart) -> Chart:
         mesh = axes.pcolormesh(
             edges, edges, np.ma.masked_equal(counts, 0), cmap=SHADES, norm=PowerNorm(0.5, vmin=0)
         )
-        ticks = list(range(lowest, SIZE_STEPS + 1, STEPS_PER_OCTAVE))
+        octaves = 1 if SIZE_STEPS - lowest <= MOST_TICKS * STEPS_PER_OCTAVE else 2
+        ticks = list(range(SIZE_STEPS, lowest - 1, -octaves * STEPS_PER_OCTAVE))
         names = [_percent(2.0 ** (tick / STEPS_PER_OCTAVE - OCTAVES)) for tick in ticks]
         axes.set_xticks(ticks, names)
         axes.set_yticks(ticks, names)
@@ -121,7 +124,7 @@ def chart_sizes(part: DatasetPart) -> Chart:
         axes.set_ylabel("height")
         axes.grid(visible=True)
         axes.set_aspect("equal")
-        bar = axes.figure.colorbar(mesh, ax=axes, ticks=MaxNLocator(5, integer=True))
+        bar = axes.figure.colorbar(mesh, ax=axes, ticks=MaxNLocator(MOST_TICKS, integer=True))
         bar.set_label("boxes")
         svg = _svg(axes, "sizes")
     height, width = np.unravel_index(int(counts.argmax()), counts.shape)
