@@ -75,7 +75,7 @@ def test_the_report_shows_the_run_and_names_no_place(trained: Training) -> None:
     report = (trained.folder / "report.html").read_text()
     for section in ("Dataset", "Curves", "Results of the best model", "Predictions", "Attempts"):
         assert f">{section}" in report
-    assert report.count("<image ") == 12 + 6 + 2 * 6
+    assert report.count('<svg class="picture"') == 12 + 6 + 2 * 6
     assert 'aria-label="Confusion matrix: ' in report
     assert "What augmentation makes of them" in report
     assert f"{trained.result.metrics.map50:.3f}</dd>" in report
