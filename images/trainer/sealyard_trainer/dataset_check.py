@@ -22,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from sealyard.errors import IntegrityError
 from sealyard.jobs.workspace import read_record
 from sealyard_trainer.dataset import Dataset, Picture
+from sealyard_trainer.dataset_measures import Box, Measures
 from sealyard_trainer.faults import Fault, refuse
 
 PICTURE_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
@@ -51,6 +52,7 @@ class Inspection:
     """`digest` over the pictures and labels of one split alone."""
     pictures: dict[str, int]
     boxes: dict[str, int]
+    measures: dict[str, Measures] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class _Seen:
     picture_sha256: str = ""
     label_sha256: str = ""
     """Empty where there is no label file, which is not the same as an empty one."""
-    boxes: int = 0
+    boxes: list[Box] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -76,6 +78,7 @@ def inspect(dataset: Dataset) -> Inspection:
     splits: defaultdict[str, Any] = defaultdict(lambda: hashlib.sha256(names))
     pictures: dict[str, int] = {}
     boxes: dict[str, int] = {}
+    measures: dict[str, Measures] = {}
     faults: list[Fault] = []
     for seen in _look_at_all(dataset):
         split, path = seen.picture.split, seen.picture.path
@@ -85,7 +88,10 @@ def inspect(dataset: Dataset) -> Inspection:
         for each in (digest, splits[split]):
             each.update(place + contents)
         pictures[split] = pictures.get(split, 0) + 1
-        boxes[split] = boxes.get(split, 0) + seen.boxes
+        boxes[split] = boxes.get(split, 0) + len(seen.boxes)
+        if split not in measures:
+            measures[split] = Measures.of_nothing(len(dataset.names))
+        measures[split].add(seen.boxes)
         faults += seen.faults
     if not faults:
         faults += _splits_without_boxes(dataset, boxes)
@@ -96,6 +102,7 @@ def inspect(dataset: Dataset) -> Inspection:
         {split: each.hexdigest() for split, each in splits.items()},
         pictures,
         boxes,
+        measures,
     )
 
 
@@ -166,41 +173,52 @@ def _decode(content: bytes) -> str | None:
     return None
 
 
-def check_labels(name: str, content: bytes, classes: int) -> tuple[int, list[Fault]]:
-    """The number of boxes in a label file, and what is wrong with its lines."""
+def check_labels(name: str, content: bytes, classes: int) -> tuple[list[Box], list[Fault]]:
+    """The boxes in a label file, and what is wrong with its other lines."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return 0, [Fault(name, content.count(b"\n", 0, error.start) + 1, "not text")]
-    boxes = 0
+        return [], [Fault(name, content.count(b"\n", 0, error.start) + 1, "not text")]
+    boxes: list[Box] = []
     faults: list[Fault] = []
     for number, line in enumerate(text.splitlines(), start=1):
         columns = line.split()
         if not columns:
             continue
-        boxes += 1
-        if problem := _check_line(columns, classes):
-            faults.append(Fault(name, number, problem))
+        try:
+            boxes.append(_parse_box(columns, classes))
+        except _LineError as error:
+            faults.append(Fault(name, number, str(error)))
     return boxes, faults
 
 
-def _check_line(columns: Sequence[str], classes: int) -> str | None:
+class _LineError(Exception):
+    """What is wrong with a line of a label file."""
+
+
+def _parse_box(columns: Sequence[str], classes: int) -> Box:
     if len(columns) != len(COLUMNS):
-        return f"{len(columns)} columns; the five {' '.join(COLUMNS)} are wanted"
+        raise _LineError(f"{len(columns)} columns; the five {' '.join(COLUMNS)} are wanted")
     digits = columns[0].removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_CLASS):
-        return f"class is {columns[0][:32]}; a whole number is wanted"
+        raise _LineError(f"class is {columns[0][:32]}; a whole number is wanted")
     index = int(columns[0])
     if not 0 <= index < classes:
-        return f"class is {index}, beyond names in data.yaml, which end at {classes - 1}"
-    for column, text in zip(COLUMNS[1:], columns[1:], strict=True):
-        try:
-            number = float(text)
-        except ValueError:
-            return f"{column} is {text[:32]}; a number is wanted"
-        if not math.isfinite(number) or not 0 <= number <= 1 + ROUNDING:
-            return f"{column} is {text[:32]}; a number between 0 and 1 is wanted"
-    return None
+        raise _LineError(f"class is {index}, beyond names in data.yaml, which end at {classes - 1}")
+    sides = (
+        _parse_part(column, text) for column, text in zip(COLUMNS[1:], columns[1:], strict=True)
+    )
+    return Box(index, *sides)
+
+
+def _parse_part(column: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise _LineError(f"{column} is {text[:32]}; a number is wanted") from None
+    if not math.isfinite(number) or not 0 <= number <= 1 + ROUNDING:
+        raise _LineError(f"{column} is {text[:32]}; a number between 0 and 1 is wanted")
+    return number
 
 
 def _splits_without_boxes(dataset: Dataset, boxes: dict[str, int]) -> Iterator[Fault]:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import LOGGER, SETTINGS
 
 from sealyard.api.training_run import Metrics, ModelSpec
@@ -28,6 +27,7 @@ from sealyard_trainer.checkpoints import Checkpoint, Checkpoints
 from sealyard_trainer.curve import Curve
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
+from sealyard_trainer.ultralytics_trainer import Trainer
 
 INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 METRIC_KEYS = {
@@ -66,6 +66,8 @@ class Trained:
     epochs: int
     metrics: Metrics
     best: Path
+    trainer: Any
+    """Ultralytics' own: its validator knows more of the best model than the metrics say."""
 
 
 def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
@@ -83,7 +85,7 @@ def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
         trainer.add_callback(event, getattr(hooks, event))
     trainer.add_callback("on_fit_epoch_end", hooks.on_fit_epoch_end)
     trainer.train()
-    return Trained(trainer.epoch + 1, read_metrics(trainer.metrics), Path(trainer.best))
+    return Trained(trainer.epoch + 1, read_metrics(trainer.metrics), Path(trainer.best), trainer)
 
 
 def read_metrics(values: Mapping[str, Any]) -> Metrics:
@@ -112,7 +114,7 @@ def _trainer(training: Training, checkpoint: Checkpoint | None) -> Any:
         _place(checkpoint.best, weights / "best.pt")
         training.curve.copy_to(training.folder / "results.csv")
     try:
-        trainer = DetectionTrainer(overrides=overrides)
+        trainer = Trainer(overrides=overrides)
     except (TypeError, ValueError, SyntaxError) as error:
         raise InvalidError(f"spec.hyperparameters: {' '.join(str(error).split())}") from error
     return trainer

@@ -6,20 +6,22 @@ import importlib.metadata
 import logging
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sealyard.api.answers import Answer, TrainResult
 from sealyard.api.tasks import TrainTask
-from sealyard.api.training_run import DatasetStatus
+from sealyard.api.training_run import Artifact, DatasetStatus
 from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.done import parse_requested_at, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.offline import work_offline
 from sealyard.jobs.workspace import below
+from sealyard_trainer.attempts import Attempt, note_attempt
 from sealyard_trainer.curve import Curve
 from sealyard_trainer.dataset import Dataset, read_dataset
 from sealyard_trainer.dataset_check import Inspection, inspect
@@ -28,7 +30,10 @@ from sealyard_trainer.dataset_view import make_view
 from sealyard_trainer.hyperparameters import to_arguments
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import start_progress
-from sealyard_trainer.run_folder import RunFolder
+from sealyard_trainer.run_folder import REPORT, RunFolder
+
+if TYPE_CHECKING:
+    from sealyard_trainer.engine import Trained
 
 MOST_GPUS = 1
 PACKAGES = ("sealyard", "torch", "ultralytics-opencv-headless")
@@ -78,7 +83,8 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
     write_lock(folder.path, inspection, owner_uid=task.owner.uid, software=inputs["software"])
     with tempfile.TemporaryDirectory(prefix="dataset-", dir=mounts.scratch) as view:
         data = make_view(dataset, Path(view))
-        result = _train(task, mounts, _Place(folder, lock, data), arguments, inspection)
+        place = _Place(folder, lock, dataset, inspection, data)
+        result = _train(task, mounts, place, arguments)
     answer = Answer(message=_summary(result), result=result.to_wire())
     write_done(folder.path, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
     folder.tidy()
@@ -92,11 +98,14 @@ def software() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The run's folder, the right to write to it, and the view of what is learnt from."""
+    """The run's folder, the right to write to it, and what is learnt from."""
 
     folder: RunFolder
     lock: WorkspaceLock
+    dataset: Dataset
+    inspection: Inspection
     data: Path
+    """The data.yaml of the checked view."""
 
 
 def _inspect(task: TrainTask, mounts: Mounts) -> tuple[Dataset, Inspection]:
@@ -128,7 +137,6 @@ def _train(
     mounts: Mounts,
     place: _Place,
     arguments: Mapping[str, Any],
-    inspection: Inspection,
 ) -> TrainResult:
     work_offline(mounts.scratch)
     from sealyard_trainer import engine  # noqa: PLC0415 - ultralytics reads the environment
@@ -138,6 +146,10 @@ def _train(
     done_epochs = checkpoint.epoch if checkpoint else 0
     if checkpoint:
         logger.info("resuming after epoch %d", done_epochs)
+    attempts = note_attempt(
+        place.folder.path,
+        Attempt(number=task.attempt, from_epoch=done_epochs, started_at=datetime.now(UTC)),
+    )
     epochs = task.hyperparameters.epochs
     progress = start_progress(task.progress, mounts.progress_token)
     meter = Meter(task.owner, epochs=epochs, done=done_epochs, now=time.monotonic())
@@ -161,18 +173,57 @@ def _train(
     finally:
         if progress:
             progress.close()
+    artifacts = place.folder.keep_results(trained.best, training.folder)
+    artifacts += _explain(
+        task, mounts, place, arguments=arguments, attempts=attempts, trained=trained
+    )
+    inspection = place.inspection
     return TrainResult(
         epochs=trained.epochs,
         resumed_from_epoch=done_epochs or None,
         metrics=trained.metrics,
         dataset=DatasetStatus(digest=inspection.digest, images=sum(inspection.pictures.values())),
-        artifacts=place.folder.keep_results(trained.best, training.folder),
+        artifacts=artifacts,
     )
+
+
+def _explain(
+    task: TrainTask,
+    mounts: Mounts,
+    place: _Place,
+    *,
+    arguments: Mapping[str, Any],
+    attempts: Sequence[Attempt],
+    trained: Trained,
+) -> list[Artifact]:
+    """The report as an artifact; none if it could not be made, which fails no run."""
+    from sealyard_trainer.report.making import Finished, make_report  # noqa: PLC0415 - as engine
+
+    finished = Finished(
+        task=task,
+        arguments=arguments,
+        dataset=place.dataset,
+        inspection=place.inspection,
+        epochs=trained.epochs,
+        metrics=trained.metrics,
+        attempts=attempts,
+        trainer=trained.trainer,
+        weights=place.folder.best,
+        curve=place.folder.curve,
+    )
+    try:
+        make_report(finished, place.folder.report, mounts.scratch)
+        return [place.folder.artifact(REPORT)]
+    except Exception:
+        logger.exception("the report could not be made; the run is done without it")
+        return []
 
 
 def _summary(result: TrainResult) -> str:
     figures = result.metrics
+    reported = any(artifact.name == REPORT for artifact in result.artifacts)
     return (
         f"trained {result.epochs} epochs on {result.dataset.images} pictures: "
         f"mAP50 {figures.map50 or 0:.3f}, mAP50-95 {figures.map50_95 or 0:.3f}"
+        f"{'' if reported else '; no report could be made, the log says why'}"
     )

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sealyard.api.answers import Answer, TrainResult
+from sealyard.api.answers import TrainResult
 from sealyard.api.training_run import Artifact
 from sealyard.errors import IntegrityError
 from sealyard.jobs.done import Done, read_done, remove_done
 from sealyard.jobs.workspace import copy_atomic, hash_file, make_folder, remove_temporaries
+from sealyard_trainer.attempts import ATTEMPTS_FILE
 from sealyard_trainer.checkpoints import Checkpoints
 from sealyard_trainer.dataset_lock import LOCK_FILE
 
-BEST, CURVE, PLOTS = "best.pt", "results.csv", "plots"
+BEST, CURVE, REPORT, PLOTS = "best.pt", "results.csv", "report.html", "plots"
 WORK_PREFIX = "work-"
 PLOT_SUFFIXES = frozenset({".jpg", ".png"})
 
@@ -33,6 +34,16 @@ class RunFolder:
     def curve(self) -> Path:
         """The one results.csv of all attempts."""
         return self.path / CURVE
+
+    @property
+    def best(self) -> Path:
+        """What came out."""
+        return self.path / BEST
+
+    @property
+    def report(self) -> Path:
+        """The page that explains the run."""
+        return self.path / REPORT
 
     def open(self, mount: Path) -> None:
         """Make it, if it is not there yet."""
@@ -52,37 +63,58 @@ class RunFolder:
         return work
 
     def finished(self, requested_at: datetime | None) -> Done | None:
-        """The answer of a run that is done, if nobody asked again and its files are whole."""
+        """The answer of a run that is done, if nobody asked again and its files are whole.
+
+        A report that is gone is left out of the answer: nobody trains again for want of a page.
+        """
         done = read_done(self.path)
         if done is None or not done.holds(requested_at=requested_at):
             return None
-        return done if self._whole(done.answer) else None
+        try:
+            result = TrainResult.model_validate(done.answer.result)
+        except ValidationError:
+            return None
+        whole = [each for each in result.artifacts if self._whole(each)]
+        lost = {each.name for each in result.artifacts if each not in whole}
+        if not lost:
+            return done
+        if lost != {REPORT}:
+            return None
+        result = result.model_copy(update={"artifacts": whole})
+        answer = done.answer.model_copy(update={"result": result.to_wire()})
+        return done.model_copy(update={"answer": answer})
 
     def void(self) -> None:
         """Delete everything that a new beginning must not find."""
         remove_done(self.path)
         self.checkpoints().clear()
         shutil.rmtree(self.path / PLOTS, ignore_errors=True)
-        for name in (BEST, CURVE, LOCK_FILE):
+        for name in (BEST, CURVE, REPORT, LOCK_FILE, ATTEMPTS_FILE):
             (self.path / name).unlink(missing_ok=True)
 
     def keep_results(self, best: Path, plots: Path) -> list[Artifact]:
         """Move what came out to where it stays, and say what it is."""
-        copy_atomic(best, self.path / BEST)
+        copy_atomic(best, self.best)
         shutil.rmtree(self.path / PLOTS, ignore_errors=True)
         (self.path / PLOTS).mkdir()
         for plot in sorted(plots.iterdir()):
             if plot.suffix in PLOT_SUFFIXES:
                 copy_atomic(plot, self.path / PLOTS / plot.name)
-        return [self._artifact(name) for name in (BEST, CURVE)]
+        return [self.artifact(name) for name in (BEST, CURVE)]
 
     def tidy(self) -> None:
         """Delete what only an unfinished run needs."""
         shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        (self.path / ATTEMPTS_FILE).unlink(missing_ok=True)
         for folder in self.path.glob(f"{WORK_PREFIX}*"):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _artifact(self, name: str) -> Artifact:
+    def artifact(self, name: str) -> Artifact:
+        """What a file in it is.
+
+        Raises:
+            IntegrityError, OSError: as `hash_file`.
+        """
         digest = hash_file(self.path / name)
         return Artifact(
             name=name,
@@ -91,9 +123,8 @@ class RunFolder:
             size_bytes=digest.size_bytes,
         )
 
-    def _whole(self, answer: Answer) -> bool:
+    def _whole(self, artifact: Artifact) -> bool:
         try:
-            result = TrainResult.model_validate(answer.result)
-            return all(self._artifact(each.name) == each for each in result.artifacts)
-        except (ValidationError, OSError, IntegrityError):
+            return self.artifact(artifact.name) == artifact
+        except (OSError, IntegrityError):
             return False

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sealyard.cli.dataset import dataset_app
 from sealyard.cli.device import device_app
 from sealyard.cli.device_pull import current_command, pull_command, run_command
 from sealyard.cli.devices import devices
@@ -18,6 +19,7 @@ from sealyard.cli.pull import pull
 from sealyard.cli.report import show_error
 from sealyard.cli.resource import resource_app
 from sealyard.cli.sealing import seal
+from sealyard.cli.training_report import report
 from sealyard.cli.trust import trust_app
 from sealyard.cli.verify import verify
 from sealyard.errors import InvalidError, SealyardError
@@ -63,6 +65,8 @@ app.command("open")(open_command)
 app.command("inspect")(inspect)
 app.command("devices")(devices)
 app.command("lint")(lint_command)
+app.command("report")(report)
+app.add_typer(dataset_app, name="dataset")
 app.add_typer(keyring_app, name="keyring")
 app.add_typer(trust_app, name="trust")
 device_app.command("pull")(pull_command)

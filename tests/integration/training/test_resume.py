@@ -91,17 +91,23 @@ def test_a_pod_killed_in_mid_epoch_loses_one_epoch_at_most(
     times = [time for _, time in curve(pod)]
     assert times == sorted(set(times))
     assert {path.name for path in (pod.workspace / RUN_PATH).iterdir()} == {
-        *("DONE.json", "LOCK", "best.pt", "dataset.lock", "plots", "results.csv")
+        *("DONE.json", "LOCK", "best.pt", "dataset.lock", "plots", "report.html", "results.csv")
     }
+    report = (pod.workspace / RUN_PATH / "report.html").read_text()
+    assert report.count("the beginning</td>") == 1
+    assert report.count(f"the checkpoint of epoch {newest}</td>") == 1
+    assert "No confusion matrix" in report  # without plots nobody counts
 
 
-def test_a_torn_checkpoint_and_a_dead_endpoint_stop_nothing(
+def test_a_torn_checkpoint_a_dead_endpoint_and_a_failing_report_stop_nothing(
     killed: Path, make_pod: MakePod, tmp_path: Path
 ) -> None:
     shutil.copytree(killed, tmp_path / "copy")
     newest = recorded(killed)[-1]
     torn = tmp_path / "copy" / RUN_PATH / f"checkpoints/epoch-{newest:06}.pt"
     torn.write_bytes(torn.read_bytes()[: 1 << 16])
+    # No page can take the place of a folder.
+    (tmp_path / "copy" / RUN_PATH / "report.html").mkdir()
     token = tmp_path / "token"
     token.write_text("a projected token")
     pod = make_pod(tmp_path / "copy", token=token)
@@ -112,6 +118,9 @@ def test_a_torn_checkpoint_and_a_dead_endpoint_stop_nothing(
     log = pod.log_file.read_text()
     assert f"checkpoint of epoch {newest}: epoch-{newest:06}.pt is not what was written" in log
     assert log.count("progress cannot be delivered") == 1
+    assert [artifact.name for artifact in result.artifacts] == ["best.pt", "results.csv"]
+    assert pod.answer().message.endswith("; no report could be made, the log says why")
+    assert "IsADirectoryError" in log
 
 
 def test_sigterm_and_a_newer_pod_end_with_143_and_the_next_one_resumes(make_pod: MakePod) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import shutil
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +38,11 @@ def test_the_result_is_what_lies_in_the_workspace(trained: Training) -> None:
     assert result.epochs == EPOCHS
     assert result.resumed_from_epoch is None
     assert result.dataset.images == 40
-    assert [artifact.name for artifact in result.artifacts] == ["best.pt", "results.csv"]
+    assert [artifact.name for artifact in result.artifacts] == [
+        "best.pt",
+        "results.csv",
+        "report.html",
+    ]
     for artifact in result.artifacts:
         content = (trained.pod.workspace / artifact.path).read_bytes()
         assert artifact.path == f"{RUN_PATH}/{artifact.name}"
@@ -48,7 +54,8 @@ def test_the_result_is_what_lies_in_the_workspace(trained: Training) -> None:
 
 def test_the_run_folder_holds_results_and_nothing_half_done(trained: Training) -> None:
     names = {path.name for path in trained.folder.iterdir()}
-    assert names == {"DONE.json", "LOCK", "best.pt", "dataset.lock", "plots", "results.csv"}
+    kept = {"best.pt", "dataset.lock", "plots", "report.html", "results.csv"}
+    assert names == kept | {"DONE.json", "LOCK"}
     plots = {path.name for path in (trained.folder / "plots").iterdir()}
     assert {"results.png", "BoxPR_curve.png", "confusion_matrix.png", "labels.jpg"} <= plots
     lock = json.loads((trained.folder / "dataset.lock").read_text())
@@ -62,6 +69,21 @@ def test_the_curve_has_a_row_for_each_epoch(trained: Training) -> None:
     times = [float(row["time"]) for row in rows]
     assert times == sorted(times)
     assert "metrics/mAP50(B)" in rows[0]
+
+
+def test_the_report_shows_the_run_and_names_no_place(trained: Training) -> None:
+    assert "no report" not in trained.pod.answer().message
+    report = (trained.folder / "report.html").read_text()
+    for section in ("Dataset", "Curves", "Results of the best model", "Predictions", "Attempts"):
+        assert f">{section}" in report
+    assert report.count('<svg class="picture"') == 12 + 6 + 2 * 6
+    assert 'aria-label="Confusion matrix: ' in report
+    assert "What augmentation makes of them" in report
+    assert f"{trained.result.metrics.map50:.3f}</dd>" in report
+    text = re.sub(r'base64,[^"]*', "", report)
+    assert str(trained.pod.root) not in text
+    assert str(Path.home()) not in text
+    assert socket.gethostname() not in re.findall(r"[\w.-]+", text)
 
 
 def test_progress_grows_until_all_is_done(trained: Training) -> None:

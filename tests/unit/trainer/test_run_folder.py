@@ -9,7 +9,7 @@ import pytest
 from sealyard.api.answers import Answer, TrainResult
 from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
 from sealyard.jobs.done import write_done
-from sealyard_trainer.run_folder import BEST, RunFolder
+from sealyard_trainer.run_folder import BEST, REPORT, RunFolder
 
 CONTENT = b"weights"
 RESULT = TrainResult(
@@ -25,6 +25,14 @@ RESULT = TrainResult(
         )
     ],
 ).to_wire()
+
+
+WITH_REPORT = RESULT | {
+    "artifacts": [
+        *RESULT["artifacts"],
+        {"name": REPORT, "path": f"team/run/{REPORT}", "sha256": "0" * 64, "sizeBytes": 1},
+    ]
+}
 
 
 def finished(path: Path, result: dict[str, Any] | None) -> bool:
@@ -57,3 +65,16 @@ def test_a_record_of_another_version_is_no_record(
 ) -> None:
     """Else every attempt would end with a fault, and no user could mend it."""
     assert not finished(folder, result)
+
+
+@pytest.mark.parametrize("content", [None, b"another page"])
+def test_a_report_that_is_lost_is_left_out_and_nobody_trains_again(
+    folder: Path, content: bytes | None
+) -> None:
+    answer = Answer(message="trained", result=WITH_REPORT)
+    write_done(folder, owner_uid="uid-1", inputs={}, answer=answer)
+    if content is not None:
+        (folder / REPORT).write_bytes(content)
+    done = RunFolder(folder, "team/run").finished(None)
+    assert done is not None
+    assert done.answer == Answer(message="trained", result=RESULT)

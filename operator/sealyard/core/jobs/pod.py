@@ -38,6 +38,7 @@ from sealyard.api.mounts import (
 from sealyard.api.secrets import SECRET_USES, SECRETS_DIRECTORY, Purpose, Role
 from sealyard.api.tasks import TASK_VERSION, Task, to_environment
 from sealyard.core.jobs.inputs import input_key, input_name
+from sealyard.core.pod_security import container_security, pod_security
 from sealyard.core.settings import PodSettings
 
 READABLE_BY_GROUP = 0o440
@@ -257,15 +258,7 @@ def _pod_spec(parts: JobParts) -> dict[str, Any]:
         "terminationGracePeriodSeconds": parts.grace_seconds,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": pods.run_as_user,
-            "runAsGroup": pods.run_as_group,
-            "fsGroup": pods.fs_group,
-            # A workspace with many files would otherwise be walked at every start.
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(pods),
         "containers": [_container(parts, mounts)],
         "volumes": [mount.volume for mount in mounts],
     }
@@ -290,11 +283,7 @@ def _container(parts: JobParts, mounts: Sequence[Mount]) -> dict[str, Any]:
             {"name": "TMPDIR", "value": SCRATCH_DIRECTORY},
         ],
         "resources": parts.resources,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "terminationMessagePath": TERMINATION_MESSAGE_FILE,
         "terminationMessagePolicy": "File",
         "volumeMounts": [mount.volume_mount for mount in mounts],

@@ -1,0 +1,148 @@
+"""The pod that brings the report of a run out of its workspace, for the user who asks for it.
+
+The operator has no part in it: the user's own rights create the pod, read its log and delete it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from sealyard.api.mounts import CONTAINER_NAME, WORKSPACE_DIRECTORY
+from sealyard.api.training_run import Artifact, TrainingRun
+from sealyard.core.pod_security import container_security, pod_security
+from sealyard.core.settings import PodSettings
+from sealyard.errors import IntegrityError, MissingError, UnavailableError
+
+REPORT = "report.html"
+VOLUME = "workspace"
+MODULE = "sealyard.jobs.printed_file"
+DEADLINE_SECONDS = 300
+"""After which Kubernetes ends the pod, should nobody be there any more to delete it."""
+APP_LABEL = "app.kubernetes.io/name"
+APP = "sealyard-report"
+"""Not the label of what the operator manages: it neither watches nor judges such a pod."""
+# A reason to wait that no waiting mends; a pull that is tried again may mend itself.
+_HOPELESS = {"CreateContainerConfigError", "CreateContainerError", "InvalidImageName"}
+
+
+def find_report(run: TrainingRun) -> Artifact:
+    """The report that a run left.
+
+    Raises:
+        MissingError: there is none, or none yet.
+    """
+    name = f"TrainingRun {run.metadata.namespace}/{run.metadata.name}"
+    phase = run.status.phase
+    if phase != "Succeeded":
+        raise MissingError(f"{name} is {phase or 'Pending'}; a report is there once it Succeeded")
+    for artifact in run.status.artifacts or ():
+        if artifact.name == REPORT:
+            return artifact
+    raise MissingError(
+        f"{name} left no report: an older image trained it, or none could be made, which the log "
+        "of its pod would say"
+    )
+
+
+def check_report(report: Artifact, content: bytes) -> None:
+    """Compare a page with what the run's status says of it.
+
+    Raises:
+        IntegrityError: it is another one.
+    """
+    if hashlib.sha256(content).hexdigest() != report.sha256:
+        raise IntegrityError(
+            f"{report.path} in the workspace is not the report that the run's status names"
+        )
+
+
+def report_pod(
+    run: TrainingRun, report: Artifact, pods: PodSettings, *, suffix: str
+) -> dict[str, Any]:
+    """The manifest of the pod: it reads the workspace, prints one file of it, and ends.
+
+    Args:
+        run: it has Succeeded; its image has the program.
+        report: what `find_report` found.
+        pods: what every pod gets.
+        suffix: of its name, so that two users are in nobody's way.
+
+    Raises:
+        MissingError: the run does not say which image trained it.
+    """
+    metadata = run.metadata
+    if not run.status.image:
+        raise MissingError(f"TrainingRun {metadata.namespace}/{metadata.name} names no image")
+    claim_name = run.spec.workspace.persistent_volume_claim.claim_name
+    resources = {"cpu": "50m", "memory": "128Mi"}
+    container = {
+        "name": CONTAINER_NAME,
+        "image": run.status.image,
+        "imagePullPolicy": pods.image_pull_policy,
+        "command": ["python", "-I", "-m", MODULE, f"{WORKSPACE_DIRECTORY}/{report.path}"],
+        "resources": {"requests": resources, "limits": {"memory": resources["memory"]}},
+        "securityContext": container_security(),
+        # What the program says when it fails.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": VOLUME, "mountPath": WORKSPACE_DIRECTORY, "readOnly": True}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{metadata.name[:40].replace('.', '-')}-report-{suffix}",
+            "namespace": metadata.namespace,
+            "labels": {APP_LABEL: APP},
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": pod_security(pods),
+            "containers": [container],
+            "volumes": [{"name": VOLUME, "persistentVolumeClaim": {"claimName": claim_name}}],
+        },
+    }
+
+
+def has_printed(status: dict[str, Any]) -> bool:
+    """Whether the pod of this status has ended well; False while it is on its way.
+
+    Raises:
+        MissingError: the file is not in the workspace any more.
+        IntegrityError: it is too big, or no file.
+        UnavailableError: the pod failed, or cannot start.
+    """
+    if status.get("phase") == "Succeeded":
+        return True
+    state: dict[str, Any] = next(
+        (container.get("state", {}) for container in status.get("containerStatuses", [])), {}
+    )
+    if status.get("phase") == "Failed":
+        ended = state.get("terminated", {})
+        said = ended.get("message") or status.get("message") or ended.get("reason") or "no reason"
+        for error in (MissingError, IntegrityError):
+            if ended.get("exitCode") == error.exit_code:
+                raise error(f"the pod that reads the report: {said.strip()}")
+        raise UnavailableError(f"the pod that reads the report failed: {said.strip()[-300:]}")
+    waiting = state.get("waiting", {})
+    if waiting.get("reason") in _HOPELESS:
+        raise UnavailableError(
+            f"the pod that reads the report cannot start: {what_it_waits_for(status)}"
+        )
+    return False
+
+
+def what_it_waits_for(status: dict[str, Any]) -> str:
+    """Why a pod has not started yet, as Kubernetes puts it."""
+    for container in status.get("containerStatuses", []):
+        waiting = container.get("state", {}).get("waiting", {})
+        if waiting.get("reason"):
+            return ": ".join(filter(None, [waiting["reason"], waiting.get("message")]))
+    for condition in status.get("conditions", []):
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return str(condition.get("message") or condition.get("reason"))
+    return "nothing that Kubernetes would say"
