@@ -10,7 +10,7 @@ from ultralytics import YOLO
 from sealyard.api.training_run import Metrics
 from sealyard_trainer.dataset import Dataset
 from sealyard_trainer.dataset_view import make_view
-from sealyard_trainer.engine import read_metrics
+from sealyard_trainer.figures import read_metrics
 
 
 def judge(exported: Path, dataset: Dataset, *, image_size: int) -> Metrics:

@@ -7,7 +7,6 @@ the environment.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -25,17 +24,12 @@ from sealyard.jobs.workspace import copy_atomic
 from sealyard_trainer.architecture import write_architecture
 from sealyard_trainer.checkpoints import Checkpoint, Checkpoints
 from sealyard_trainer.curve import Curve
+from sealyard_trainer.figures import read_metrics
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
 from sealyard_trainer.ultralytics_trainer import Trainer
 
 INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
-METRIC_KEYS = {
-    "map50": "metrics/mAP50(B)",
-    "map50_95": "metrics/mAP50-95(B)",
-    "precision": "metrics/precision(B)",
-    "recall": "metrics/recall(B)",
-}
 MOST_WORKERS = 8
 
 logger = logging.getLogger(__name__)
@@ -86,14 +80,6 @@ def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
     trainer.add_callback("on_fit_epoch_end", hooks.on_fit_epoch_end)
     trainer.train()
     return Trained(trainer.epoch + 1, read_metrics(trainer.metrics), Path(trainer.best), trainer)
-
-
-def read_metrics(values: Mapping[str, Any]) -> Metrics:
-    """The figures of a validation; one that is no number is left out."""
-    numbers = {name: float(values.get(key, math.nan)) for name, key in METRIC_KEYS.items()}
-    return Metrics(
-        **{name: round(value, 6) for name, value in numbers.items() if math.isfinite(value)}
-    )
 
 
 def _trainer(training: Training, checkpoint: Checkpoint | None) -> Any:
