@@ -31,7 +31,7 @@ def run_grant(task: GrantTask, mounts: Mounts) -> Answer:
         )
     message = (
         f"devices: {result.devices}; slots written: {result.granted}, there already: "
-        f"{result.unchanged}"
+        f"{result.unchanged}, deleted: {result.dropped}"
     )
     if result.failed:
         message = f"{message}; {result.failed} not granted: {result.said}"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sealyard.api.device_api import MODELS_MAX, DeviceId, RawKey
+from sealyard.api.index import WithdrawnRelease
 from sealyard.api.model import Model, Name, SemVer, Sha256, Timestamp
 
 DeviceLevel = Literal["fingerprint", "keystore", "tpm2", "legacy"]
@@ -34,6 +35,11 @@ class AuthorisedDevice(Model):
     releases: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list, description="Positions in `releases` of the input."
     )
+    restricted_models: Annotated[list[Name], Field(max_length=MODELS_MAX)] = Field(
+        default_factory=list,
+        description="Of these models it is to have no other slots. Of the others it keeps what it "
+        "has: what is listed there is not known.",
+    )
 
 
 class GrantInput(Model):
@@ -44,4 +50,8 @@ class GrantInput(Model):
     )
     devices: Annotated[list[AuthorisedDevice], Field(max_length=20_000)] = Field(
         default_factory=list
+    )
+    withdrawn_releases: Annotated[list[WithdrawnRelease], Field(max_length=20_000)] = Field(
+        default_factory=list,
+        description="Revoked, expired or about to be withdrawn: no device keeps a slot.",
     )

@@ -10,6 +10,7 @@ import pytest
 
 from sealyard.api.device_api import GRANTS_PATH
 from sealyard.api.grants import AuthorisedDevice, GrantedRelease, GrantInput
+from sealyard.api.index import WithdrawnRelease
 from sealyard.api.secrets import Purpose
 from sealyard.delivery.device_registry import DeviceRegistry
 from sealyard.delivery.grant import grant_devices
@@ -94,7 +95,8 @@ def grant(target: Target, wanted: GrantInput, keyring: Keyring = KEYRING) -> dic
             keyring=keyring,
         )
     counted = {"granted": result.granted, "unchanged": result.unchanged}
-    return {**counted, **({"failed": result.failed} if result.failed else {})}
+    seldom = {"dropped": result.dropped, "failed": result.failed}
+    return {**counted, **{name: count for name, count in seldom.items() if count}}
 
 
 def failures(target: Target, wanted: GrantInput, keyring: Keyring = KEYRING) -> str:
@@ -120,7 +122,7 @@ def test_from_a_reviewed_list_to_a_device_that_opens(target: Target) -> None:
         "granted": 3,
         "unchanged": 0,
     }
-    assert job.message == "devices: 3; slots written: 3, there already: 0"
+    assert job.message == "devices: 3; slots written: 3, there already: 0, deleted: 0"
     opened = [
         [opens(target, device, release) for release in (made, other)]
         for device in (one, both, none)
@@ -154,6 +156,36 @@ def test_a_suspended_device_loses_its_slots(target: Target) -> None:
     with target.connected(Purpose.API_PUBLISHER) as writer:
         context = ReleaseContext(made.model, made.version, SEALED)
         assert list(DeviceRegistry(writer.session).granted(context)) == [kept.id]
+
+
+def test_a_narrowed_device_loses_the_slots_of_what_it_may_no_longer_follow(
+    target: Target,
+) -> None:
+    model = target.put().model
+    one, two, over = (target.put(model=model, version=f"{n}.0.0") for n in (2, 3, 4))
+    narrowed, free, stranger = Device(), Device(), Device()
+    everything = [
+        authorised(device, 0, 1, 2, models=[model]) for device in (narrowed, free, stranger)
+    ]
+    grant(target, grant_input([one, two, over], *everything))
+    # What nobody follows any more does not stand in the input; the stranger is somebody else's.
+    wanted = grant_input(
+        [two],
+        authorised(narrowed, 0, models=[model], restricted_models=[model]),
+        authorised(free, 0, models=[model]),
+    ).model_copy(update={"withdrawn_releases": [WithdrawnRelease(model=model, version="4.0.0")]})
+    job = target.grant(wanted)
+    assert {name: job.result[name] for name in ("granted", "unchanged", "dropped")} == {
+        "granted": 0,
+        "unchanged": 2,
+        "dropped": 3,
+    }
+    opened = [
+        [opens(target, device, release) for release in (one, two, over)]
+        for device in (narrowed, free, stranger)
+    ]
+    assert opened == [[False, True, False], [True, True, False], [True, True, True]]
+    assert grant(target, wanted) == {"granted": 0, "unchanged": 2}
 
 
 class TestAnAccountThatHasNotEveryModel:

@@ -127,6 +127,10 @@ class ChannelEntry:
         return self.model, self.channel
 
 
+Follows = tuple[tuple[str, ...], tuple[str, ...]]
+"""Models and channels of a device: a fleet has few of these pairs."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceEntry:
     """A device, with its part of the grant Job's input in RFC 8785 form.
@@ -179,6 +183,11 @@ class DeviceEntry:
     def may_open(self, now: datetime) -> bool:
         """Whether it is granted anything."""
         return not self.suspended and (self.not_after is None or self.not_after > now)
+
+    @property
+    def follows(self) -> Follows:
+        """What decides which releases it is granted."""
+        return self.models, self.channels
 
     @property
     def spec_sha256(self) -> str:

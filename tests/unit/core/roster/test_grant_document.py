@@ -100,6 +100,7 @@ def test_all_that_the_release_api_is_told_of_a_device() -> None:
         "notAfter": "2027-01-01T00:00:00Z",
         "suspended": True,
         "releases": [],
+        "restrictedModels": [],
     }
 
 
@@ -116,6 +117,38 @@ def test_of_two_devices_of_one_id_the_older_speaks() -> None:
     younger = a_device().named("rival", uid="rival").created_at(NOW).with_spec("suspend", True)
     [told] = read(a_roster(younger, a_device()).at(NOW).grants).devices
     assert not told.suspended
+
+
+RESTRICTED: dict[str, tuple[DeviceBuilder, list[str]]] = {
+    "no channel: who knows what is listed": (a_device(), []),
+    "a channel": (a_device(1, "stable"), ["coins"]),
+    "two channels": (a_device(1, "beta", "stable"), ["coins"]),
+    "one whose object is gone, and may be listed": (a_device(1, "nightly", "stable"), []),
+    "one of no range, which stays as it is": (a_device(1, "odd"), []),
+    "one that names nothing": (a_device(1, "empty"), ["coins"]),
+    "a model without the channel": (
+        a_device(1, "stable").with_spec("models", ["coins", "notes"]), ["coins"]
+    ),
+    "suspended": (a_device(1, "stable").with_spec("suspend", True), []),
+    "expired: it may be given a later time": (
+        a_device(1, "stable").with_spec("notAfter", time_of(NOW)), []
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", RESTRICTED)
+def test_of_which_models_a_device_is_to_have_no_other_slots(case: str) -> None:
+    device, models = RESTRICTED[case]
+    others = a_channel("one", "odd"), a_channel("9.x", "empty")
+    [found] = read(a_roster(*ALL, *others, device).at(NOW).grants).devices
+    assert found.restricted_models == models
+
+
+def test_what_is_over_is_named_where_somebody_may_have_it() -> None:
+    over = V1.with_spec("revoked", True), V2.with_spec("notAfter", time_of(NOW)), V3
+    for devices, said in (((), []), ((a_device(),), ["1.0.0", "1.1.0"])):
+        found = read(a_roster(*over, *devices).at(NOW).grants)
+        assert [one.version for one in found.withdrawn_releases] == said
 
 
 def test_a_device_knows_its_share() -> None:
