@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
@@ -52,6 +52,10 @@ RawSignature = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$", min_length=88, max_length=88),
 ]
 """64 bytes in base64, in its one spelling."""
+
+
+DeviceLevel = Literal["fingerprint", "keystore", "tpm2", "legacy"]
+"""How a device keeps its private keys. A claim, until it is attested."""
 
 
 def device_path(device_id: str) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from sealyard.api.device_api import MODELS_MAX, DeviceId, RawKey
+from sealyard.api.device_api import MODELS_MAX, DeviceId, DeviceLevel, RawKey
 from sealyard.api.index import WithdrawnRelease
-from sealyard.api.model import Model, Name, SemVer, Sha256, Timestamp
-
-DeviceLevel = Literal["fingerprint", "keystore", "tpm2", "legacy"]
-"""How a device keeps its private keys. A claim, until it is attested."""
+from sealyard.api.model import Model, Name, ObjectName, SemVer, Sha256, Timestamp
 
 
 class GrantedRelease(Model):
@@ -29,6 +26,9 @@ class AuthorisedDevice(Model):
     encryption_key: RawKey
     signing_key: RawKey
     level: DeviceLevel
+    hardware_digest_secret: ObjectName | None = Field(
+        default=None, description="Of level legacy: the Secret that is mounted under its name."
+    )
     models: Annotated[list[Name], Field(max_length=MODELS_MAX)]
     not_after: Timestamp | None = None
     suspended: bool = False

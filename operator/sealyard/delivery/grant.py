@@ -7,10 +7,12 @@ done again writes nothing.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from sealyard.api.answers import GrantResult
@@ -18,14 +20,17 @@ from sealyard.api.device_api import BATCH_MAX, DeviceEntry, granted_digest
 from sealyard.api.grants import AuthorisedDevice, GrantedRelease, GrantInput
 from sealyard.core.surplus import Surplus
 from sealyard.delivery.device_registry import DeviceRegistry
-from sealyard.delivery.recipients import Recipient, slots_for
+from sealyard.delivery.hardware_digests import HardwareDigests
+from sealyard.delivery.recipients import Recipient, Slots, legacy_slots_for, slots_for
 from sealyard.delivery.refusals import NotPublishedError
 from sealyard.delivery.register import register
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.threads import in_threads
 from sealyard.delivery.troubles import gravest, located, shown
 from sealyard.errors import IntegrityError, InvalidError, MissingError, SealyardError
+from sealyard.sealing.aes_cbc_v1 import NAME as LEGACY_FORMAT
 from sealyard.sealing.context import ReleaseContext
+from sealyard.sealing.formats import format_named
 from sealyard.sealing.header import Header
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import Entry, Manifest
@@ -61,27 +66,41 @@ class _Granter:
     reader: ReleaseApi
     registry: DeviceRegistry
     keyring: Keyring
+    digests: HardwareDigests
     surplus: Surplus
     held: set[ReleaseContext]
     tally: _Tally
 
-    def entries(self, wanted: GrantedRelease) -> Iterator[Entry]:
-        """The variants of a release that have slots. (aes-256-cbc-v1 opens with a fleet key.)"""
+    def grant_release(self, wanted: GrantedRelease, followers: Sequence[Recipient]) -> None:
+        """Give slots of the variants in its format to each of those that may open a release."""
+        entries = self._entries(wanted)
+        legacy = [one for one in followers if one.is_legacy]
+        others = [one for one in followers if not one.is_legacy]
+        for entry in entries:
+            self._grant(entry, legacy if _is_legacy(entry) else others)
+        if legacy and entries and all(not _is_legacy(entry) for entry in entries):
+            self.tally.note(
+                f"{wanted.model} {wanted.version}",
+                InvalidError(
+                    f"has no variant in {LEGACY_FORMAT}, and {len(legacy)} of its devices, of "
+                    "level legacy, open no other format"
+                ),
+            )
+
+    def _entries(self, wanted: GrantedRelease) -> list[Entry]:
         release = Release(wanted.model, wanted.version)
         try:
             raw = self.reader.manifest(release)
             manifest = Manifest.parse(raw, sha256=wanted.manifest_sha256)
-            entries = [
+            return [
                 manifest.entry(ReleaseContext(release.model, release.version, variant.name))
                 for variant in manifest.predicate.variants
-                if variant.sealing.format == "sealed-v2"
             ]
         except (IntegrityError, NotPublishedError) as error:
             self.tally.note(str(release), error)
-            return
-        yield from entries
+            return []
 
-    def grant(self, entry: Entry, followers: Sequence[Recipient]) -> None:
+    def _grant(self, entry: Entry, followers: Sequence[Recipient]) -> None:
         """Give a slot of a variant to those that have none, once others have lost theirs."""
         have = self._settled(entry.context, followers)
         missing = [one for one in followers if one.device_id not in have]
@@ -89,19 +108,16 @@ class _Granter:
         if not missing:
             return
         try:
-            header = Header.parse(self.reader.small(entry.context))
-            check_core(header.core, entry)
-            data_key = self.keyring.data_key(header)
+            sha256, make = self._maker(entry)
         except (IntegrityError, MissingError) as error:
             self.tally.note(str(entry.context), error)
             return
-        core_sha256 = header.core.digest().hex()
         batches = [missing[at : at + BATCH_MAX] for at in range(0, len(missing), BATCH_MAX)]
 
-        def put(index: int) -> tuple[int, dict[str, InvalidError]]:
-            slots, refused = slots_for(header.core, data_key, batches[index])
+        def put(index: int) -> tuple[int, dict[str, SealyardError]]:
+            slots, refused = make(batches[index])
             if slots:
-                self.registry.put_grants(entry.context, core_sha256, slots)
+                self.registry.put_grants(entry.context, sha256, slots)
             return len(slots), refused
 
         for granted, refused in in_threads(put, len(batches), workers=_WORKERS):
@@ -109,6 +125,17 @@ class _Granter:
             for device_id, trouble in refused.items():
                 self.tally.note(f"device {device_id}", trouble)
         logger.info("%s: %d devices had no slot yet", entry.context, len(missing))
+
+    def _maker(self, entry: Entry) -> tuple[str, Callable[[Sequence[Recipient]], Slots]]:
+        """What slots are made for, by its digest, and what makes them."""
+        small = self.reader.small(entry.context)
+        if _is_legacy(entry):
+            format_named(LEGACY_FORMAT).checked_layout(entry, small=small)
+            return hashlib.sha256(small).hexdigest(), partial(legacy_slots_for, small, self.digests)
+        header = Header.parse(small)
+        check_core(header.core, entry)
+        data_key = self.keyring.data_key(header)
+        return header.core.digest().hex(), partial(slots_for, header.core, data_key)
 
     def drop_the_rest(self) -> None:
         """Take the slots of what nobody, or nobody of whom it can be granted now, is to have."""
@@ -137,6 +164,10 @@ class _Granter:
             logger.info("%s: %d devices had a slot that they are not to have", context, dropped)
 
 
+def _is_legacy(entry: Entry) -> bool:
+    return entry.variant.sealing.format == LEGACY_FORMAT
+
+
 def grant_devices(
     wanted: GrantInput,
     input_sha256: str,
@@ -144,6 +175,7 @@ def grant_devices(
     reader: ReleaseApi,
     registry: DeviceRegistry,
     keyring: Keyring,
+    digests: HardwareDigests,
 ) -> GrantResult:
     """Register every device as it is to be, and see to it that it has its slots and no others.
 
@@ -157,6 +189,7 @@ def grant_devices(
         reader: with a login of role Verifier.
         registry: with a login of role Publisher.
         keyring: opens what is to be granted.
+        digests: of the hardware of legacy devices.
 
     Raises:
         InvalidError: a device that is suspended is none, or names a release that there is not.
@@ -182,13 +215,13 @@ def grant_devices(
         reader,
         registry,
         keyring,
+        digests,
         Surplus(wanted, recipients.keys()),
         set(registry.granted_variants()),
         tally,
     )
     for release, followers in _followers(wanted, recipients):
-        for entry in granter.entries(release):
-            granter.grant(entry, followers)
+        granter.grant_release(release, followers)
     granter.drop_the_rest()
     suspended = (f"device {device.device_id}" for device in wanted.devices if device.suspended)
     let_in = [tally.troubles[where] for where in suspended if where in tally.troubles]

@@ -25,6 +25,7 @@ from support.refusals import REFUSED, SPECS
 pytestmark = pytest.mark.cluster
 
 KEYS = device_keys(2)
+DIGESTS = {"hardwareDigestSecretRef": {"name": "digests"}}
 FROZEN = "Forbidden: cannot change, because it decides the result: create a new object instead"
 
 
@@ -172,6 +173,13 @@ def test_what_decides_the_result_cannot_change(
 def test_everything_else_can(server: Server, kind: str, patch: dict[str, Any]) -> None:
     server.apply(kind, {})
     assert server.apply(kind, patch)["metadata"]["generation"] == 2
+
+
+def test_a_legacy_device_stays_one(server: Server) -> None:
+    server.apply("Device", {"level": "legacy", **DIGESTS})
+    other = {"level": "legacy", "hardwareDigestSecretRef": {"name": "others"}}
+    for patch in ({"level": "tpm2"}, other):
+        assert f"spec.hardwareDigestSecretRef: {FROZEN}" in server.refusal("Device", patch)
 
 
 @pytest.mark.parametrize("lower", [1, 0, None])

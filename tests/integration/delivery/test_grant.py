@@ -14,6 +14,7 @@ from sealyard.api.index import WithdrawnRelease
 from sealyard.api.secrets import Purpose
 from sealyard.delivery.device_registry import DeviceRegistry
 from sealyard.delivery.grant import grant_devices
+from sealyard.delivery.hardware_digests import HardwareDigests
 from sealyard.delivery.refusals import ForbiddenError
 from sealyard.errors import InvalidError, RefusedError
 from sealyard.sealing.context import ReleaseContext
@@ -26,13 +27,14 @@ from support.authorised import Target
 from support.counting import CountingProxy
 from support.devices import Device, b64, bearer, log_in_as, register
 from support.programs import PROGRAM_SECONDS
-from support.releases import SEALED, Sample
+from support.releases import LEGACY, SEALED, Sample
 from support.sealing import KEYRING
 
 pytestmark = pytest.mark.stores
 
 MANY = 2500
 """Three batches."""
+NO_DIGESTS = HardwareDigests({})
 NARROW = "narrow@example.org"
 """A publisher whose account has not every model."""
 
@@ -93,6 +95,7 @@ def grant(target: Target, wanted: GrantInput, keyring: Keyring = KEYRING) -> dic
             reader=reader,
             registry=DeviceRegistry(writer.session),
             keyring=keyring,
+            digests=NO_DIGESTS,
         )
     counted = {"granted": result.granted, "unchanged": result.unchanged}
     seldom = {"dropped": result.dropped, "failed": result.failed}
@@ -102,7 +105,14 @@ def grant(target: Target, wanted: GrantInput, keyring: Keyring = KEYRING) -> dic
 def failures(target: Target, wanted: GrantInput, keyring: Keyring = KEYRING) -> str:
     with target.connected() as reader, target.connected(Purpose.API_PUBLISHER) as writer:
         registry = DeviceRegistry(writer.session)
-        result = grant_devices(wanted, "0" * 64, reader=reader, registry=registry, keyring=keyring)
+        result = grant_devices(
+            wanted,
+            "0" * 64,
+            reader=reader,
+            registry=registry,
+            keyring=keyring,
+            digests=NO_DIGESTS,
+        )
     return f"{result.failed}: {result.said}"
 
 
@@ -186,6 +196,35 @@ def test_a_narrowed_device_loses_the_slots_of_what_it_may_no_longer_follow(
     ]
     assert opened == [[False, True, False], [True, True, False], [True, True, True]]
     assert grant(target, wanted) == {"granted": 0, "unchanged": 2}
+
+
+def test_a_legacy_device_gets_v1_and_all_others_sealed_v2(target: Target) -> None:
+    both, sealed = target.put(), target.put(variants=[SEALED])
+    models = [both.model, sealed.model]
+    legacy, other = Device(), Device()
+    of_legacy = {"level": "legacy", "hardware_digest_secret": "digests"}
+    wanted = grant_input(
+        [both, sealed],
+        authorised(legacy, 0, 1, models=models, **of_legacy),
+        authorised(other, 0, 1, models=models),
+    )
+    digests = HardwareDigests({"digests": {legacy.id: "ab" * 32}})
+    with target.connected() as reader, target.connected(Purpose.API_PUBLISHER) as writer:
+        registry = DeviceRegistry(writer.session)
+        for granted, unchanged in ((3, 0), (0, 3)):
+            result = grant_devices(
+                wanted, "0" * 64, reader=reader, registry=registry, keyring=KEYRING, digests=digests
+            )
+            assert (result.granted, result.unchanged) == (granted, unchanged)
+            assert result.said == (
+                f"{sealed.model} 1.0.0: has no variant in aes-256-cbc-v1, and 1 of its devices, of "
+                "level legacy, open no other format"
+            )
+        holders = {
+            variant: list(registry.granted(ReleaseContext(both.model, both.version, variant)))
+            for variant in (SEALED, LEGACY)
+        }
+    assert holders == {SEALED: [other.id], LEGACY: [legacy.id]}
 
 
 class TestAnAccountThatHasNotEveryModel:

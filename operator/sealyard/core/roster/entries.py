@@ -145,6 +145,8 @@ class DeviceEntry:
     not_after: datetime | None
     suspended: bool
     seniority: tuple[str, str]
+    digest_secret: str | None
+    """Of level legacy: the Secret with the digest of its hardware."""
     head: bytes
     """`{"deviceId":…,` and on, up to where `"releases"` belongs."""
     tail: bytes
@@ -166,6 +168,9 @@ class DeviceEntry:
             "level": spec.level,
             "models": list(models),
         }
+        digest_secret = spec.hardware_digest_secret_ref
+        if digest_secret:
+            head["hardwareDigestSecret"] = digest_secret.name
         if not_after:
             head["notAfter"] = format_time(not_after)
         tail: dict[str, Any] = {"signingKey": spec.signing_key, "suspended": is_suspended}
@@ -176,6 +181,7 @@ class DeviceEntry:
             not_after,
             is_suspended,
             (metadata.creation_timestamp, metadata.uid),
+            digest_secret.name if digest_secret else None,
             rfc8785.dumps(head)[:-1],
             rfc8785.dumps(tail)[1:],
         )

@@ -13,6 +13,7 @@ import rfc8785
 
 from sealyard.api.grants import GrantedRelease
 from sealyard.api.index import WithdrawnRelease
+from sealyard.api.secrets import DIGEST_SECRETS_MAX
 from sealyard.core.roster.entries import DeviceEntry, Follows, ReleaseEntry
 from sealyard.core.roster.naming import Naming
 
@@ -23,6 +24,8 @@ class Share:
 
     spec_sha256: str
     releases: int
+    is_crowded_out: bool = False
+    """Nothing is granted to it, because the Secret with its hardware's digest is not mounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Held:
     """Of releases in the input."""
     restricted: tuple[str, ...] = ()
     """Models of which it is to have no others."""
+    is_crowded_out: bool = False
 
     def encode(self) -> bytes:
         """Its part of the device's form."""
@@ -55,7 +59,10 @@ class GrantDocument:
         releases: list[GrantedRelease],
         devices: list[tuple[DeviceEntry, Held]],
         withdrawn: list[WithdrawnRelease],
+        digest_secrets: tuple[str, ...] = (),
     ):
+        self.digest_secrets = digest_secrets
+        """Those that the Job mounts for devices of level legacy."""
         texts = {held: held.encode() for held in {held for _, held in devices}}
         self.text = b"".join(
             (
@@ -70,13 +77,14 @@ class GrantDocument:
         )
         self.digest = hashlib.sha256(self.text).hexdigest()
         self._devices = {
-            device.device_id: (device, len(held.positions)) for device, held in devices
+            device.device_id: (device, len(held.positions), held.is_crowded_out)
+            for device, held in devices
         }
 
     def share(self, device_id: str) -> Share | None:
         """What it says of a device."""
         found = self._devices.get(device_id)
-        return Share(found[0].spec_sha256, found[1]) if found else None
+        return Share(found[0].spec_sha256, *found[1:]) if found else None
 
 
 def grants(
@@ -106,16 +114,37 @@ def grants(
         )
         for follows, some in wanted.items()
     }
-    nothing = Held()
+    nothing, crowded_out = Held(), Held(is_crowded_out=True)
+    secrets = _digest_secrets(ordered, now)
+
+    def held_by(device: DeviceEntry) -> Held:
+        if not device.may_open(now):
+            return nothing
+        if device.digest_secret and device.digest_secret not in secrets:
+            return crowded_out
+        return held[device.follows]
+
     over = [one for one in releases if one.manifest_sha256 and one.ends(now)] if devices else []
     return GrantDocument(
         [GrantedRelease(model=m, version=v, manifest_sha256=sha256) for m, v, sha256 in named],
-        [(one, held[one.follows] if one.may_open(now) else nothing) for one in ordered],
+        [(one, held_by(one)) for one in ordered],
         [
             WithdrawnRelease(model=model, version=version)
             for model, version in sorted({one.name for one in over})
         ],
+        secrets,
     )
+
+
+def _digest_secrets(devices: Iterable[DeviceEntry], now: datetime) -> tuple[str, ...]:
+    """The Secrets with hardware digests that a Job mounts: those that the oldest devices name."""
+    oldest_first = sorted(devices, key=lambda device: device.seniority)
+    named = dict.fromkeys(
+        device.digest_secret
+        for device in oldest_first
+        if device.digest_secret and device.may_open(now)
+    )
+    return tuple(sorted(list(named)[:DIGEST_SECRETS_MAX]))
 
 
 def _by_model(

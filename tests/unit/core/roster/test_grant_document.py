@@ -6,7 +6,8 @@ import pytest
 import rfc8785
 
 from sealyard.api.grants import GrantInput
-from sealyard.core.roster import GrantDocument
+from sealyard.api.secrets import DIGEST_SECRETS_MAX
+from sealyard.core.roster import GrantDocument, Share
 from support.builders import (
     NOW,
     ReleaseBuilder,
@@ -117,6 +118,36 @@ def test_of_two_devices_of_one_id_the_older_speaks() -> None:
     younger = a_device().named("rival", uid="rival").created_at(NOW).with_spec("suspend", True)
     [told] = read(a_roster(younger, a_device()).at(NOW).grants).devices
     assert not told.suspended
+
+
+def a_legacy_device(number: int, secret: str) -> DeviceBuilder:
+    device = a_device(number).with_spec("level", "legacy").created_at(at(-1000 + number))
+    return device.with_spec("hardwareDigestSecretRef", {"name": secret})
+
+
+def test_a_legacy_device_says_which_secret_has_its_digest() -> None:
+    document = a_roster(V1, a_legacy_device(1, "b"), a_legacy_device(2, "a"), a_device(3)).at(NOW)
+    found = {one.device_id: one for one in read(document.grants).devices}
+    names = [found[device_keys(n)["deviceId"]].hardware_digest_secret for n in (1, 2, 3)]
+    assert names == ["b", "a", None]
+    assert document.grants.digest_secrets == ("a", "b")
+
+
+def test_the_secrets_of_the_oldest_devices_are_mounted() -> None:
+    devices = [a_legacy_device(n, f"digests-{99 - n}") for n in range(1, DIGEST_SECRETS_MAX + 1)]
+    suspended = a_legacy_device(40, "digests-of-nobody").with_spec("suspend", True)
+    last, shared = a_legacy_device(41, "digests-00"), a_legacy_device(42, "digests-98")
+    grants = a_roster(V1, *devices, suspended, last, shared).at(NOW).grants
+    assert grants.digest_secrets == tuple(f"digests-{99 - n}" for n in range(32, 0, -1))
+    shares = [grants.share(device.entry().device_id) for device in (devices[0], last, shared)]
+    assert [(one.releases, one.is_crowded_out) for one in shares if one] == [
+        (1, False),
+        (0, True),
+        (1, False),
+    ]
+    assert read(grants)
+    with_room = a_roster(V1, *devices[1:], last).at(NOW).grants.share(last.entry().device_id)
+    assert with_room == Share(last.entry().spec_sha256, 1)
 
 
 RESTRICTED: dict[str, tuple[DeviceBuilder, list[str]]] = {
