@@ -35,9 +35,9 @@ class DeviceSpec(Model):
                 immutable("targetRef"),
                 immutable_optional("hardwareDigestSecretRef"),
                 {
-                    "rule": "(self.level == 'legacy') == has(self.hardwareDigestSecretRef)",
-                    "message": "hardwareDigestSecretRef must be there with level legacy, and only "
-                    "then",
+                    "rule": '(self.level == "legacy") == has(self.hardwareDigestSecretRef)',
+                    "message": "must be there with level legacy, and only then",
+                    "fieldPath": ".hardwareDigestSecretRef",
                 },
             ]
         }
