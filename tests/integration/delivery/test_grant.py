@@ -29,6 +29,7 @@ from support.devices import Device, b64, bearer, log_in_as, register
 from support.programs import PROGRAM_SECONDS
 from support.releases import LEGACY, SEALED, Sample
 from support.sealing import KEYRING
+from support.stores import until
 
 pytestmark = pytest.mark.stores
 
@@ -358,6 +359,9 @@ def test_a_killed_job_goes_on_where_it_was(target: Target) -> None:
         publisher = task.publisher.model_copy(update={"url": proxy.url})
         running = target.start(task.model_copy(update={"publisher": publisher}), wanted)
         assert proxy.holds.wait(PROGRAM_SECONDS), "there was no second batch"
+        with target.connected(Purpose.API_PUBLISHER) as writer:
+            registry = DeviceRegistry(writer.session)
+            until(lambda: registry.grant_digest(context).devices > 0, "the first batch")
         running.process.kill()
         running.process.wait()
     with target.connected(Purpose.API_PUBLISHER) as writer:

@@ -29,7 +29,7 @@ from sealyard.sealing.slots import NOT_OPENED
 from support.fleet import VARIANT, Fleet, fleet
 from support.machines import machine
 from support.programs import Ended
-from support.stores import Stores
+from support.stores import Stores, running_stores
 
 pytestmark = pytest.mark.stores
 
@@ -88,6 +88,14 @@ class Line:
     @property
     def plain(self) -> bytes:
         return self.fleet.contents[VERSION]
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """Of its own: a release API has one index, and this one's keys are others."""
+    with running_stores(tmp_path_factory.mktemp("stores")) as both:
+        yield both
+        both.assert_no_secret_in(both.api.log_text())
 
 
 @pytest.fixture(scope="module")
