@@ -22,7 +22,7 @@ from benchmarks.sealing import OpenRace
 from benchmarks.table import CheckError, Race, Side
 from sealyard.api.device_api import BATCH_MAX
 from sealyard.api.grants import AuthorisedDevice
-from sealyard.delivery.grant import Recipient, slots_for
+from sealyard.delivery.recipients import Recipient, slots_for
 from sealyard.sealing.header import Core
 from sealyard.sealing.slots import device_recipient
 

@@ -7,7 +7,7 @@ import os
 import secrets
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ from sealyard.delivery.tuf_files import TufFiles
 from support import release_api
 from support.index import SigningKey, Trust, wish
 from support.programs import COURIER, PROGRAM_SECONDS, Ended
-from support.releases import Sample, sample
+from support.releases import LEGACY, SEALED, Sample, sample
 from support.sealing import KEYRING
 from support.secret_search import SecretSearch, has_web_token, keyring_secrets
 
@@ -93,9 +93,15 @@ class Target:
     def remote(self, secret_name: str) -> RemoteApi:
         return RemoteApi(url=self.api.url, secret_name=secret_name, ca_bundle_name="stores-ca")
 
-    def put(self, model: str | None = None, version: str = "1.0.0") -> Sample:
+    def put(
+        self,
+        model: str | None = None,
+        version: str = "1.0.0",
+        *,
+        variants: Sequence[str] = (SEALED, LEGACY),
+    ) -> Sample:
         """A release whose small parts and manifest are there."""
-        made = sample(model or f"m-{secrets.token_hex(6)}", version)
+        made = sample(model or f"m-{secrets.token_hex(6)}", version, variants=variants)
         with release_api.connect(self.api, release_api.PUBLISHER) as client:
             path = f"/releases/{made.model}/{made.version}"
             for variant, small in made.smalls.items():

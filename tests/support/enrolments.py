@@ -16,6 +16,8 @@ def told(
     keystore: Keystore | None = None,
     *,
     url: str = "https://api:8443",
+    fleet_key: bytes | None = None,
+    digest_secret: str | None = None,
 ) -> Enrolment:
     """A device for one model and one channel."""
     return Enrolment(
@@ -32,4 +34,6 @@ def told(
         cdn_ca=None,
         cdn_pair=CDN_PAIR,
         trust_root=b"{}",
+        fleet_key=fleet_key,
+        hardware_digest_secret=digest_secret,
     )

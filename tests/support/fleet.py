@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +17,7 @@ import onnx.helper
 
 from sealyard.api.device_api import DeviceEntry, GrantedSlot
 from sealyard.api.index import ListedChannel, ListedRelease, WithdrawnRelease
+from sealyard.api.model_release import SealingFormatName
 from sealyard.api.secrets import SECRET_USES, Purpose
 from sealyard.delivery.device_registry import DeviceRegistry
 from sealyard.delivery.index.publish import IndexPublisher
@@ -26,6 +27,7 @@ from sealyard.delivery.tls import CaBundle
 from sealyard.delivery.tuf_files import TufFiles
 from sealyard.device.enrolment import Enrolment, enrol
 from sealyard.device.hardware import HardwareFacts
+from sealyard.device.level import LevelName
 from sealyard.device.state import CdnAddress, DeviceState, Keystore, raw_key
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.header import Header
@@ -78,8 +80,8 @@ class Fleet:
     model: str = field(default_factory=lambda: f"m-{secrets.token_hex(6)}")
     contents: dict[str, bytes] = field(default_factory=dict)
 
-    def publish(self, version: str) -> None:
-        job = self.stores.release(self.folder / version, version=version)
+    def publish(self, version: str, sealing: SealingFormatName = "sealed-v2") -> None:
+        job = self.stores.release(self.folder / version, sealing, version=version)
         job.model = self.model
         self.contents[version] = a_model()
         job.add(VARIANT, self.contents[version])
@@ -118,12 +120,25 @@ class Fleet:
         folder.mkdir(parents=True)
         key = folder / "mounted.key"
         key.write_bytes(os.urandom(32))
+        told = self.told(level="keystore", keystore=Keystore(file=str(key)))
+        return enrol(folder / "state", told, facts)
+
+    def told(
+        self,
+        level: LevelName,
+        keystore: Keystore | None = None,
+        fleet_key: bytes | None = None,
+        digest_secret: str | None = None,
+    ) -> Enrolment:
+        """What a device of this fleet is told."""
         ca = self.stores.ca.ca_pem
-        told = Enrolment(
+        return Enrolment(
             name="press-7",
             target="stores",
-            level="keystore",
-            keystore=Keystore(file=str(key)),
+            level=level,
+            keystore=keystore,
+            fleet_key=fleet_key,
+            hardware_digest_secret=digest_secret,
             models=[self.model],
             channels=["stable"],
             platform=Platform(arch="x86_64"),
@@ -134,7 +149,6 @@ class Fleet:
             cdn_pair=Pair(self.stores.read.access_key_id, self.stores.read.secret_access_key),
             trust_root=self.trust.first,
         )
-        return enrol(folder / "state", told, facts)
 
     def authorise(self, device: DeviceState, *, suspended: bool = False) -> None:
         record = device.record
@@ -175,8 +189,14 @@ class Fleet:
 
 
 @contextmanager
-def fleet(stores: Stores, folder: Path) -> Iterator[Fleet]:
-    """A fleet whose model has the versions 1.0.0 and 2.0.0, both listed; stable names the first."""
+def fleet(
+    stores: Stores,
+    folder: Path,
+    *,
+    versions: Sequence[str] = ("1.0.0", "2.0.0"),
+    sealing: SealingFormatName = "sealed-v2",
+) -> Iterator[Fleet]:
+    """A fleet whose model has these versions, all of them listed; stable names the first."""
     login = folder / "login"
     login.mkdir()
     values = stores.secret_values()
@@ -193,7 +213,7 @@ def fleet(stores: Stores, folder: Path) -> Iterator[Fleet]:
         ) as verifier,
     ):
         made = Fleet(stores, folder, publisher, verifier, login)
-        for version in ("1.0.0", "2.0.0"):
-            made.publish(version)
-        made.index(made.listed("1.0.0"), made.listed("2.0.0"), made.channel("1.0.0"))
+        for version in versions:
+            made.publish(version, sealing)
+        made.index(*map(made.listed, versions), made.channel(versions[0]))
         yield made

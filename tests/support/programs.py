@@ -200,8 +200,8 @@ class Job:
         )
         return task.model_copy(update=changes)
 
-    def start(self, task: Task) -> Running:
-        """Start the courier on a task."""
+    def start(self, task: Task, *mounts: str) -> Running:
+        """Start the courier on a task, with mounts beside those that most tasks have."""
         message = self.folder / f"run-{self.runs + 1}" / "termination-log"
         return self._started(
             [
@@ -210,6 +210,7 @@ class Job:
                 *("--secrets", str(self.secrets)),
                 *("--ca", str(self.folder / "ca")),
                 *("--termination-message", str(message)),
+                *mounts,
             ],
             {TASK_VARIABLE: to_environment(task)},
         )

@@ -183,7 +183,16 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         "Device",
         {"level": "trusted"},
         "spec.level",
-        'supported values: "fingerprint", "keystore", "tpm2"',
+        'supported values: "fingerprint", "keystore", "tpm2", "legacy"',
+    ),
+    *(
+        (
+            "Device",
+            patch,
+            "spec.hardwareDigestSecretRef",
+            "must be there with level legacy, and only then",
+        )
+        for patch in ({"level": "legacy"}, {"hardwareDigestSecretRef": {"name": "digests"}})
     ),
     (
         "ComputeProfile",

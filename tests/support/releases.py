@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sealyard.sealing.context import ReleaseContext
@@ -26,7 +26,13 @@ class Sample:
         return hashlib.sha256(self.raw).hexdigest()
 
 
-def sample(model: str = "coins", version: str = "1.0.0", *, seed: str = "release") -> Sample:
+def sample(
+    model: str = "coins",
+    version: str = "1.0.0",
+    *,
+    seed: str = "release",
+    variants: Sequence[str] = (SEALED, LEGACY),
+) -> Sample:
     """A release of two variants: `SEALED` is sealed-v2, `LEGACY` is aes-256-cbc-v1."""
     artifacts = [
         seal(
@@ -36,6 +42,7 @@ def sample(model: str = "coins", version: str = "1.0.0", *, seed: str = "release
             seed=f"{seed}/{variant}",
         )
         for sealing, variant in ((V2, SEALED), (V1, LEGACY))
+        if variant in variants
     ]
     manifest = manifest_of(*artifacts)
     smalls = {a.entry.variant.name: a.small for a in artifacts}

@@ -7,12 +7,16 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import DeviceKey, Entry, FleetKey, Keyring, OpeningKeys
 from sealyard.sealing.keyring import Key
+from sealyard.sealing.legacy import LegacyKey
 from sealyard.sealing.manifest import BigPart, Sealing, SmallPart
 from support.sealing import Artifact, variant_of
 from vectors.generate import decode, with_big
 
 
 def keys_of(fields: dict[str, str]) -> OpeningKeys:
+    if "hardware-digest" in fields:
+        names = ("fleet-key", "hardware-digest", "device-id")
+        return LegacyKey(*(bytes.fromhex(fields[name]) for name in names))
     if "fleet-key" in fields:
         return FleetKey(bytes.fromhex(fields["fleet-key"]))
     if "keyring-key" in fields:

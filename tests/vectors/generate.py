@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sealyard.sealing.header import Header, Slot
 from sealyard.sealing.keyring import Keyring
+from sealyard.sealing.legacy import seal_small_for_legacy
 from sealyard.sealing.sealed_v2 import tree_digest
 from sealyard.sealing.slots import device_recipient, wrap_for_keyring
 from support.sealing import CONTEXT, V1, V2, S, content, seal, seeded
@@ -385,6 +386,31 @@ def v1_all() -> dict[str, Vector]:
     }
 
 
+def v1_for_a_legacy_device() -> dict[str, Vector]:
+    """The small part as one legacy device gets it."""
+    fields, small, big = vector(V1, 20000, "small part sealed for one legacy device")
+    digest, device = seeded("vector hardware digest")(32), seeded("vector legacy device")(16)
+    sealed = seal_small_for_legacy(small, digest, device, seeded("vector legacy IV"))
+    fields |= {"hardware-digest": digest.hex(), "device-id": device.hex()}
+    base = fields, sealed, big
+    refused = "not-opened"
+    return {
+        "v1-legacy": base,
+        "v1-legacy-hardware": change(
+            base, expect=refused, comment="other hardware", hardware_digest="00" * 32
+        ),
+        "v1-legacy-device": change(
+            base, expect=refused, comment="another device", device_id="00" * 16
+        ),
+        "v1-legacy-tag": change(
+            (fields, flip(sealed, len(sealed) - 1), big), expect=refused, comment="a bit of the tag"
+        ),
+        "v1-legacy-plain": change(
+            (fields, small, big), expect=refused, comment="the small part of everybody"
+        ),
+    }
+
+
 def encode(made: Vector) -> bytes:
     fields, small, big = made
     lines = {"sealyard-vector": "1", **fields, "small-bytes": str(len(small))}
@@ -401,7 +427,8 @@ def decode(raw: bytes) -> Vector:
 
 def all_vectors() -> dict[str, bytes]:
     """Every vector file by name."""
-    made = v2_that_open() | v2_with_a_wrong_core() | v2_with_a_wrong_body() | v1_all()
+    made = v2_that_open() | v2_with_a_wrong_core() | v2_with_a_wrong_body()
+    made |= v1_all() | v1_for_a_legacy_device()
     return {f"{name}.vector": encode(one) for name, one in made.items()}
 
 

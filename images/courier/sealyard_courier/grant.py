@@ -8,6 +8,7 @@ from sealyard.api.secrets import Purpose
 from sealyard.api.tasks import GrantTask
 from sealyard.delivery.device_registry import DeviceRegistry
 from sealyard.delivery.grant import grant_devices
+from sealyard.delivery.hardware_digests import HardwareDigests
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.jobs.input import read_input
 from sealyard.jobs.mounts import Mounts
@@ -18,6 +19,10 @@ def run_grant(task: GrantTask, mounts: Mounts) -> Answer:
     """Grant what is not granted yet, or go on with a grant that was interrupted."""
     wanted = read_input(mounts.input, task.input_sha256, GrantInput)
     keyring = SecretFiles.mounted(Purpose.KEYRING, mounts.secrets, task.keyring_secret_name)
+    digests = HardwareDigests.mounted(
+        mounts.secrets,
+        (one.hardware_digest_secret for one in wanted.devices if one.hardware_digest_secret),
+    )
     with (
         release_api(task.verifier, Purpose.API_VERIFIER, mounts) as reader,
         release_api(task.publisher, Purpose.API_PUBLISHER, mounts) as writer,
@@ -28,10 +33,11 @@ def run_grant(task: GrantTask, mounts: Mounts) -> Answer:
             reader=reader,
             registry=DeviceRegistry(writer.session),
             keyring=keyring.keyring(),
+            digests=digests,
         )
     message = (
         f"devices: {result.devices}; slots written: {result.granted}, there already: "
-        f"{result.unchanged}"
+        f"{result.unchanged}, deleted: {result.dropped}"
     )
     if result.failed:
         message = f"{message}; {result.failed} not granted: {result.said}"

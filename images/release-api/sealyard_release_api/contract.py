@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from sealyard.api.device_api import LEGACY_SMALL_MAX_BYTES
 from sealyard.api.release_api import (
     LOGIN_PATH,
     MANIFEST_CONTENT_TYPE,
@@ -44,6 +45,8 @@ _SMALL_SCHEMA: Mapping[str, Any] = {
     "minLength": SMALL_MIN_BYTES,
     "maxLength": SMALL_MAX_BYTES,
 }
+_SMALL_AS_READ: Mapping[str, Any] = {**_SMALL_SCHEMA, "maxLength": LEGACY_SMALL_MAX_BYTES}
+"""A legacy device gets it under a key of its own."""
 ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 TOKEN_REASONS = (Reason.TOKEN_REFUSED, Reason.FORBIDDEN)
 BODY_REASONS = (Reason.TOO_SLOW, Reason.TOO_LARGE, Reason.WRONG_CONTENT_TYPE)
@@ -109,7 +112,7 @@ RELEASE_OPERATIONS: Sequence[Operation] = (
         _SMALL,
         "Read a variant's small part",
         Action.GET_SMALL,
-        (SMALL_CONTENT_TYPE, _SMALL_SCHEMA),
+        (SMALL_CONTENT_TYPE, _SMALL_AS_READ),
         reasons=(*TOKEN_REASONS, Reason.INVALID_NAME),
     ),
     Operation(

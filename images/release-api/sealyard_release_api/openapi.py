@@ -73,6 +73,12 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "description": "Begin behind this device",
         "schema": TypeAdapter(DeviceId).json_schema(),
     },
+    "after-variant": {
+        "name": "after",
+        "in": "query",
+        "description": "Begin behind this `model/version/variant`",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 254},
+    },
     "limit-grants": {
         "name": "limit",
         "in": "query",

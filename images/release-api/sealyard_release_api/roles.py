@@ -40,6 +40,8 @@ class Action(StrEnum):
     PUT_GRANTS = "put-grants"
     GRANTS_DIGEST = "grants-digest"
     LIST_GRANTS = "list-grants"
+    DROP_GRANTS = "drop-grants"
+    GRANTED_VARIANTS = "list-granted-variants"
     PUT_METADATA = "put-metadata"
     GET_METADATA = "get-metadata"
     PUT_TARGET = "put-target"
@@ -77,6 +79,8 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.PUT_GRANTS,
         Action.GRANTS_DIGEST,
         Action.LIST_GRANTS,
+        Action.DROP_GRANTS,
+        Action.GRANTED_VARIANTS,
         Action.PUT_METADATA,
         Action.PUT_TARGET,
     },
@@ -88,6 +92,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.LIST_DEVICES,
         Action.GRANTS_DIGEST,
         Action.LIST_GRANTS,
+        Action.GRANTED_VARIANTS,
     },
     Role.DEVICE: INDEX_READS | {Action.GET_SMALL, Action.GET_MANIFEST, Action.PUT_REPORT},
 }

@@ -111,7 +111,7 @@ class Transaction:
             limit: at most so many.
         """
         query = select(MANIFESTS.c.model, MANIFESTS.c.version, MANIFESTS.c.sha256)
-        query = query.where(or_(false(), *(_model_matches(pattern) for pattern in patterns)))
+        query = query.where(covered(MANIFESTS, patterns))
         if after is not None:
             query = query.where(
                 or_(
@@ -194,10 +194,15 @@ def _is(table: Table, release: Release) -> ColumnElement[bool]:
     return and_(table.c.model == release.model, table.c.version == release.version)
 
 
-def _model_matches(pattern: str) -> ColumnElement[bool]:
+def covered(table: Table, patterns: Sequence[str]) -> ColumnElement[bool]:
+    """Whether one of the patterns names the row's model (`Principal.covers`)."""
+    return or_(false(), *(_model_matches(table, pattern) for pattern in patterns))
+
+
+def _model_matches(table: Table, pattern: str) -> ColumnElement[bool]:
     if pattern.endswith("*"):
-        return MANIFESTS.c.model.startswith(pattern[:-1], autoescape=True)
-    return MANIFESTS.c.model == pattern
+        return table.c.model.startswith(pattern[:-1], autoescape=True)
+    return table.c.model == pattern
 
 
 def _small_values(small: Small, body: bytes, author: Author) -> dict[str, Any]:

@@ -109,6 +109,9 @@ class GrantResult(PartialResult):
     devices: Annotated[int, Field(ge=0)] = Field(description="Of the input, suspended ones too.")
     granted: Annotated[int, Field(ge=0)] = Field(description="Slots that were written.")
     unchanged: Annotated[int, Field(ge=0)] = Field(description="Slots that were there.")
+    dropped: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Slots that were there, of devices that are not to have them."
+    )
 
 
 class IndexResult(Model):

@@ -89,6 +89,7 @@ class Reason(StrEnum):
     CHANNEL_TAKEN = "ChannelTaken"
     DEVICE_TAKEN = "DeviceTaken"
     INVALID_KEY = "InvalidKey"
+    TOO_MANY_SECRETS = "TooManySecrets"
     EXPIRED = "Expired"
     PROBE_FAILED = "ProbeFailed"
 
@@ -149,6 +150,7 @@ MEANINGS = {
     Reason.CHANNEL_TAKEN: "An older ReleaseChannel has this model, channel and target.",
     Reason.DEVICE_TAKEN: "An older Device has this id and target.",
     Reason.INVALID_KEY: "The id is not that of the keys: paste what the device printed.",
+    Reason.TOO_MANY_SECRETS: "Older Devices name 32 other Secrets with digests: share one.",
     Reason.EXPIRED: "spec.notAfter has passed. Final for a release.",
     Reason.PROBE_FAILED: "A login or credential cannot do its part, or can do more. Mend that.",
 }

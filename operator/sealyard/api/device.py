@@ -7,8 +7,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from sealyard.api.conditions import Condition
-from sealyard.api.device_api import MODELS_MAX, DeviceId, RawKey
-from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message
+from sealyard.api.device_api import MODELS_MAX, DeviceId, DeviceLevel, RawKey
+from sealyard.api.kind import (
+    CustomResource,
+    PrinterColumn,
+    immutable,
+    immutable_optional,
+    ready_message,
+)
 from sealyard.api.model import EndTime, LocalObjectReference, Model, Name, Sha256, says
 
 CHANNELS_MAX = 16
@@ -27,6 +33,12 @@ class DeviceSpec(Model):
                 immutable("encryptionKey"),
                 immutable("signingKey"),
                 immutable("targetRef"),
+                immutable_optional("hardwareDigestSecretRef"),
+                {
+                    "rule": '(self.level == "legacy") == has(self.hardwareDigestSecretRef)',
+                    "message": "must be there with level legacy, and only then",
+                    "fieldPath": ".hardwareDigestSecretRef",
+                },
             ]
         }
     )
@@ -36,8 +48,15 @@ class DeviceSpec(Model):
     ] = Field(description="Made of both public keys.")
     encryption_key: Annotated[RawKey, A_KEY] = Field(description="X25519, raw, in base64.")
     signing_key: Annotated[RawKey, A_KEY] = Field(description="Ed25519, raw, in base64.")
-    level: Literal["fingerprint", "keystore", "tpm2"] = Field(
-        description="How the device keeps its private keys. Its own claim."
+    level: DeviceLevel = Field(
+        description="How the device keeps its private keys. Its own claim. `legacy` opens "
+        "aes-256-cbc-v1 and nothing else, all others sealed-v2."
+    )
+    hardware_digest_secret_ref: LocalObjectReference | None = Field(
+        default=None,
+        description="With level legacy: the Secret whose key `hardware-digests.json` has the "
+        "digest of its hardware, as `sealyard device facts --digest` prints it, by device id. "
+        "Many devices may share one; 32 are read for a ReleaseTarget.",
     )
     fingerprint_commitment: (
         Annotated[Sha256, says("must be a SHA-256 in lower-case hexadecimal digits")] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
@@ -16,12 +16,15 @@ from sealyard.api.release_api import WireModel
 DEVICES_PATH = "/devices"
 GRANTS_PATH = "/grants"
 GRANTS_DIGEST_PATH = "/grants/digest"
+GRANTED_VARIANTS_PATH = "/grants/variants"
+DROPPED_GRANTS_PATH = "/grants/dropped"
 
 BATCH_MAX = 1000
 """The most devices, or slots, that one request holds."""
 BATCH_MAX_BYTES = 5 * 1024 * 1024
 """The longest body of such a request: 1,000 devices with all their models, or small parts."""
 GRANT_PAGE_MAX = BATCH_MAX * 10
+VARIANT_PAGE_MAX = 500
 MODELS_MAX = 64
 NONCE_BYTES = 32
 CHALLENGE_SECONDS = 60
@@ -49,6 +52,10 @@ RawSignature = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$", min_length=88, max_length=88),
 ]
 """64 bytes in base64, in its one spelling."""
+
+
+DeviceLevel = Literal["fingerprint", "keystore", "tpm2", "legacy"]
+"""How a device keeps its private keys. A claim, until it is attested."""
 
 
 def device_path(device_id: str) -> str:
@@ -226,6 +233,33 @@ class GrantPage(WireModel):
 
     devices: Annotated[list[DeviceId], Field(max_length=GRANT_PAGE_MAX)]
     next: DeviceId | None = None
+
+
+class GrantedVariant(WireModel):
+    """A variant of which some device holds a slot."""
+
+    model: Name
+    version: SemVer
+    variant: Name
+
+
+class GrantedVariantPage(WireModel):
+    """`GET /grants/variants?after=&limit=`: in order; `next` is `model/version/variant`."""
+
+    variants: Annotated[list[GrantedVariant], Field(max_length=VARIANT_PAGE_MAX)]
+    next: Annotated[str, StringConstraints(max_length=254)] | None = None
+
+
+class DroppedGrants(WireModel):
+    """`PUT /grants/dropped`: these devices hold no slot of this variant any more.
+
+    Those that hold none are as they are to be; so the same again is harmless.
+    """
+
+    model: Name
+    version: SemVer
+    variant: Name
+    devices: Annotated[list[DeviceId], Field(min_length=1, max_length=BATCH_MAX)]
 
 
 SeenDevice.model_rebuild()

@@ -67,6 +67,13 @@ def rules(messages: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def immutable_optional(field: str) -> dict[str, Any]:
+    """The same for one that may be left out: adding and removing it are changes too."""
+    same = f"(!has(self.{field}) || self.{field} == oldSelf.{field})"
+    rule = f"has(self.{field}) == has(oldSelf.{field}) && {same}"
+    return immutable(field) | {"rule": rule}
+
+
 class OwnerReference(Model):
     """metav1.OwnerReference, as far as it is read here."""
 

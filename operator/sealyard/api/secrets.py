@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SECRETS_DIRECTORY = "/run/sealyard/secrets"
-"""Each purpose is mounted at `SECRETS_DIRECTORY/<purpose>/<key>`."""
+"""Each purpose is mounted at `SECRETS_DIRECTORY/<purpose>/<key>`; hardware digests, of which there
+may be several Secrets, at `SECRETS_DIRECTORY/<purpose>/<Secret>/<key>`."""
+DIGEST_SECRETS_MAX = 32
+"""The most Secrets with hardware digests that one grant Job mounts."""
 
 
 class Purpose(StrEnum):
@@ -23,6 +26,7 @@ class Purpose(StrEnum):
     KEYRING = "keyring"
     RELEASE_KEY = "release-key"
     FRESHNESS_KEY = "freshness-key"
+    HARDWARE_DIGESTS = "hardware-digests"
 
 
 class Role(StrEnum):
@@ -69,4 +73,5 @@ SECRET_USES: dict[Purpose, SecretUse] = {
     ),
     Purpose.RELEASE_KEY: SecretUse(("release-key.pem",), frozenset({Role.INDEX})),
     Purpose.FRESHNESS_KEY: SecretUse(("freshness-key.pem",), frozenset({Role.INDEX})),
+    Purpose.HARDWARE_DIGESTS: SecretUse(("hardware-digests.json",), frozenset({Role.GRANT})),
 }

@@ -13,8 +13,8 @@ from typing import Annotated, Any, TypeAlias
 import typer
 import yaml
 
-from sealyard.api.secrets import Purpose
-from sealyard.cli.options import JsonOption, read_file
+from sealyard.api.secrets import SECRET_USES, Purpose
+from sealyard.cli.options import JsonOption, key_in, read_file
 from sealyard.cli.report import one_line, show_document
 from sealyard.cli.stores import DEFAULT_REGION
 from sealyard.delivery.http import check_url
@@ -33,6 +33,10 @@ device_app = typer.Typer(
     no_args_is_help=True,
 )
 
+BOUND_ANEW = tuple(name for name in LEVELS if name != "legacy")
+DIGEST_SECRET = "hardware-digests"  # noqa: S105 - its name
+_FILE_MAX_BYTES = 1 << 20
+
 StateOption: TypeAlias = Annotated[
     Path, typer.Option("--state", help="The device's state folder.", metavar="DIR")
 ]
@@ -46,8 +50,6 @@ KeystoreOption: TypeAlias = Annotated[
         help="For level keystore: the mounted file with the key. Without it the system's keyring.",
     ),
 ]
-
-_FILE_MAX_BYTES = 1 << 20
 
 
 @device_app.command("init")
@@ -85,6 +87,22 @@ def init(
         Path | None,
         typer.Option("--trust-root", help="The first root of the index, 1.root.json."),
     ] = None,
+    fleet_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--fleet-key-file",
+            help="For level legacy: the key of aes-256-cbc-v1, 32 bytes, or their hex or base64; "
+            "it is sealed into the state, and the file can be deleted.",
+        ),
+    ] = None,
+    digest_secret: Annotated[
+        str | None,
+        typer.Option(
+            "--digest-secret",
+            help="For level legacy: the Secret that will hold the hardware's digest.",
+            show_default=DIGEST_SECRET,
+        ),
+    ] = None,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Make the keys of this machine, and print the Device.
@@ -92,10 +110,11 @@ def init(
     Applying it, once it was reviewed, is the authorisation. The private keys stay in the state
     folder, sealed by the level.
     """
+    kept_by = _level(level)
     told = Enrolment(
         name=name or _host_name(),
         target=target,
-        level=_level(level),
+        level=kept_by,
         keystore=_keystore(keystore_file),
         models=_names(models),
         channels=_names(channels),
@@ -106,12 +125,21 @@ def init(
         cdn_ca=_content(cdn_ca),
         cdn_pair=_cdn_pair(cdn_credentials),
         trust_root=_content(trust_root),
+        fleet_key=None if fleet_key_file is None else key_in(fleet_key_file, "--fleet-key-file"),
+        hardware_digest_secret=digest_secret or (DIGEST_SECRET if kept_by == "legacy" else None),
     )
     made = enrol(state, told, read_facts)
     if made.record.fingerprint_commitment is None:
         print(
             "sealyard: not every hardware fact can be read here, so there is no "
             "fingerprintCommitment; see `sealyard device facts`",
+            file=sys.stderr,
+        )
+    if made.record.hardware_digest_secret is not None:
+        print(
+            f"sealyard: it opens nothing until Secret {made.record.hardware_digest_secret}, key "
+            f"{SECRET_USES[Purpose.HARDWARE_DIGESTS].keys[0]}, a JSON object, has an entry "
+            f"{made.record.device_id} with what `sealyard device facts --digest` prints here",
             file=sys.stderr,
         )
     _print_document(made)
@@ -150,6 +178,14 @@ def facts(
     values: Annotated[
         bool, typer.Option("--values", help="Show the facts themselves, serials too.")
     ] = False,
+    digest: Annotated[
+        bool,
+        typer.Option(
+            "--digest",
+            help="Print nothing but their digest, which a Secret holds for a device of level "
+            "legacy: keep it as one.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print the hardware facts that level fingerprint binds to.
@@ -157,6 +193,11 @@ def facts(
     Without --values each is shown by the beginning of its SHA-256: enough to see which one changed.
     With --values --json they are what `rebind --facts` reads.
     """
+    if digest:
+        if values or as_json:
+            raise InvalidError("--digest: give it without --values and --json")
+        print(read_facts().digest().hex())
+        return
     found = dict(try_facts())
     if as_json:
         rows = {
@@ -183,7 +224,7 @@ def rebind_command(
     *,
     state: StateOption = DEFAULT_STATE,
     level: Annotated[
-        str | None, typer.Option("--level", help=f"Another one of {', '.join(LEVELS)}.")
+        str | None, typer.Option("--level", help=f"Another one of {', '.join(BOUND_ANEW)}.")
     ] = None,
     keystore_file: KeystoreOption = None,
     facts_file: Annotated[

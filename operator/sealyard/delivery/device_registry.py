@@ -10,16 +10,22 @@ from urllib.parse import urlencode
 from sealyard.api.device_api import (
     BATCH_MAX,
     DEVICES_PATH,
+    DROPPED_GRANTS_PATH,
     GRANT_PAGE_MAX,
+    GRANTED_VARIANTS_PATH,
     GRANTS_DIGEST_PATH,
     GRANTS_PATH,
+    VARIANT_PAGE_MAX,
     Changed,
     DeviceBatch,
     DeviceEntry,
     DevicePage,
+    DroppedGrants,
     GrantBatch,
     GrantDigest,
     GrantedSlot,
+    GrantedVariant,
+    GrantedVariantPage,
     GrantPage,
     SeenDevice,
 )
@@ -30,6 +36,7 @@ from sealyard.sealing.context import ReleaseContext
 _DEVICE_PAGE: Final = 100
 _DEVICE_PAGE_BYTES: Final = 8 * 1024 * 1024
 _GRANT_PAGE_BYTES: Final = GRANT_PAGE_MAX * 40
+_VARIANT_PAGE_BYTES: Final = VARIANT_PAGE_MAX * 512
 
 T = TypeVar("T")
 
@@ -114,6 +121,27 @@ class DeviceRegistry:
             changed += self._session.put(GRANTS_PATH, what, body, Changed).changed
         return changed
 
+    def drop_grants(self, context: ReleaseContext, devices: Iterable[str]) -> int:
+        """Take a variant from devices; each batch holds as a whole or not at all.
+
+        Returns:
+            How many of them had a slot.
+
+        Raises:
+            ForbiddenError: the login is not for this model.
+        """
+        dropped = 0
+        for batch in self.batches(devices):
+            body = DroppedGrants(
+                model=context.model,
+                version=context.version,
+                variant=context.variant,
+                devices=batch,
+            )
+            what = f"the slots of {context}"
+            dropped += self._session.put(DROPPED_GRANTS_PATH, what, body, Changed).changed
+        return dropped
+
     def grant_digest(self, context: ReleaseContext) -> GrantDigest:
         """Which devices hold a slot of a variant, in short; `granted_digest` makes the like."""
         path = f"{GRANTS_DIGEST_PATH}?{urlencode(_names(context))}"
@@ -137,10 +165,39 @@ class DeviceRegistry:
                 return
             after = self._next(after, page.next)
 
+    def granted_variants(self) -> Iterator[ReleaseContext]:
+        """The variants of the login's models of which some device holds a slot, in order."""
+        after = ""
+        last: tuple[str, str, str] | None = None
+        while True:
+            query = {"limit": VARIANT_PAGE_MAX, **({"after": after} if after else {})}
+            reply = self._session.get(
+                f"{GRANTED_VARIANTS_PATH}?{urlencode(query)}",
+                "the variants that are granted",
+                _VARIANT_PAGE_BYTES,
+            )
+            page = self._session.parse(GrantedVariantPage, reply)
+            yield from (_context(one) for one in page.variants)
+            if page.next is None:
+                return
+            model, _, rest = page.next.partition("/")
+            version, _, variant = rest.partition("/")
+            behind = model, version, variant
+            if last is not None and behind <= last:
+                raise self._endless()
+            after, last = page.next, behind
+
     def _next(self, after: str, following: str) -> str:
         if following <= after:
-            raise UnavailableError(f"{self._session.name} never comes to the end of its list")
+            raise self._endless()
         return following
+
+    def _endless(self) -> UnavailableError:
+        return UnavailableError(f"{self._session.name} never comes to the end of its list")
+
+
+def _context(one: GrantedVariant) -> ReleaseContext:
+    return ReleaseContext(one.model, one.version, one.variant)
 
 
 def _names(context: ReleaseContext) -> dict[str, str]:

@@ -1,84 +1,51 @@
 """Give each authorised device the data keys of its releases: a slot of its own per variant.
 
-The release API is asked which devices have a slot, and only the others get one. So a grant that was
-killed goes on where it stopped, and one that is done again wraps nothing.
+The release API is asked which devices have a slot: only those get one that lack it, and those lose
+theirs that are not to have it. So a grant that was killed goes on where it stopped, and one that is
+done again writes nothing.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from sealyard.api.answers import GrantResult
-from sealyard.api.device_api import BATCH_MAX, DeviceEntry, GrantedSlot, granted_digest
+from sealyard.api.device_api import BATCH_MAX, DeviceEntry, granted_digest
 from sealyard.api.grants import AuthorisedDevice, GrantedRelease, GrantInput
-from sealyard.core.times import format_time, parse_time
+from sealyard.core.surplus import Surplus
 from sealyard.delivery.device_registry import DeviceRegistry
+from sealyard.delivery.hardware_digests import HardwareDigests
+from sealyard.delivery.recipients import Recipient, Slots, legacy_slots_for, slots_for
 from sealyard.delivery.refusals import NotPublishedError
 from sealyard.delivery.register import register
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.threads import in_threads
 from sealyard.delivery.troubles import gravest, located, shown
 from sealyard.errors import IntegrityError, InvalidError, MissingError, SealyardError
+from sealyard.sealing.aes_cbc_v1 import NAME as LEGACY_FORMAT
 from sealyard.sealing.context import ReleaseContext
-from sealyard.sealing.header import Core, Header
+from sealyard.sealing.formats import format_named
+from sealyard.sealing.header import Header
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import Entry, Manifest
 from sealyard.sealing.sealed_v2 import check_core
-from sealyard.sealing.slots import device_recipient, wrap_for_device
 
 _WORKERS: Final = 2
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """A device whose keys make its id.
-
-    Attributes:
-        device_id: hex.
-        encryption_key: raw X25519.
-        signing_key: raw Ed25519.
-    """
-
-    device_id: str
-    encryption_key: bytes
-    signing_key: bytes
-
-    @classmethod
-    def of(cls, device: AuthorisedDevice) -> Recipient:
-        """The device of an input.
-
-        Raises:
-            InvalidError: its keys make another id, or its time is none.
-        """
-        where = f"device {device.device_id}"
-        try:
-            keys = [
-                base64.b64decode(key, validate=True)
-                for key in (device.encryption_key, device.signing_key)
-            ]
-        except binascii.Error:
-            raise InvalidError(f"{where}: its keys must be in base64") from None
-        made = device_recipient(*keys).hex()
-        if made != device.device_id:
-            raise InvalidError(f"{where}: its keys make the id {made}; print its YAML anew")
-        end = parse_time(device.not_after)
-        if device.not_after is not None and (end is None or format_time(end) != device.not_after):
-            raise InvalidError(f"{where}: notAfter must be a time as 2030-01-31T12:00:00Z")
-        return cls(made, *keys)
-
-
 @dataclass(slots=True)
 class _Tally:
     granted: int = 0
     unchanged: int = 0
+    dropped: int = 0
     troubles: dict[str, SealyardError] = field(default_factory=dict)
 
     def note(self, where: str, error: SealyardError) -> None:
@@ -90,49 +57,67 @@ class _Tally:
 
 @dataclass(frozen=True, slots=True)
 class _Granter:
-    """Grants one release after the other, and counts in the tally."""
+    """Grants one release after the other, and counts in the tally.
+
+    Attributes:
+        held: the variants of which some device has a slot. Those that were seen to are taken out.
+    """
 
     reader: ReleaseApi
     registry: DeviceRegistry
     keyring: Keyring
+    digests: HardwareDigests
+    surplus: Surplus
+    held: set[ReleaseContext]
     tally: _Tally
 
-    def entries(self, wanted: GrantedRelease) -> Iterator[Entry]:
-        """The variants of a release that have slots. (aes-256-cbc-v1 opens with a fleet key.)"""
+    def grant_release(self, wanted: GrantedRelease, followers: Sequence[Recipient]) -> None:
+        """Give slots of the variants in its format to each of those that may open a release."""
+        entries = self._entries(wanted)
+        legacy = [one for one in followers if one.is_legacy]
+        others = [one for one in followers if not one.is_legacy]
+        for entry in entries:
+            self._grant(entry, legacy if _is_legacy(entry) else others)
+        if legacy and entries and all(not _is_legacy(entry) for entry in entries):
+            self.tally.note(
+                f"{wanted.model} {wanted.version}",
+                InvalidError(
+                    f"has no variant in {LEGACY_FORMAT}, and {len(legacy)} of its devices, of "
+                    "level legacy, open no other format"
+                ),
+            )
+
+    def _entries(self, wanted: GrantedRelease) -> list[Entry]:
         release = Release(wanted.model, wanted.version)
         try:
             raw = self.reader.manifest(release)
             manifest = Manifest.parse(raw, sha256=wanted.manifest_sha256)
-            entries = [
+            return [
                 manifest.entry(ReleaseContext(release.model, release.version, variant.name))
                 for variant in manifest.predicate.variants
-                if variant.sealing.format == "sealed-v2"
             ]
         except (IntegrityError, NotPublishedError) as error:
             self.tally.note(str(release), error)
-            return
-        yield from entries
+            return []
 
-    def grant(self, entry: Entry, followers: Sequence[Recipient]) -> None:
-        """Give a slot of a variant to those that have none."""
-        missing = self._without_slot(entry.context, followers)
+    def _grant(self, entry: Entry, followers: Sequence[Recipient]) -> None:
+        """Give a slot of a variant to those that have none, once others have lost theirs."""
+        have = self._settled(entry.context, followers)
+        missing = [one for one in followers if one.device_id not in have]
         self.tally.unchanged += len(followers) - len(missing)
         if not missing:
             return
         try:
-            header = Header.parse(self.reader.small(entry.context))
-            check_core(header.core, entry)
-            data_key = self.keyring.data_key(header)
+            sha256, make = self._maker(entry)
         except (IntegrityError, MissingError) as error:
             self.tally.note(str(entry.context), error)
             return
-        core_sha256 = header.core.digest().hex()
         batches = [missing[at : at + BATCH_MAX] for at in range(0, len(missing), BATCH_MAX)]
 
-        def put(index: int) -> tuple[int, dict[str, InvalidError]]:
-            slots, refused = slots_for(header.core, data_key, batches[index])
+        def put(index: int) -> tuple[int, dict[str, SealyardError]]:
+            slots, refused = make(batches[index])
             if slots:
-                self.registry.put_grants(entry.context, core_sha256, slots)
+                self.registry.put_grants(entry.context, sha256, slots)
             return len(slots), refused
 
         for granted, refused in in_threads(put, len(batches), workers=_WORKERS):
@@ -141,17 +126,46 @@ class _Granter:
                 self.tally.note(f"device {device_id}", trouble)
         logger.info("%s: %d devices had no slot yet", entry.context, len(missing))
 
-    def _without_slot(
-        self, context: ReleaseContext, followers: Sequence[Recipient]
-    ) -> Sequence[Recipient]:
-        """Those that have none yet. One digest says so if nobody lacks one."""
-        have = self.registry.grant_digest(context)
-        if have.devices == 0:
-            return followers
-        if have.digest == granted_digest(one.device_id for one in followers):
-            return []
-        granted = set(self.registry.granted(context))
-        return [one for one in followers if one.device_id not in granted]
+    def _maker(self, entry: Entry) -> tuple[str, Callable[[Sequence[Recipient]], Slots]]:
+        """What slots are made for, by its digest, and what makes them."""
+        small = self.reader.small(entry.context)
+        if _is_legacy(entry):
+            format_named(LEGACY_FORMAT).checked_layout(entry, small=small)
+            return hashlib.sha256(small).hexdigest(), partial(legacy_slots_for, small, self.digests)
+        header = Header.parse(small)
+        check_core(header.core, entry)
+        data_key = self.keyring.data_key(header)
+        return header.core.digest().hex(), partial(slots_for, header.core, data_key)
+
+    def drop_the_rest(self) -> None:
+        """Take the slots of what nobody, or nobody of whom it can be granted now, is to have."""
+        for context in sorted(self.held, key=str):
+            self._drop(context, list(self.registry.granted(context)))
+
+    def _settled(self, context: ReleaseContext, followers: Sequence[Recipient]) -> Collection[str]:
+        """Those that have a slot, once those lost it that are not to. One digest says so where all
+        is as it is to be.
+        """
+        if context not in self.held:
+            return frozenset()
+        self.held.remove(context)
+        wanted = {one.device_id for one in followers}
+        if self.registry.grant_digest(context).digest == granted_digest(wanted):
+            return wanted
+        have = list(self.registry.granted(context))
+        self._drop(context, have)
+        return set(have)
+
+    def _drop(self, context: ReleaseContext, holders: Sequence[str]) -> None:
+        surplus = self.surplus.among(holders, context.model, context.version)
+        dropped = self.registry.drop_grants(context, surplus)
+        if dropped:
+            self.tally.dropped += dropped
+            logger.info("%s: %d devices had a slot that they are not to have", context, dropped)
+
+
+def _is_legacy(entry: Entry) -> bool:
+    return entry.variant.sealing.format == LEGACY_FORMAT
 
 
 def grant_devices(
@@ -161,8 +175,9 @@ def grant_devices(
     reader: ReleaseApi,
     registry: DeviceRegistry,
     keyring: Keyring,
+    digests: HardwareDigests,
 ) -> GrantResult:
-    """Register every device as it is to be, and give it the slots that it does not have yet.
+    """Register every device as it is to be, and see to it that it has its slots and no others.
 
     What is wrong with one device or release does not keep the others waiting: it stands in the
     result. What is wrong with a store or a login ends the grant at once, and a device that is to
@@ -174,6 +189,7 @@ def grant_devices(
         reader: with a login of role Verifier.
         registry: with a login of role Publisher.
         keyring: opens what is to be granted.
+        digests: of the hardware of legacy devices.
 
     Raises:
         InvalidError: a device that is suspended is none, or names a release that there is not.
@@ -195,10 +211,18 @@ def grant_devices(
         len(recipients),
         registered.changed,
     )
-    granter = _Granter(reader, registry, keyring, tally)
+    granter = _Granter(
+        reader,
+        registry,
+        keyring,
+        digests,
+        Surplus(wanted, recipients.keys()),
+        set(registry.granted_variants()),
+        tally,
+    )
     for release, followers in _followers(wanted, recipients):
-        for entry in granter.entries(release):
-            granter.grant(entry, followers)
+        granter.grant_release(release, followers)
+    granter.drop_the_rest()
     suspended = (f"device {device.device_id}" for device in wanted.devices if device.suspended)
     let_in = [tally.troubles[where] for where in suspended if where in tally.troubles]
     if let_in:
@@ -212,6 +236,7 @@ def grant_devices(
         devices=len(wanted.devices),
         granted=tally.granted,
         unchanged=tally.unchanged,
+        dropped=tally.dropped,
         failed=len(tally.troubles),
         failures=shown(list(tally.troubles.values())),
     )
@@ -256,20 +281,3 @@ def _followers(
                 f"{len(wanted.releases)}"
             )
         yield wanted.releases[position], followers
-
-
-def slots_for(
-    core: Core, data_key: bytes, recipients: Sequence[Recipient]
-) -> tuple[list[GrantedSlot], dict[str, InvalidError]]:
-    """A slot for each device, and those for whose keys nothing can be wrapped."""
-    slots: list[GrantedSlot] = []
-    refused: dict[str, InvalidError] = {}
-    for one in recipients:
-        try:
-            slot = wrap_for_device(core, data_key, one.encryption_key, one.signing_key)
-        except InvalidError as error:
-            refused[one.device_id] = error
-        else:
-            sealed = base64.b64encode(slot.encode()).decode()
-            slots.append(GrantedSlot.model_construct(device_id=one.device_id, sealed=sealed))
-    return slots, refused

@@ -105,7 +105,8 @@ class Puller:
         entry = chosen(trusted.manifest, release, variant)
         self._check_place(entry)
         small = self.api.small(entry.context)
-        format_named(entry.variant.sealing.format).checked_layout(entry, small=small)
+        opened = self.keys.opened_small(small)
+        format_named(entry.variant.sealing.format).checked_layout(entry, small=opened)
         with (
             partial_beside(_place(entry, output, sealed), _object_id(entry)) as partial,
             _written(output) as write,

@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import Final, Literal, Self
 from urllib.parse import urlencode
 
+from sealyard.api.device_api import LEGACY_SMALL_MAX_BYTES
 from sealyard.api.release_api import (
     MANIFEST_CONTENT_TYPE,
     MANIFEST_MAX_BYTES,
     PAGE_MAX,
     RELEASES_PATH,
     SMALL_CONTENT_TYPE,
-    SMALL_MAX_BYTES,
     ErrorBody,
     Reason,
     ReleaseEntry,
@@ -144,7 +144,8 @@ class ReleaseApi:
             NotPublishedError: there is none.
         """
         path = small_path(context.model, context.version, context.variant)
-        return self.session.get(path, f"the small part of {context}", SMALL_MAX_BYTES).body
+        what = f"the small part of {context}"
+        return self.session.get(path, what, LEGACY_SMALL_MAX_BYTES).body
 
     def put_small(self, context: ReleaseContext, small: bytes) -> None:
         """Store a variant's small part; replaces one of a release that has no manifest yet.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets as system_random
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,6 +61,11 @@ class Enrolment:
         cdn_ca: likewise for the CDN.
         cdn_pair: its read credential.
         trust_root: the first root of the index, brought here by hand.
+        fleet_key: of level legacy, and no other: what opens aes-256-cbc-v1.
+        hardware_digest_secret: likewise: the Secret that will hold the hardware's digest.
+
+    Raises:
+        InvalidError: the fleet key or the Secret is missing at level legacy, or there at another.
     """
 
     name: str
@@ -76,6 +81,15 @@ class Enrolment:
     cdn_ca: bytes | None
     cdn_pair: Pair | None
     trust_root: bytes | None
+    fleet_key: bytes | None = field(default=None, repr=False)
+    hardware_digest_secret: str | None = None
+
+    def __post_init__(self) -> None:
+        is_legacy = self.level == "legacy"
+        if (self.fleet_key is not None) != is_legacy:
+            raise InvalidError("--fleet-key-file: must be given with --level legacy, and only then")
+        if (self.hardware_digest_secret is not None) != is_legacy:
+            raise InvalidError("--digest-secret: must be given with --level legacy, and only then")
 
 
 def enrol(folder: Path, told: Enrolment, facts: Callable[[], HardwareFacts]) -> DeviceState:
@@ -119,6 +133,8 @@ def enrol(folder: Path, told: Enrolment, facts: Callable[[], HardwareFacts]) -> 
     state.seal(made, level)
     if told.cdn_pair is not None:
         state.seal_cdn(told.cdn_pair, made)
+    if told.fleet_key is not None:
+        state.seal_fleet_key(told.fleet_key, made)
     for name, content in (
         (API_CA_FILE, told.api_ca),
         (CDN_CA_FILE, told.cdn_ca),
@@ -149,10 +165,17 @@ def rebind(
             open with either, until they are bound again without this.
 
     Raises:
-        InvalidError: facts are expected where the level does not depend on them.
+        InvalidError: facts are expected where the level does not depend on them; or the level is,
+            or is to be, `legacy`.
         MissingError: something that a level needs is not there.
         IntegrityError: the keys do not open here; a new device must be made.
     """
+    if "legacy" in {level, state.record.level}:
+        # What is granted to it is sealed for the hardware that the cluster was told of.
+        raise InvalidError(
+            "level legacy cannot be bound anew: make another device with `sealyard device init` in "
+            "another state folder, and delete the Device of this one"
+        )
     # What opens here must not be what is written over.
     held = state.settle(state.level(lambda: facts().digest()))
     name = level or state.record.level
@@ -190,6 +213,8 @@ def device_document(record: DeviceRecord) -> dict[str, Any]:
     }
     if record.fingerprint_commitment is not None:
         spec["fingerprintCommitment"] = record.fingerprint_commitment
+    if record.hardware_digest_secret is not None:
+        spec["hardwareDigestSecretRef"] = {"name": record.hardware_digest_secret}
     spec["models"] = record.models
     if record.channels:
         spec["channels"] = record.channels
@@ -216,6 +241,7 @@ def _record(told: Enrolment, made: DeviceSecrets, fingerprint: str | None) -> De
             level=told.level,
             keystore=told.keystore,
             fingerprint_commitment=fingerprint,
+            hardware_digest_secret=told.hardware_digest_secret,
             models=told.models,
             channels=told.channels,
             api_url=told.api_url,
@@ -236,7 +262,7 @@ def _commitment(
     try:
         return commitment(made.salt, facts().digest()).hex()
     except MissingError:
-        if level == "fingerprint":
+        if level in {"fingerprint", "legacy"}:
             raise
         return None
 

@@ -1,4 +1,4 @@
-"""Level `fingerprint`: keys that follow from the hardware and from a local random.
+"""Levels `fingerprint` and `legacy`: keys that follow from the hardware and from a local random.
 
 A copied disk opens nothing in another machine, unless the four facts are forged too: they are no
 secrets. Who is root on the machine itself can do all that it can.
@@ -13,7 +13,7 @@ from typing import Final
 
 from sealyard.delivery.kept import explained, private_file
 from sealyard.device.level import SECRET_BYTES, LevelName, read_secret
-from sealyard.device.resource import ResourceKeys
+from sealyard.sealing.resource import ResourceKeys
 
 LOCAL_RANDOM_FILE: Final = "local.random"
 
@@ -24,11 +24,13 @@ class FingerprintLevel:
     Args:
         state: the state folder.
         digest: the hardware's, read when it is needed.
+        name: of the level: a legacy device keeps its state likewise.
     """
 
-    name: LevelName = "fingerprint"
-
-    def __init__(self, state: Path, digest: Callable[[], bytes]) -> None:
+    def __init__(
+        self, state: Path, digest: Callable[[], bytes], name: LevelName = "fingerprint"
+    ) -> None:
+        self.name = name
         self._path = state / LOCAL_RANDOM_FILE
         self._digest = digest
 

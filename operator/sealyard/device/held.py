@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sealyard.api.device_api import LEGACY_SMALL_MAX_BYTES
 from sealyard.delivery.kept import (
     explained,
     kept_manifest_bytes,
@@ -106,9 +107,9 @@ class HeldRelease:
 
     @contextmanager
     def _parts(self) -> Iterator[tuple[bytes, FileReader]]:
-        """The small part, at most a byte longer than it may be, and a reader of the big one."""
+        """The small part, at most a byte longer than any may be, and a reader of the big one."""
         small_path, big_path = kept_parts(self.folder, self.entry.variant.name)
-        limit = self.entry.variant.small.size_bytes + 1
+        limit = LEGACY_SMALL_MAX_BYTES + 1
         with FileReader.open(small_path) as small, FileReader.open(big_path) as big:
             yield small.read_at(0, limit), big
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sealyard.device.level import SECRET_BYTES, LevelName
-from sealyard.device.resource import ResourceKeys
 from sealyard.errors import InvalidError, MissingError
+from sealyard.sealing.resource import ResourceKeys
 
 KEYRING_SERVICE: Final = "sealyard"
 _FILE_MAX_BYTES: Final = 1024

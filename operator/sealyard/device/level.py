@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias
 
-from sealyard.device.resource import ResourceKeys
 from sealyard.errors import IntegrityError, MissingError
 from sealyard.jobs.workspace import open_file
+from sealyard.sealing.resource import ResourceKeys
 
-LevelName: TypeAlias = Literal["fingerprint", "keystore", "tpm2"]
-LEVELS: Final[tuple[LevelName, ...]] = ("fingerprint", "keystore", "tpm2")
+LevelName: TypeAlias = Literal["fingerprint", "keystore", "tpm2", "legacy"]
+LEVELS: Final[tuple[LevelName, ...]] = ("fingerprint", "keystore", "tpm2", "legacy")
 SECRET_BYTES: Final = 32
 
 

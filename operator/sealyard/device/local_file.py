@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sealyard.delivery.kept import explained, unnamed_file, write_at
 from sealyard.delivery.readers import FileReader
-from sealyard.device.resource import ResourceKeys, open_pieces, seal_pieces
 from sealyard.errors import IntegrityError
 from sealyard.sealing.layout import Range
+from sealyard.sealing.resource import ResourceKeys, open_pieces, seal_pieces
 
 
 def seal_local_file(keys: ResourceKeys, plaintext: Path, sealed: Path) -> None:

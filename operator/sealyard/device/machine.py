@@ -7,6 +7,8 @@ from typing import Final
 
 from sealyard.device.hardware import SYSTEM_ROOT, read_facts
 from sealyard.device.state import DeviceSecrets, DeviceState
+from sealyard.sealing.legacy import LegacyKey
+from sealyard.sealing.slots import OpeningKeys
 
 DEFAULT_STATE: Final = Path("/var/lib/sealyard")
 
@@ -23,3 +25,22 @@ def unlocked(state: DeviceState, root: Path = SYSTEM_ROOT) -> DeviceSecrets:
         IntegrityError: this is another machine, or something was changed.
     """
     return state.unlock(state.level(lambda: read_facts(root).digest()))
+
+
+def opening_keys(
+    state: DeviceState, secrets: DeviceSecrets, root: Path = SYSTEM_ROOT
+) -> OpeningKeys:
+    """What opens releases on this machine.
+
+    Args:
+        state: the device.
+        secrets: its own.
+        root: as in `unlocked`.
+
+    Raises:
+        MissingError, IntegrityError: as `unlocked`; or the fleet key is not there, or was changed.
+    """
+    if state.record.level != "legacy":
+        return secrets.opening_key
+    digest = read_facts(root).digest()
+    return LegacyKey(state.fleet_key(secrets), digest, state.record.recipient())

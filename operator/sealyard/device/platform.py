@@ -8,8 +8,9 @@ import shutil
 import subprocess
 from typing import Final
 
+from sealyard.device.level import LevelName
 from sealyard.errors import InvalidError
-from sealyard.sealing.manifest import Manifest, Platform, Variant
+from sealyard.sealing.manifest import FormatName, Manifest, Platform, Variant
 
 _ARCHITECTURES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 _SECONDS: Final = 20.0
@@ -28,7 +29,14 @@ def this_platform() -> Platform:
     )
 
 
-def variant_for(manifest: Manifest, here: Platform, wanted: str | None) -> Variant:
+def sealing_for(level: LevelName) -> FormatName:
+    """The format that a device of this level is granted, and opens."""
+    return "aes-256-cbc-v1" if level == "legacy" else "sealed-v2"
+
+
+def variant_for(
+    manifest: Manifest, here: Platform, wanted: str | None, *, sealing: FormatName
+) -> Variant:
     """The variant to open on a machine.
 
     Of those that are fit, the one that says most about the platform it was made for, and among
@@ -38,6 +46,7 @@ def variant_for(manifest: Manifest, here: Platform, wanted: str | None) -> Varia
         manifest: of the release.
         here: what is known of the machine.
         wanted: the name of a variant, which then need only be there and not contradict.
+        sealing: the format that the machine opens.
 
     Raises:
         InvalidError: none is fit; says what there is.
@@ -46,14 +55,19 @@ def variant_for(manifest: Manifest, here: Platform, wanted: str | None) -> Varia
     fit = [
         variant
         for variant in there
-        if wanted in {None, variant.name} and not contradictions(variant.platform, here)
+        if wanted in {None, variant.name}
+        and variant.sealing.format == sealing
+        and not contradictions(variant.platform, here)
     ]
     if fit:
         return max(fit, key=lambda variant: len(_said(variant.platform)))
     release = f"{manifest.predicate.model} {manifest.predicate.version}"
-    offered = "; ".join(f"{variant.name} ({_words(variant.platform)})" for variant in there)
+    offered = "; ".join(
+        f"{variant.name} ({_words(variant.platform)}, {variant.sealing.format})"
+        for variant in there
+    )
     asked = f"no variant {wanted!r}" if wanted else "no variant"
-    raise InvalidError(f"{release} has {asked} for {_words(here)}; it has {offered}")
+    raise InvalidError(f"{release} has {asked} for {_words(here)} in {sealing}; it has {offered}")
 
 
 def contradictions(made_for: Platform, here: Platform) -> list[str]:

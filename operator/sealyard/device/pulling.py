@@ -21,8 +21,8 @@ from sealyard.delivery.release_api import Release
 from sealyard.delivery.trust import TrustedManifest
 from sealyard.device.hardware import SYSTEM_ROOT
 from sealyard.device.held import HeldRelease, holds, release_folder
-from sealyard.device.machine import DEFAULT_STATE, unlocked
-from sealyard.device.platform import variant_for
+from sealyard.device.machine import DEFAULT_STATE, opening_keys, unlocked
+from sealyard.device.platform import sealing_for, variant_for
 from sealyard.device.state import MODELS_FOLDER, DeviceState
 from sealyard.device.stores import DeviceStores, device_stores
 from sealyard.device.updater.places import Places
@@ -58,11 +58,12 @@ def open_device(folder: Path, root: Path = SYSTEM_ROOT) -> Iterator[DeviceStores
     """The device of a state folder with its stores, until the block ends.
 
     Raises:
-        MissingError, InvalidError, IntegrityError: as `DeviceState.load`, `unlocked` and
-            `device_stores`.
+        MissingError, InvalidError, IntegrityError: as `DeviceState.load`, `unlocked`,
+            `opening_keys` and `device_stores`.
     """
     state = DeviceState.load(folder)
-    with device_stores(state, unlocked(state, root)) as stores:
+    secrets = unlocked(state, root)
+    with device_stores(state, secrets, opening_keys(state, secrets, root)) as stores:
         yield stores
 
 
@@ -180,7 +181,9 @@ def bring(
         InvalidError, MissingError, IntegrityError, UnavailableError, RefusedError: as `pull`.
     """
     record = stores.state.record
-    variant = variant_for(trusted.manifest, record.platform, wanted.variant)
+    variant = variant_for(
+        trusted.manifest, record.platform, wanted.variant, sealing=sealing_for(record.level)
+    )
     predicate = trusted.manifest.predicate
     release = Release(predicate.model, predicate.version)
     context = ReleaseContext(release.model, release.version, variant.name)
@@ -188,7 +191,7 @@ def bring(
         folder=release_folder(stores.state.folder / MODELS_FOLDER, trusted),
         entry=trusted.manifest.entry(context),
         manifest_sha256=trusted.sha256,
-        keys=stores.secrets.opening_key,
+        keys=stores.keys,
     )
     if not holds(held, trusted):
         with stores.cdn() as cdn:

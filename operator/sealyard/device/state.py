@@ -4,6 +4,7 @@
     keys.sealed     the private keys, the salt of the commitment, the key of resources
     next.sealed     the same for hardware that is about to change (`device rebind --facts`)
     cdn.sealed      the read-only CDN credential, if one was given; sealed with the resource key
+    fleet.sealed    level legacy: the fleet key, likewise
     local.random, tpm2.public, tpm2.private    what the level needs
     api-ca.crt, cdn-ca.crt    the CAs to trust, if they were given
     trust/          the first root, and the metadata of the index
@@ -34,17 +35,18 @@ from sealyard.delivery.secrets import Pair
 from sealyard.device.fingerprint import FingerprintLevel
 from sealyard.device.keystore import KeyFile, KeystoreLevel, SystemKeyring
 from sealyard.device.level import Level, LevelName
-from sealyard.device.resource import ResourceKeys, open_bytes, seal_bytes
 from sealyard.device.tpm2 import Tpm2Level
 from sealyard.errors import IntegrityError, MissingError
 from sealyard.jobs.workspace import read_record, sync_folder
 from sealyard.sealing.manifest import Platform
+from sealyard.sealing.resource import ResourceKeys, open_bytes, seal_bytes
 from sealyard.sealing.slots import DeviceKey, device_recipient
 
 DEVICE_FILE: Final = "device.json"
 KEYS_FILE: Final = "keys.sealed"
 NEXT_KEYS_FILE: Final = "next.sealed"
 CDN_FILE: Final = "cdn.sealed"
+FLEET_FILE: Final = "fleet.sealed"
 API_CA_FILE: Final = "api-ca.crt"
 CDN_CA_FILE: Final = "cdn-ca.crt"
 TRUST_FOLDER: Final = "trust"
@@ -53,6 +55,7 @@ STATE_VERSION: Final = 1
 
 _KEYS_PURPOSE: Final = "keys"
 _CDN_PURPOSE: Final = "cdn"
+_FLEET_PURPOSE: Final = "fleet"
 _FILES_PURPOSE: Final = "files"
 
 
@@ -83,6 +86,9 @@ class DeviceRecord(Model):
     level: LevelName
     keystore: Keystore | None = None
     fingerprint_commitment: Sha256 | None = None
+    hardware_digest_secret: ObjectName | None = Field(
+        default=None, description="Level legacy: the Secret that holds the hardware's digest."
+    )
     models: Annotated[list[Name], Field(max_length=MODELS_MAX)]
     channels: Annotated[list[Name], Field(max_length=MODELS_MAX)]
     api_url: HttpsUrl
@@ -197,8 +203,8 @@ class DeviceState:
             name: another level than the record's.
         """
         match name or self.record.level:
-            case "fingerprint":
-                return FingerprintLevel(self.folder, digest)
+            case "fingerprint" | "legacy" as binding:
+                return FingerprintLevel(self.folder, digest, binding)
             case "tpm2":
                 return Tpm2Level(self.folder)
             case "keystore":
@@ -280,6 +286,20 @@ class DeviceState:
         """
         keys = ResourceKeys.derive(secrets.resource, _CDN_PURPOSE)
         return Pair(*json.loads(self._opened(CDN_FILE, keys)))
+
+    def seal_fleet_key(self, key: bytes, secrets: DeviceSecrets) -> None:
+        """Keep the fleet key of a legacy device."""
+        keys = ResourceKeys.derive(secrets.resource, _FLEET_PURPOSE)
+        self.write(FLEET_FILE, seal_bytes(keys, key))
+
+    def fleet_key(self, secrets: DeviceSecrets) -> bytes:
+        """The fleet key.
+
+        Raises:
+            MissingError: it is not there.
+            IntegrityError: it was changed.
+        """
+        return self._opened(FLEET_FILE, ResourceKeys.derive(secrets.resource, _FLEET_PURPOSE))
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file of the folder in its place.

@@ -27,6 +27,7 @@ from sealyard.device.state import (
 )
 from sealyard.errors import MissingError, UnavailableError
 from sealyard.jobs.workspace import read_record
+from sealyard.sealing.slots import OpeningKeys
 
 _INDEX_FOLDER: Final = "index"
 
@@ -37,13 +38,15 @@ class DeviceStores:
 
     Attributes:
         state: the device.
-        secrets: what it opens and logs in with.
+        secrets: what it logs in with.
+        keys: open releases.
         api: under the device's login.
         index: verifies and remembers.
     """
 
     state: DeviceState
     secrets: DeviceSecrets
+    keys: OpeningKeys
     api: ReleaseApi
     index: IndexClient
 
@@ -87,7 +90,9 @@ class DeviceStores:
 
 
 @contextmanager
-def device_stores(state: DeviceState, secrets: DeviceSecrets) -> Iterator[DeviceStores]:
+def device_stores(
+    state: DeviceState, secrets: DeviceSecrets, keys: OpeningKeys
+) -> Iterator[DeviceStores]:
     """Clients, until the block ends. Nothing is sent before something is asked.
 
     Raises:
@@ -107,7 +112,7 @@ def device_stores(state: DeviceState, secrets: DeviceSecrets) -> Iterator[Device
         client = IndexClient(
             TufFiles(api.session), _first_root(state), Cache(trust / _INDEX_FOLDER)
         )
-        yield DeviceStores(state, secrets, api, client)
+        yield DeviceStores(state, secrets, keys, api, client)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from typing import Final
 
 from sealyard.delivery.kept import explained
 from sealyard.device.level import SECRET_BYTES, LevelName
-from sealyard.device.resource import ResourceKeys
 from sealyard.errors import IntegrityError, MissingError
 from sealyard.jobs.workspace import read_record, write_atomic
+from sealyard.sealing.resource import ResourceKeys
 
 PUBLIC_FILE: Final = "tpm2.public"
 PRIVATE_FILE: Final = "tpm2.private"

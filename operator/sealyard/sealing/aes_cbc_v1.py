@@ -192,6 +192,7 @@ class OpenerV1:
     authenticated = False
 
     def __init__(self, entry: Entry, *, small: Buffer, big: Reader, keys: OpeningKeys) -> None:
+        small = keys.opened_small(small)
         self.layout: Final = _checked_layout(entry, small)
         if big.size != self.layout.big_bytes:
             raise IntegrityError(f"big part: {big.size} bytes, must be {self.layout.big_bytes}")

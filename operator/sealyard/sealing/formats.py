@@ -35,7 +35,8 @@ order of contracts.md §4; then segments open one by one, in any order, from any
     …                                                    # out[:n] lies at layout.plaintext_range(i)
     OpenedReader(opener, big_reader).read_at(4096, 100)  # or any range of the plaintext
 
-`keys` is a `Keyring`, a `FleetKey` (aes-256-cbc-v1 on a device) or a `DeviceKey` (sealed-v2).
+`keys` is a `Keyring`, a `FleetKey` (aes-256-cbc-v1), a `DeviceKey` (sealed-v2 on a device) or a
+`LegacyKey` (aes-256-cbc-v1 on one whose small part was sealed for it alone).
 `big_reader` is any `layout.Reader`, such as pread on a file or HTTP ranges. sealed-v2 reads the
 leaves at big's end first. aes-256-cbc-v1 reads all of big once to check its digest, and again to
 decrypt: give it a local file if bytes are dear.

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sealyard.errors import IntegrityError, InvalidError, MissingError
 from sealyard.sealing.context import NAME_PATTERN
 from sealyard.sealing.header import Header
-from sealyard.sealing.layout import Random
+from sealyard.sealing.layout import Buffer, Random
 from sealyard.sealing.slots import KEY_BYTES, key_id, unwrap_for_keyring
 
 KEYRING_MAX_BYTES: Final = 64 * 1024
@@ -231,6 +231,10 @@ class Keyring:
         keys.sort(key=lambda key: key.name != self.active.get(_V1))
         return tuple(key.material for key in keys)
 
+    def opened_small(self, small: Buffer) -> Buffer:
+        """As it comes."""
+        return small
+
     @cached_property
     def _by_id(self) -> dict[bytes, Key]:
         return {key.id: key for key in self.keys.values() if key.use == _V2}
@@ -270,6 +274,10 @@ class FleetKey:
     def fleet_keys(self) -> tuple[bytes, ...]:
         """The key."""
         return (self.material,)
+
+    def opened_small(self, small: Buffer) -> Buffer:
+        """As it comes."""
+        return small
 
 
 def _validated(raw: bytes) -> tuple[_Stored | None, str]:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from sealyard.errors import IntegrityError, InvalidError, MissingError
 from sealyard.sealing.header import RECIPIENT_BYTES, Core, Header, Slot, hkdf
-from sealyard.sealing.layout import Random
+from sealyard.sealing.layout import Buffer, Random
 
 KEY_BYTES: Final = 32
 NOT_OPENED: Final = "the sealed bytes do not open: wrong key, or changed bytes"
@@ -26,7 +26,7 @@ _HPKE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
 class OpeningKeys(Protocol):
-    """What can open sealed artifacts: a `Keyring`, a `FleetKey` or a `DeviceKey`."""
+    """What opens sealed artifacts: a `Keyring`, `FleetKey`, `DeviceKey` or `LegacyKey`."""
 
     def data_key(self, header: Header) -> bytes:
         """The data key of a sealed-v2 artifact, checked against the core's commitment.
@@ -41,6 +41,13 @@ class OpeningKeys(Protocol):
 
         Raises:
             MissingError: there is none.
+        """
+
+    def opened_small(self, small: Buffer) -> Buffer:
+        """The small part as the manifest knows it; for all but a legacy device as it comes.
+
+        Raises:
+            IntegrityError: it was not sealed for this device, with the uniform message.
         """
 
 
@@ -147,6 +154,10 @@ class DeviceKey:
     def fleet_keys(self) -> tuple[bytes, ...]:
         """None: a device key opens sealed-v2 only."""
         raise MissingError("aes-256-cbc-v1 opens with the fleet key, not with a device key")
+
+    def opened_small(self, small: Buffer) -> Buffer:
+        """As it comes."""
+        return small
 
 
 def _committed(core: Core, data_key: bytes) -> bytes:

@@ -26,6 +26,7 @@ from support.refusals import REFUSED, SPECS, required_nodes
 pytestmark = pytest.mark.cluster
 
 KEYS = device_keys(2)
+DIGESTS = {"hardwareDigestSecretRef": {"name": "digests"}}
 FROZEN = "Forbidden: cannot change, because it decides the result: create a new object instead"
 
 
@@ -207,6 +208,13 @@ def test_everything_else_can(server: Server, kind: str, patch: dict[str, Any]) -
 def test_what_a_pod_may_be_given(server: Server, pod: dict[str, Any]) -> None:
     taken = server.apply("ComputeProfile", {"pod": pod})["spec"]["pod"]
     assert taken.items() >= merge(PROFILE_SPEC["pod"], pod).items()
+
+
+def test_a_legacy_device_stays_one(server: Server) -> None:
+    server.apply("Device", {"level": "legacy", **DIGESTS})
+    other = {"level": "legacy", "hardwareDigestSecretRef": {"name": "others"}}
+    for patch in ({"level": "tpm2"}, other):
+        assert f"spec.hardwareDigestSecretRef: {FROZEN}" in server.refusal("Device", patch)
 
 
 @pytest.mark.parametrize("lower", [1, 0, None])

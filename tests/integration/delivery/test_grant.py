@@ -10,9 +10,11 @@ import pytest
 
 from sealyard.api.device_api import GRANTS_PATH
 from sealyard.api.grants import AuthorisedDevice, GrantedRelease, GrantInput
+from sealyard.api.index import WithdrawnRelease
 from sealyard.api.secrets import Purpose
 from sealyard.delivery.device_registry import DeviceRegistry
 from sealyard.delivery.grant import grant_devices
+from sealyard.delivery.hardware_digests import HardwareDigests
 from sealyard.delivery.refusals import ForbiddenError
 from sealyard.errors import InvalidError, RefusedError
 from sealyard.sealing.context import ReleaseContext
@@ -25,13 +27,15 @@ from support.authorised import Target
 from support.counting import CountingProxy
 from support.devices import Device, b64, bearer, log_in_as, register
 from support.programs import PROGRAM_SECONDS
-from support.releases import SEALED, Sample
+from support.releases import LEGACY, SEALED, Sample
 from support.sealing import KEYRING
+from support.stores import until
 
 pytestmark = pytest.mark.stores
 
 MANY = 2500
 """Three batches."""
+NO_DIGESTS = HardwareDigests({})
 NARROW = "narrow@example.org"
 """A publisher whose account has not every model."""
 
@@ -92,15 +96,24 @@ def grant(target: Target, wanted: GrantInput, keyring: Keyring = KEYRING) -> dic
             reader=reader,
             registry=DeviceRegistry(writer.session),
             keyring=keyring,
+            digests=NO_DIGESTS,
         )
     counted = {"granted": result.granted, "unchanged": result.unchanged}
-    return {**counted, **({"failed": result.failed} if result.failed else {})}
+    seldom = {"dropped": result.dropped, "failed": result.failed}
+    return {**counted, **{name: count for name, count in seldom.items() if count}}
 
 
 def failures(target: Target, wanted: GrantInput, keyring: Keyring = KEYRING) -> str:
     with target.connected() as reader, target.connected(Purpose.API_PUBLISHER) as writer:
         registry = DeviceRegistry(writer.session)
-        result = grant_devices(wanted, "0" * 64, reader=reader, registry=registry, keyring=keyring)
+        result = grant_devices(
+            wanted,
+            "0" * 64,
+            reader=reader,
+            registry=registry,
+            keyring=keyring,
+            digests=NO_DIGESTS,
+        )
     return f"{result.failed}: {result.said}"
 
 
@@ -120,7 +133,7 @@ def test_from_a_reviewed_list_to_a_device_that_opens(target: Target) -> None:
         "granted": 3,
         "unchanged": 0,
     }
-    assert job.message == "devices: 3; slots written: 3, there already: 0"
+    assert job.message == "devices: 3; slots written: 3, there already: 0, deleted: 0"
     opened = [
         [opens(target, device, release) for release in (made, other)]
         for device in (one, both, none)
@@ -154,6 +167,65 @@ def test_a_suspended_device_loses_its_slots(target: Target) -> None:
     with target.connected(Purpose.API_PUBLISHER) as writer:
         context = ReleaseContext(made.model, made.version, SEALED)
         assert list(DeviceRegistry(writer.session).granted(context)) == [kept.id]
+
+
+def test_a_narrowed_device_loses_the_slots_of_what_it_may_no_longer_follow(
+    target: Target,
+) -> None:
+    model = target.put().model
+    one, two, over = (target.put(model=model, version=f"{n}.0.0") for n in (2, 3, 4))
+    narrowed, free, stranger = Device(), Device(), Device()
+    everything = [
+        authorised(device, 0, 1, 2, models=[model]) for device in (narrowed, free, stranger)
+    ]
+    grant(target, grant_input([one, two, over], *everything))
+    # What nobody follows any more does not stand in the input; the stranger is somebody else's.
+    wanted = grant_input(
+        [two],
+        authorised(narrowed, 0, models=[model], restricted_models=[model]),
+        authorised(free, 0, models=[model]),
+    ).model_copy(update={"withdrawn_releases": [WithdrawnRelease(model=model, version="4.0.0")]})
+    job = target.grant(wanted)
+    assert {name: job.result[name] for name in ("granted", "unchanged", "dropped")} == {
+        "granted": 0,
+        "unchanged": 2,
+        "dropped": 3,
+    }
+    opened = [
+        [opens(target, device, release) for release in (one, two, over)]
+        for device in (narrowed, free, stranger)
+    ]
+    assert opened == [[False, True, False], [True, True, False], [True, True, True]]
+    assert grant(target, wanted) == {"granted": 0, "unchanged": 2}
+
+
+def test_a_legacy_device_gets_v1_and_all_others_sealed_v2(target: Target) -> None:
+    both, sealed = target.put(), target.put(variants=[SEALED])
+    models = [both.model, sealed.model]
+    legacy, other = Device(), Device()
+    of_legacy = {"level": "legacy", "hardware_digest_secret": "digests"}
+    wanted = grant_input(
+        [both, sealed],
+        authorised(legacy, 0, 1, models=models, **of_legacy),
+        authorised(other, 0, 1, models=models),
+    )
+    digests = HardwareDigests({"digests": {legacy.id: "ab" * 32}})
+    with target.connected() as reader, target.connected(Purpose.API_PUBLISHER) as writer:
+        registry = DeviceRegistry(writer.session)
+        for granted, unchanged in ((3, 0), (0, 3)):
+            result = grant_devices(
+                wanted, "0" * 64, reader=reader, registry=registry, keyring=KEYRING, digests=digests
+            )
+            assert (result.granted, result.unchanged) == (granted, unchanged)
+            assert result.said == (
+                f"{sealed.model} 1.0.0: has no variant in aes-256-cbc-v1, and 1 of its devices, of "
+                "level legacy, open no other format"
+            )
+        holders = {
+            variant: list(registry.granted(ReleaseContext(both.model, both.version, variant)))
+            for variant in (SEALED, LEGACY)
+        }
+    assert holders == {SEALED: [other.id], LEGACY: [legacy.id]}
 
 
 class TestAnAccountThatHasNotEveryModel:
@@ -287,6 +359,9 @@ def test_a_killed_job_goes_on_where_it_was(target: Target) -> None:
         publisher = task.publisher.model_copy(update={"url": proxy.url})
         running = target.start(task.model_copy(update={"publisher": publisher}), wanted)
         assert proxy.holds.wait(PROGRAM_SECONDS), "there was no second batch"
+        with target.connected(Purpose.API_PUBLISHER) as writer:
+            registry = DeviceRegistry(writer.session)
+            until(lambda: registry.grant_digest(context).devices > 0, "the first batch")
         running.process.kill()
         running.process.wait()
     with target.connected(Purpose.API_PUBLISHER) as writer:

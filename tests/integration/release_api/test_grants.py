@@ -13,6 +13,8 @@ import pytest
 
 from sealyard.api.device_api import (
     BATCH_MAX,
+    DROPPED_GRANTS_PATH,
+    GRANTED_VARIANTS_PATH,
     GRANTS_DIGEST_PATH,
     GRANTS_PATH,
     GrantBatch,
@@ -85,6 +87,15 @@ def granted(client: httpx.Client, release: Sample, variant: str = SEALED) -> lis
     return devices
 
 
+def drop(
+    client: httpx.Client, release: Sample, *devices: Device, variant: str = SEALED
+) -> httpx.Response:
+    body = {"model": release.model, "version": release.version, "variant": variant}
+    return client.put(
+        DROPPED_GRANTS_PATH, json={**body, "devices": [device.id for device in devices]}
+    )
+
+
 def small_of(
     client: httpx.Client, release: Sample, headers: dict[str, str], variant: str = SEALED
 ) -> httpx.Response:
@@ -120,10 +131,12 @@ def test_the_audit_trail_names_whom_was_granted_and_who_read(
     slot = device.slot(0xAB)
     grant(publisher, release, slot)
     small_of(anonymous, release, bearer(anonymous, device))
+    drop(publisher, release, device, Device())
     register(publisher, device, "coins", suspended=True)
     of = {"model": "coins", "version": release.version, "variant": SEALED}
     for event, fields in (
         ("put-grants", {**of, "changed": [device.id]}),
+        ("drop-grants", {**of, "changed": [device.id]}),
         ("get-small", {**of, "who": device.id, "role": "Device", "status": 200}),
         ("put-device", {"device": device.id, "suspended": [device.id], "changed": [device.id]}),
     ):
@@ -222,6 +235,53 @@ def test_whoever_may_have_less_loses_the_slots(
     assert granted(publisher, release) == []
 
 
+def test_slots_are_dropped_from_those_named_and_no_others(
+    *,
+    anonymous: httpx.Client,
+    publisher: httpx.Client,
+    release: Sample,
+    device: Device,
+) -> None:
+    other = Device()
+    register(publisher, other, "coins")
+    slot = GrantedSlot(device_id=device.id, sealed=b64(bytes(range(64)) * 49))
+    grant(publisher, release, slot, variant=LEGACY)
+    grant(publisher, release, device.slot(), other.slot())
+    answers = [drop(publisher, release, device, Device()) for _ in range(2)]
+    assert [answer.json() for answer in answers] == [{"changed": 1}, {"changed": 0}]
+    assert granted(publisher, release) == [other.id]
+    assert granted(publisher, release, LEGACY) == [device.id]
+    token = bearer(anonymous, device)
+    assert refusal(small_of(anonymous, release, token)) == (404, "NotGranted")
+    assert grant(publisher, release, device.slot()).json() == {"changed": 1}
+
+
+def test_the_variants_of_which_somebody_holds_a_slot(
+    publisher: httpx.Client, release: Sample, device: Device
+) -> None:
+    def listed(**query: str) -> list[str]:
+        page = publisher.get(GRANTED_VARIANTS_PATH, params={"limit": "1", **query}).json()
+        found = [one["variant"] for one in page["variants"] if one["version"] == release.version]
+        return [*found, *(["…"] if page.get("next", "").startswith(before) else [])]
+
+    before = f"coins/{release.version}/"
+    assert listed(after=before + "a") != [SEALED]
+    grant(publisher, release, device.slot())
+    slot = GrantedSlot(device_id=device.id, sealed=b64(bytes(range(64)) * 49))
+    grant(publisher, release, slot, variant=LEGACY)
+    first, second = sorted([SEALED, LEGACY])
+    assert listed(after=before + "a") == [first, "…"]
+    assert listed(after=before + first) == [second] or listed(after=before + first) == [second, "…"]
+    drop(publisher, release, device, variant=second)
+    assert listed(after=before + first) == []
+
+
+@pytest.mark.parametrize("after", ["coins", "coins/1.0.0", "coins/1/v", "-/1.0.0/v", "a/1.0.0/b/c"])
+def test_a_list_of_variants_begins_behind_one(publisher: httpx.Client, after: str) -> None:
+    answer = publisher.get(GRANTED_VARIANTS_PATH, params={"after": after})
+    assert refusal(answer) == (400, "InvalidName")
+
+
 def test_a_small_part_that_is_replaced_takes_its_slots_along(
     publisher: httpx.Client, release: Sample, device: Device
 ) -> None:
@@ -255,6 +315,9 @@ def test_a_publisher_grants_its_own_models_only(api: ReleaseApi, publisher: http
     screws = sample("screws", "9.0.0")
     with connect(api, "coins@example.org") as client:
         assert refusal(grant(client, screws, Device().slot())) == (403, "Forbidden")
+        assert refusal(drop(client, screws, Device())) == (403, "Forbidden")
+        variants = client.get(GRANTED_VARIANTS_PATH, params={"limit": "500"}).json()["variants"]
+        assert all(one["model"].startswith("coins") for one in variants)
         for path in (GRANTS_PATH, GRANTS_DIGEST_PATH):
             query = {"model": "screws", "version": "9.0.0", "variant": SEALED}
             assert refusal(client.get(path, params=query)) == (403, "Forbidden")

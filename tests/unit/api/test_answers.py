@@ -34,6 +34,7 @@ def test_the_longest_failures_fit() -> None:
         devices=20_000,
         granted=2**53,
         unchanged=2**53,
+        dropped=2**53,
         failed=20_000,
         failures=failures,
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sealyard.api.grants import AuthorisedDevice
-from sealyard.delivery.grant import Recipient
+from sealyard.delivery.recipients import Recipient
 from sealyard.errors import InvalidError
 from support.devices import Device, b64
 

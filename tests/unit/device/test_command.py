@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from sealyard.cli.app import run
+from sealyard.device.hardware import HardwareFacts
 from sealyard.errors import InvalidError
 
 API = "https://api.example:8443"
@@ -84,6 +85,8 @@ def test_show_says_whether_the_keys_open_here(
         (("--cdn", "https://cdn"), "give both of --cdn and --bucket"),
         (("--api", "http://api"), "release API: its URL must be https"),
         (("--models", "Coins"), "device: models.0:"),
+        (("--level", "legacy"), "--fleet-key-file: must be given with --level legacy"),
+        (("--digest-secret", "d"), "--digest-secret: must be given with --level legacy, and only"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -100,6 +103,28 @@ def test_what_is_wrong_is_named(
     assert code == InvalidError.exit_code
     assert said in capsys.readouterr().err
     assert not folder.exists()
+
+
+def test_a_legacy_device_says_what_the_cluster_must_be_told(
+    key: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = HardwareFacts(cpu="a", gpu="none", memory="1", drive="d")
+    monkeypatch.setattr("sealyard.cli.device.read_facts", lambda: here)
+    code = sealyard(
+        monkeypatch,
+        *("device", "init", "--state", str(key.with_name("state")), "--api", API),
+        *("--level", "legacy", "--fleet-key-file", str(key), "--models", "coins"),
+    )
+    printed = capsys.readouterr()
+    assert code == 0
+    spec = yaml.safe_load(printed.out)["spec"]
+    assert spec["hardwareDigestSecretRef"] == {"name": "hardware-digests"}
+    assert "Secret hardware-digests, key hardware-digests.json" in printed.err
+    assert f"entry {spec['deviceId']}" in printed.err
+    assert here.digest().hex() not in printed.out + printed.err
+    assert sealyard(monkeypatch, "device", "facts", "--digest") == 0
+    assert capsys.readouterr().out == f"{here.digest().hex()}\n"
+    assert sealyard(monkeypatch, "device", "facts", "--digest", "--json") == InvalidError.exit_code
 
 
 def test_a_resource_goes_there_and_back(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sealyard.device.platform import contradictions, this_platform, variant_for
+from sealyard.device.level import LevelName
+from sealyard.device.platform import contradictions, sealing_for, this_platform, variant_for
 from sealyard.errors import InvalidError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.manifest import Manifest, Platform
+from support.releases import LEGACY, SEALED, sample
 from support.sealing import V2, content, manifest_of, seal
 
 ANYWHERE = Platform()
@@ -45,20 +47,32 @@ def manifest(**platforms: Platform) -> Manifest:
 def test_the_most_particular_that_is_fit(
     platforms: dict[str, Platform], here: Platform, wanted: str | None, chosen: str
 ) -> None:
-    assert variant_for(manifest(**platforms), here, wanted).name == chosen
+    assert variant_for(manifest(**platforms), here, wanted, sealing=V2).name == chosen
 
 
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (None, r"no variant for arch aarch64; it has a \(arch x86_64\); b \(arch x86_64, comp"),
+        (None, r"no variant for arch aarch64 in sealed-v2; it has a \(arch x86_64, sealed-v2\); b"),
         ("b", "no variant 'b' for arch aarch64"),
         ("c", "no variant 'c'"),
     ],
 )
 def test_a_refusal_says_what_there_is(wanted: str | None, said: str) -> None:
     with pytest.raises(InvalidError, match=said):
-        variant_for(manifest(a=X86, b=HERE), Platform(arch="aarch64"), wanted)
+        variant_for(manifest(a=X86, b=HERE), Platform(arch="aarch64"), wanted, sealing=V2)
+
+
+@pytest.mark.parametrize(
+    ("level", "chosen"),
+    [("fingerprint", SEALED), ("keystore", SEALED), ("tpm2", SEALED), ("legacy", LEGACY)],
+)
+def test_a_level_has_one_format(level: LevelName, chosen: str) -> None:
+    made, sealing = sample().manifest, sealing_for(level)
+    assert variant_for(made, X86, None, sealing=sealing).name == chosen
+    other = SEALED if chosen == LEGACY else LEGACY
+    with pytest.raises(InvalidError, match=f"no variant '{other}' for arch x86_64 in {sealing}"):
+        variant_for(made, X86, other, sealing=sealing)
 
 
 def test_an_engine_runs_on_its_own_capability_only() -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sealyard.api.device_api import (
+    DROPPED_GRANTS_PATH,
+    GRANTED_VARIANTS_PATH,
     GRANTS_DIGEST_PATH,
     GRANTS_PATH,
     Changed,
+    DroppedGrants,
     GrantBatch,
     GrantDigest,
+    GrantedVariantPage,
     GrantPage,
 )
 from sealyard.api.release_api import Reason
@@ -52,5 +56,23 @@ GRANT_OPERATIONS: Sequence[Operation] = (
         (JSON, GrantDigest),
         reasons=TOKEN_REASONS,
         parameters=_VARIANT,
+    ),
+    Operation(
+        "GET",
+        GRANTED_VARIANTS_PATH,
+        "List the variants of the account's models of which some device holds a slot",
+        Action.GRANTED_VARIANTS,
+        (JSON, GrantedVariantPage),
+        reasons=(*TOKEN_REASONS, Reason.INVALID_NAME),
+        parameters=("after-variant", "limit"),
+    ),
+    Operation(
+        "PUT",
+        DROPPED_GRANTS_PATH,
+        "Take the slots of a variant from devices",
+        Action.DROP_GRANTS,
+        (JSON, Changed),
+        body=(JSON, DroppedGrants),
+        reasons=(*TOKEN_REASONS, *BODY_REASONS),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sealyard.api.device_api import GrantBatch
+from sealyard.api.device_api import DroppedGrants, GrantBatch
 from sealyard.api.release_api import Reason
 from sealyard_release_api.devices import rows as devices
 from sealyard_release_api.grants import rows
@@ -43,6 +43,20 @@ def put_grants(store: Store, batch: GrantBatch, author: Author) -> list[str]:
         changed = {id_: slot for id_, slot in slots.items() if there.get(id_) != slot}
         rows.put(transaction, variant, changed, author)
     return sorted(changed)
+
+
+def drop_grants(store: Store, dropped: DroppedGrants) -> list[str]:
+    """Take a variant from devices.
+
+    Returns:
+        The devices that had a slot, in order.
+    """
+    release = Release(dropped.model, dropped.version)
+    variant = Variant(release, dropped.variant)
+    with store.writing(str(release)) as transaction:
+        held = rows.find_all(transaction, variant, dropped.devices).keys()
+        rows.drop(transaction, variant, held)
+    return sorted(held)
 
 
 def small_of_device(transaction: Transaction, variant: Variant, device_id: str) -> Blob | None:

@@ -13,10 +13,14 @@ from sealyard.api.device_api import (
     BATCH_MAX,
     BATCH_MAX_BYTES,
     GRANT_PAGE_MAX,
+    VARIANT_PAGE_MAX,
     Changed,
     DeviceId,
+    DroppedGrants,
     GrantBatch,
     GrantDigest,
+    GrantedVariant,
+    GrantedVariantPage,
     GrantPage,
     granted_digest,
 )
@@ -25,9 +29,9 @@ from sealyard.api.release_api import Reason
 from sealyard_release_api.context import Context, principal
 from sealyard_release_api.frame import audit_fields
 from sealyard_release_api.grants import rows
-from sealyard_release_api.grants.operations import put_grants
+from sealyard_release_api.grants.operations import drop_grants, put_grants
 from sealyard_release_api.grants.rows import Variant
-from sealyard_release_api.releases import Release
+from sealyard_release_api.releases import Release, check_variant
 from sealyard_release_api.roles import Action
 from sealyard_release_api.wire import Refusal
 
@@ -52,6 +56,26 @@ class OfVariantByPage(OfVariant):
     limit: Annotated[int, Field(ge=1, le=GRANT_PAGE_MAX)] = BATCH_MAX
 
 
+class VariantsByPage(BaseModel):
+    """The query of a list of variants."""
+
+    after: Annotated[str, Field(min_length=1, max_length=254)] | None = None
+    limit: Annotated[int, Field(ge=1, le=VARIANT_PAGE_MAX)] = 100
+
+    @property
+    def behind(self) -> Variant | None:
+        """The variant to begin behind.
+
+        Raises:
+            Refusal: `InvalidName`.
+        """
+        if self.after is None:
+            return None
+        model, _, rest = self.after.partition("/")
+        version, _, name = rest.partition("/")
+        return Variant(Release.of(model, version), check_variant(name))
+
+
 class GrantRoutes:
     """Slots, and who has one.
 
@@ -69,6 +93,8 @@ class GrantRoutes:
             Action.PUT_GRANTS: self.put_grants,
             Action.GRANTS_DIGEST: self.digest,
             Action.LIST_GRANTS: self.granted,
+            Action.GRANTED_VARIANTS: self.variants,
+            Action.DROP_GRANTS: self.drop_grants,
         }
 
     async def put_grants(self, request: Request) -> Response:
@@ -100,6 +126,41 @@ class GrantRoutes:
         page = found[: query.limit]
         answer = GrantPage(devices=page, next=page[-1] if len(found) > query.limit else None)
         return JSONResponse(answer.to_wire())
+
+    async def variants(
+        self, request: Request, query: Annotated[VariantsByPage, Query()]
+    ) -> Response:
+        """`GET` of the variants of which some device has a slot."""
+        patterns, behind = principal(request).models, query.behind
+
+        def read() -> list[Variant]:
+            with self._context.store.reading() as transaction:
+                return rows.variants(
+                    transaction, after=behind, patterns=patterns, limit=query.limit + 1
+                )
+
+        found = await self._context.in_thread(read)
+        page = found[: query.limit]
+        answer = GrantedVariantPage(
+            variants=[
+                GrantedVariant(
+                    model=one.release.model, version=one.release.version, variant=one.name
+                )
+                for one in page
+            ],
+            next=str(page[-1]) if len(found) > query.limit else None,
+        )
+        return JSONResponse(answer.to_wire())
+
+    async def drop_grants(self, request: Request) -> Response:
+        """`PUT` of whose slots are to go."""
+        dropped = await self._context.read_json(request, DroppedGrants, BATCH_MAX_BYTES)
+        fields = audit_fields(request.scope)
+        fields.update(model=dropped.model, version=dropped.version, variant=dropped.variant)
+        _check_model(request, dropped.model)
+        changed = await self._context.in_thread(lambda: drop_grants(self._context.store, dropped))
+        fields["changed"] = changed
+        return JSONResponse(Changed(changed=len(changed)).to_wire())
 
     async def _device_ids(self, variant: Variant, after: str, limit: int | None) -> list[str]:
         def read() -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, exists, insert, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from sealyard_release_api.releases import Release
-from sealyard_release_api.schema import GRANTS
-from sealyard_release_api.store import Author, Transaction
+from sealyard_release_api.schema import GRANTS, SMALLS
+from sealyard_release_api.store import Author, Transaction, covered
 
 
 class Variant(NamedTuple):
@@ -18,6 +18,9 @@ class Variant(NamedTuple):
 
     release: Release
     name: str
+
+    def __str__(self) -> str:
+        return f"{self.release.model}/{self.release.version}/{self.name}"
 
 
 def find(transaction: Transaction, variant: Variant, device_id: str) -> bytes | None:
@@ -70,6 +73,49 @@ def device_ids(
     query = select(GRANTS.c.device_id).where(_of(variant), GRANTS.c.device_id > after)
     query = query.order_by(GRANTS.c.device_id).limit(limit)
     return list(transaction.connection.execute(query).scalars())
+
+
+def variants(
+    transaction: Transaction, *, after: Variant | None, patterns: Sequence[str], limit: int
+) -> list[Variant]:
+    """The variants of which some device has a slot, ordered by model, version and name as text.
+
+    Args:
+        transaction: where.
+        after: begin behind this one; it need not exist.
+        patterns: only models that one of these names (`Principal.models`).
+        limit: at most so many.
+    """
+    columns = SMALLS.c.model, SMALLS.c.version, SMALLS.c.variant
+    # A slot goes with its small part, and of those there are few for each ten thousand slots.
+    held = exists().where(
+        GRANTS.c.model == SMALLS.c.model,
+        GRANTS.c.version == SMALLS.c.version,
+        GRANTS.c.variant == SMALLS.c.variant,
+    )
+    query = select(*columns).where(covered(SMALLS, patterns), held)
+    if after is not None:
+        model, version, name = after.release.model, after.release.version, after.name
+        query = query.where(
+            or_(
+                SMALLS.c.model > model,
+                and_(SMALLS.c.model == model, SMALLS.c.version > version),
+                and_(
+                    SMALLS.c.model == model,
+                    SMALLS.c.version == version,
+                    SMALLS.c.variant > name,
+                ),
+            )
+        )
+    rows = transaction.connection.execute(query.order_by(*columns).limit(limit))
+    return [Variant(Release(row.model, row.version), row.variant) for row in rows]
+
+
+def drop(transaction: Transaction, variant: Variant, device_ids: Collection[str]) -> None:
+    """Delete the slots that these devices have of a variant."""
+    transaction.connection.execute(
+        delete(GRANTS).where(_of(variant), GRANTS.c.device_id.in_(device_ids))
+    )
 
 
 def drop_of_variant(transaction: Transaction, variant: Variant) -> None:

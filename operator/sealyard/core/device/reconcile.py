@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from sealyard.core.device.authorised import authorised
+from sealyard.core.device.crowded_out import crowded_out
 from sealyard.core.device.deleted import deleted, hold
 from sealyard.core.device.expired import expired
 from sealyard.core.device.invalid import invalid_key
@@ -24,6 +25,7 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     target_missing,
     suspended,
     expired,
+    crowded_out,
     authorised,
 )
 

@@ -30,6 +30,8 @@ class Situation:
     """What the last grant Job that knew of it did for it."""
     is_settled: bool
     """As observed: what the last grant Job said of it is known, and no later one says otherwise."""
+    is_crowded_out: bool = False
+    """As that Job had it: the Secret with its hardware's digest is one too many."""
     namespace_ends: bool = False
 
     @classmethod
@@ -47,6 +49,7 @@ class Situation:
             observed.entry,
             grants,
             observed.is_settled and share is not None,
+            share is not None and share.is_crowded_out,
             observed.namespace_ends,
         )
 

@@ -48,6 +48,7 @@ def grant_job(
     )
     mounts = [
         *(pod.secret(Role.GRANT, purpose, name) for purpose, name in secrets.items()),
+        *pod.secrets_by_name(Role.GRANT, Purpose.HARDWARE_DIGESTS, document.digest_secrets),
         *ca_bundles(target, "api"),
         _input(target, Role.GRANT, document, attempt),
     ]

@@ -101,11 +101,27 @@ def secret(role: Role, purpose: Purpose, secret_name: str) -> Mount:
     Raises:
         ValueError: the role may not mount this purpose.
     """
+    return _secret(role, purpose, secret_name, f"secret-{purpose}", str(purpose))
+
+
+def secrets_by_name(role: Role, purpose: Purpose, secret_names: Sequence[str]) -> list[Mount]:
+    """The same for a purpose of which there may be several Secrets.
+
+    Raises:
+        ValueError: the role may not mount this purpose.
+    """
+    return [
+        _secret(role, purpose, name, f"secret-{purpose}-{number}", f"{purpose}/{name}")
+        for number, name in enumerate(secret_names)
+    ]
+
+
+def _secret(role: Role, purpose: Purpose, secret_name: str, volume_name: str, path: str) -> Mount:
     use = SECRET_USES[purpose]
     if role not in use.roles:
         raise ValueError(f"a {role} Job may not mount {purpose}")
     volume = {
-        "name": f"secret-{purpose}",
+        "name": volume_name,
         "secret": {
             "secretName": secret_name,
             "items": [{"key": key, "path": key} for key in use.keys],
@@ -113,7 +129,7 @@ def secret(role: Role, purpose: Purpose, secret_name: str) -> Mount:
             "optional": True,
         },
     }
-    return Mount(volume, f"{SECRETS_DIRECTORY}/{purpose}")
+    return Mount(volume, f"{SECRETS_DIRECTORY}/{path}")
 
 
 def ca_bundle(remote: str, config_map_name: str) -> Mount:

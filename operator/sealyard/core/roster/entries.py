@@ -127,6 +127,10 @@ class ChannelEntry:
         return self.model, self.channel
 
 
+Follows = tuple[tuple[str, ...], tuple[str, ...]]
+"""Models and channels of a device: a fleet has few of these pairs."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceEntry:
     """A device, with its part of the grant Job's input in RFC 8785 form.
@@ -141,6 +145,8 @@ class DeviceEntry:
     not_after: datetime | None
     suspended: bool
     seniority: tuple[str, str]
+    digest_secret: str | None
+    """Of level legacy: the Secret with the digest of its hardware."""
     head: bytes
     """`{"deviceId":…,` and on, up to where `"releases"` belongs."""
     tail: bytes
@@ -162,6 +168,9 @@ class DeviceEntry:
             "level": spec.level,
             "models": list(models),
         }
+        digest_secret = spec.hardware_digest_secret_ref
+        if digest_secret:
+            head["hardwareDigestSecret"] = digest_secret.name
         if not_after:
             head["notAfter"] = format_time(not_after)
         tail: dict[str, Any] = {"signingKey": spec.signing_key, "suspended": is_suspended}
@@ -172,6 +181,7 @@ class DeviceEntry:
             not_after,
             is_suspended,
             (metadata.creation_timestamp, metadata.uid),
+            digest_secret.name if digest_secret else None,
             rfc8785.dumps(head)[:-1],
             rfc8785.dumps(tail)[1:],
         )
@@ -179,6 +189,11 @@ class DeviceEntry:
     def may_open(self, now: datetime) -> bool:
         """Whether it is granted anything."""
         return not self.suspended and (self.not_after is None or self.not_after > now)
+
+    @property
+    def follows(self) -> Follows:
+        """What decides which releases it is granted."""
+        return self.models, self.channels
 
     @property
     def spec_sha256(self) -> str:

@@ -55,6 +55,10 @@ def look(
 AUTHORISED = DEVICE.after(look(DEVICE, told(DEVICE)))
 SUSPENDED = AUTHORISED.with_spec("suspend", True)
 ENDED = AUTHORISED.with_spec("notAfter", time_of(NOW))
+LEGACY = DEVICE.with_spec("level", "legacy").with_spec(
+    "hardwareDigestSecretRef", {"name": "digests"}
+)
+CROWDED_OUT = Share(LEGACY.entry().spec_sha256, 0, is_crowded_out=True)
 GRANTING = "waiting for the next grant Job of ReleaseTarget stores"
 
 CASES: dict[str, tuple[Plan, tuple[str, str, str, str]]] = {
@@ -75,6 +79,28 @@ CASES: dict[str, tuple[Plan, tuple[str, str, str, str]]] = {
             "TFF",
             "Authorised",
             "the device is let in, and may open 1 release of its models",
+        ),
+    ),
+    "its digest is in a Secret too many": (
+        look(LEGACY, CROWDED_OUT),
+        (
+            "Pending",
+            "FFT",
+            "TooManySecrets",
+            (
+                "Secret digests (spec.hardwareDigestSecretRef) is not read: older Devices of "
+                "ReleaseTarget stores name 32 others. Add its digest to one of those, delete this "
+                "Device, and apply it anew with that Secret"
+            ),
+        ),
+    ),
+    "its digest is read": (
+        look(LEGACY, told(LEGACY)),
+        (
+            "Authorised",
+            "TFF",
+            "Authorised",
+            "the device is let in, and may open 2 releases of its models",
         ),
     ),
     "changed": (

@@ -10,13 +10,15 @@ import pytest
 
 from sealyard.api.kind import MANAGED_BY, MANAGED_BY_LABEL, CustomResource
 from sealyard.api.secrets import SECRET_USES, Purpose, Role
-from sealyard.core.jobs import probe_job, tidy_job, train_job
-from sealyard.core.jobs.pod import secret
+from sealyard.core.jobs import grant_job, probe_job, tidy_job, train_job
+from sealyard.core.jobs.pod import secret, secrets_by_name
 from support.builders import (
+    NOW,
     a_model_release,
     a_training_run,
     task_of,
 )
+from support.fleet_builders import a_device, a_roster
 from support.job_manifests import (
     JOBS,
     RELEASE,
@@ -228,7 +230,9 @@ def test_no_secret_leaks_into_another_role(role: Role) -> None:
             assert volume["secret"]["defaultMode"] == 0o440
             mounted[Purpose(volume["name"].removeprefix("secret-"))] = keys
     assert mounted == {
-        purpose: set(use.keys) for purpose, use in SECRET_USES.items() if role in use.roles
+        purpose: set(use.keys)
+        for purpose, use in SECRET_USES.items()
+        if role in use.roles and purpose is not Purpose.HARDWARE_DIGESTS
     }
     environment = container_of(JOBS[role])["env"]
     sources = [entry["valueFrom"] for entry in environment if "valueFrom" in entry]
@@ -244,6 +248,32 @@ def test_a_builder_cannot_mount_what_its_role_may_not(role: Role, purpose: Purpo
     else:
         with pytest.raises(ValueError, match="may not mount"):
             secret(role, purpose, "name")
+
+
+def test_each_secret_with_digests_is_mounted_by_its_name() -> None:
+    devices = [
+        a_device(number)
+        .with_spec("level", "legacy")
+        .with_spec("hardwareDigestSecretRef", {"name": name})
+        for number, name in enumerate(("lines.b", "lines.a"), start=1)
+    ]
+    job = grant_job(TARGET, SETTINGS, a_roster(*devices).at(NOW).grants, attempt=1)
+    kubernetes_validate.validate(job, "1.37", strict=True)
+    volumes = {volume["name"]: volume.get("secret") for volume in pod_of(job)["volumes"]}
+    for number, name in enumerate(("lines.a", "lines.b")):
+        mount = f"secret-hardware-digests-{number}"
+        assert volumes[mount] == {
+            "secretName": name,
+            "items": [{"key": "hardware-digests.json", "path": "hardware-digests.json"}],
+            "defaultMode": 0o440,
+            "optional": True,
+        }
+        assert mounts_of(job)[mount] == (f"/run/sealyard/secrets/hardware-digests/{name}", True)
+
+
+def test_no_other_role_mounts_digests() -> None:
+    with pytest.raises(ValueError, match="may not mount"):
+        secrets_by_name(Role.INDEX, Purpose.HARDWARE_DIGESTS, ["digests"])
 
 
 def test_training_gets_its_resources() -> None:

@@ -6,7 +6,8 @@ import pytest
 import rfc8785
 
 from sealyard.api.grants import GrantInput
-from sealyard.core.roster import GrantDocument
+from sealyard.api.secrets import DIGEST_SECRETS_MAX
+from sealyard.core.roster import GrantDocument, Share
 from support.builders import (
     NOW,
     ReleaseBuilder,
@@ -100,6 +101,7 @@ def test_all_that_the_release_api_is_told_of_a_device() -> None:
         "notAfter": "2027-01-01T00:00:00Z",
         "suspended": True,
         "releases": [],
+        "restrictedModels": [],
     }
 
 
@@ -116,6 +118,68 @@ def test_of_two_devices_of_one_id_the_older_speaks() -> None:
     younger = a_device().named("rival", uid="rival").created_at(NOW).with_spec("suspend", True)
     [told] = read(a_roster(younger, a_device()).at(NOW).grants).devices
     assert not told.suspended
+
+
+def a_legacy_device(number: int, secret: str) -> DeviceBuilder:
+    device = a_device(number).with_spec("level", "legacy").created_at(at(-1000 + number))
+    return device.with_spec("hardwareDigestSecretRef", {"name": secret})
+
+
+def test_a_legacy_device_says_which_secret_has_its_digest() -> None:
+    document = a_roster(V1, a_legacy_device(1, "b"), a_legacy_device(2, "a"), a_device(3)).at(NOW)
+    found = {one.device_id: one for one in read(document.grants).devices}
+    names = [found[device_keys(n)["deviceId"]].hardware_digest_secret for n in (1, 2, 3)]
+    assert names == ["b", "a", None]
+    assert document.grants.digest_secrets == ("a", "b")
+
+
+def test_the_secrets_of_the_oldest_devices_are_mounted() -> None:
+    devices = [a_legacy_device(n, f"digests-{99 - n}") for n in range(1, DIGEST_SECRETS_MAX + 1)]
+    suspended = a_legacy_device(40, "digests-of-nobody").with_spec("suspend", True)
+    last, shared = a_legacy_device(41, "digests-00"), a_legacy_device(42, "digests-98")
+    grants = a_roster(V1, *devices, suspended, last, shared).at(NOW).grants
+    assert grants.digest_secrets == tuple(f"digests-{99 - n}" for n in range(32, 0, -1))
+    shares = [grants.share(device.entry().device_id) for device in (devices[0], last, shared)]
+    assert [(one.releases, one.is_crowded_out) for one in shares if one] == [
+        (1, False),
+        (0, True),
+        (1, False),
+    ]
+    assert read(grants)
+    with_room = a_roster(V1, *devices[1:], last).at(NOW).grants.share(last.entry().device_id)
+    assert with_room == Share(last.entry().spec_sha256, 1)
+
+
+RESTRICTED: dict[str, tuple[DeviceBuilder, list[str]]] = {
+    "no channel: who knows what is listed": (a_device(), []),
+    "a channel": (a_device(1, "stable"), ["coins"]),
+    "two channels": (a_device(1, "beta", "stable"), ["coins"]),
+    "one whose object is gone, and may be listed": (a_device(1, "nightly", "stable"), []),
+    "one of no range, which stays as it is": (a_device(1, "odd"), []),
+    "one that names nothing": (a_device(1, "empty"), ["coins"]),
+    "a model without the channel": (
+        a_device(1, "stable").with_spec("models", ["coins", "notes"]), ["coins"]
+    ),
+    "suspended": (a_device(1, "stable").with_spec("suspend", True), []),
+    "expired: it may be given a later time": (
+        a_device(1, "stable").with_spec("notAfter", time_of(NOW)), []
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", RESTRICTED)
+def test_of_which_models_a_device_is_to_have_no_other_slots(case: str) -> None:
+    device, models = RESTRICTED[case]
+    others = a_channel("one", "odd"), a_channel("9.x", "empty")
+    [found] = read(a_roster(*ALL, *others, device).at(NOW).grants).devices
+    assert found.restricted_models == models
+
+
+def test_what_is_over_is_named_where_somebody_may_have_it() -> None:
+    over = V1.with_spec("revoked", True), V2.with_spec("notAfter", time_of(NOW)), V3
+    for devices, said in (((), []), ((a_device(),), ["1.0.0", "1.1.0"])):
+        found = read(a_roster(*over, *devices).at(NOW).grants)
+        assert [one.version for one in found.withdrawn_releases] == said
 
 
 def test_a_device_knows_its_share() -> None:

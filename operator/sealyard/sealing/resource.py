@@ -1,4 +1,4 @@
-"""Sealed to one device: `IV(16) ‖ AES-256-CBC(PKCS7(plaintext)) ‖ HMAC-SHA256(32)`.
+"""Sealed to one machine: `IV(16) ‖ AES-256-CBC(PKCS7(plaintext)) ‖ HMAC-SHA256(32)`.
 
 The tag is over IV and ciphertext and is compared before anything of the plaintext counts, padding
 included. Both keys follow by HKDF-SHA256 from what the device's level gives (contracts.md section

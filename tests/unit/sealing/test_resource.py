@@ -9,7 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from sealyard.device.resource import (
+from sealyard.errors import IntegrityError
+from sealyard.sealing.layout import BytesReader
+from sealyard.sealing.resource import (
     NOT_OPENED,
     ResourceKeys,
     open_bytes,
@@ -17,8 +19,6 @@ from sealyard.device.resource import (
     seal_bytes,
     seal_pieces,
 )
-from sealyard.errors import IntegrityError
-from sealyard.sealing.layout import BytesReader
 
 KEYS = ResourceKeys.derive(bytes(range(32)), "files")
 
