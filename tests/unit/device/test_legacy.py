@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from sealyard.sealing.legacy import LegacyKey, seal_small_for_legacy
 from support.enrolments import told
 from support.machines import machine
 
-FLEET_KEY = os.urandom(32)
+FLEET_KEY = bytes(range(32))
 
 
 @pytest.fixture
