@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION, WITHDRAW_FINALIZER, CustomResource
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.probe import Check
@@ -78,19 +77,6 @@ TARGET_SPEC: dict[str, Any] = {
         "caBundleRef": {"name": "stores-ca"},
     },
     "keyringSecretRef": {"name": "keyring"},
-}
-PROFILE_SPEC: dict[str, Any] = {
-    "images": {"trainer": f"registry.test/profiles/trainer@sha256:{DIGEST}"},
-    "gpus": {"default": 1},
-    "memory": {"default": "16Gi", "max": "32Gi"},
-    "overridable": ["gpus", "memory"],
-    "pod": {
-        "nodeSelector": {"pool": "gpu"},
-        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
-        "runtimeClassName": "nvidia",
-        "labels": {"example.com/team": "vision"},
-        "annotations": {"example.com/cost-centre": "42"},
-    },
 }
 TRAIN_RESULT: dict[str, Any] = {
     "epochs": 16,
@@ -277,32 +263,6 @@ class TargetBuilder(Resource):
                 "checks": checks,
             },
         )
-
-
-class ProfileBuilder(Resource):
-    """A ComputeProfile."""
-
-    def build(self) -> ComputeProfile:
-        return ComputeProfile.from_wire(self.document)
-
-    def default(self) -> Self:
-        """As the one for what names none."""
-        return self.with_spec("default", True)
-
-
-def the_default(*profiles: ProfileBuilder) -> Profiles:
-    """What an object sees that names no profile."""
-    return Profiles(defaults=tuple(profile.build() for profile in profiles))
-
-
-def named(profile: ProfileBuilder) -> Profiles:
-    """What an object sees that names this profile."""
-    return Profiles(named=profile.build())
-
-
-def a_compute_profile(name: str = "gpu") -> ProfileBuilder:
-    """A profile with GPUs, of which a run may change its GPUs and memory."""
-    return ProfileBuilder(document(name, f"{name}-uid", PROFILE_SPEC))
 
 
 def a_training_run() -> RunBuilder:

@@ -30,12 +30,11 @@ from support.builders import (
     NO_PROFILES,
     NOW,
     WITH_PROGRESS,
-    a_compute_profile,
     a_model_release,
     a_release_target,
     a_training_run,
-    named,
 )
+from support.profiles import a_compute_profile, named
 
 SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
 RUN = a_training_run().succeeded().requested_at(NOW).with_spec("compute.gpus", 1).build()

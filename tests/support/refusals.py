@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.builders import PROFILE_SPEC, RELEASE_SPEC, RUN_SPEC, TARGET_SPEC, TRUST
+from support.builders import RELEASE_SPEC, RUN_SPEC, TARGET_SPEC, TRUST
 from support.fleet_builders import a_channel, a_device
+from support.profiles import PROFILE_SPEC
 
 SPECS = {
     "TrainingRun": RUN_SPEC,

@@ -12,15 +12,12 @@ import pytest
 import yaml
 
 from sealyard_local.cluster import Cluster, KubectlError
-from support.builders import (
-    PROFILE_SPEC,
-    TRUST,
-    merge,
-)
+from support.builders import TRUST, merge
 from support.fleet_builders import (
     device_keys,
 )
 from support.operator import REPOSITORY, install_crds
+from support.profiles import PROFILE_SPEC
 from support.refusals import REFUSED, SPECS, required_nodes
 
 pytestmark = pytest.mark.cluster

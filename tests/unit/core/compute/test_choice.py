@@ -6,7 +6,8 @@ from sealyard.api.model import LocalObjectReference
 from sealyard.core.compute.choice import choose
 from sealyard.core.conditions import State
 from sealyard.core.observed import Profiles
-from support.builders import NO_PROFILES, a_compute_profile, named, the_default
+from support.builders import NO_PROFILES
+from support.profiles import a_compute_profile, named, the_default
 
 GPU = a_compute_profile("gpu")
 LARGE = a_compute_profile("large")

@@ -9,7 +9,8 @@ from sealyard.api.training_run import ComputeSpec
 from sealyard.core.compute import Compute
 from sealyard.core.compute.merge import merge
 from sealyard.core.settings import PodSettings
-from support.builders import PROFILE_SPEC, SETTINGS, ProfileBuilder, a_compute_profile
+from support.builders import SETTINGS
+from support.profiles import PROFILE_SPEC, ProfileBuilder, a_compute_profile
 
 GPU = a_compute_profile()
 

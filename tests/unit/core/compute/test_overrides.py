@@ -6,7 +6,7 @@ import pytest
 
 from sealyard.api.training_run import ComputeSpec
 from sealyard.core.compute.overrides import refusals
-from support.builders import ProfileBuilder, a_compute_profile
+from support.profiles import ProfileBuilder, a_compute_profile
 
 GPU = a_compute_profile()
 ONLY_GPUS = GPU.with_spec("gpus", {"default": 1, "min": 1})

@@ -16,15 +16,13 @@ from support.builders import (
     NOW,
     SETTINGS,
     SHARED_CLAIMS,
-    a_compute_profile,
     a_job,
     a_model_release,
     a_release_target,
     a_training_run,
-    named,
     says,
-    the_default,
 )
+from support.profiles import a_compute_profile, named, the_default
 
 EXPORTER = f"registry.test/exporter@sha256:{DIGEST}"
 GPU = a_compute_profile().with_spec("images.exporter", EXPORTER)

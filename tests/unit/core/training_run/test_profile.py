@@ -12,17 +12,14 @@ from support.builders import (
     NO_PROFILES,
     NOW,
     PINNED_IMAGE,
-    PROFILE_SPEC,
-    a_compute_profile,
     a_job,
     a_training_run,
     at,
     condition,
     job_names,
-    named,
     says,
-    the_default,
 )
+from support.profiles import PROFILE_SPEC, a_compute_profile, named, the_default
 from support.run_attempts import FIRST_JOB, SECOND_JOB, ended, plan_of, started
 
 GPU = a_compute_profile()
