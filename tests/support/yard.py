@@ -44,6 +44,8 @@ class Yard:
     def __init__(self, *objects: Document) -> None:
         self.api = FakeApi(raw_target(spec={"trust": TRUST}), *objects)
         self.ended: set[str] = set()
+        self.leaving: set[Key] = set()
+        """What was deleted while something held it."""
         self.now = NOW
         self.start()
 
@@ -77,9 +79,16 @@ class Yard:
             every_key = self.caches.keys()
             for key in every_key:
                 await self.loop.reconcile(key)
+            self._let_go()
             if len(self.api.writes) == before:
                 return
         raise AssertionError(self.api.writes[-5:])
+
+    def _let_go(self) -> None:
+        for key in tuple(self.leaving):
+            if not self.api.objects[key]["metadata"]["finalizers"]:
+                self.leaving.remove(key)
+                self._forget(key)
 
     def waiting(self) -> dict[str, Document]:
         """The grant or index Job that has not ended, by its role."""
@@ -101,7 +110,7 @@ class Yard:
     async def do(self, role: str) -> dict[str, Any]:
         """Let the Job that waits succeed. Gives what it was given."""
         waiting = self.waiting()
-        assert list(waiting) == [role]
+        assert role in waiting
         raw = waiting[role]
         document = self.input_of(raw)
         result = {"inputSha256": task_of(raw)["inputSha256"], "devices": 1, "granted": 1}
@@ -139,7 +148,16 @@ class Yard:
         self.caches.note(CUSTOM_RESOURCES[key.kind], self.api.touch(key))
 
     def remove(self, key: Key) -> None:
-        """Somebody deletes an object that nothing holds."""
+        """Somebody deletes an object, which goes once nothing holds it."""
+        metadata = self.api.objects[key]["metadata"]
+        if metadata.get("finalizers"):
+            metadata["deletionTimestamp"] = TIME
+            self.leaving.add(key)
+            self.caches.note(CUSTOM_RESOURCES[key.kind], self.api.touch(key))
+            return
+        self._forget(key)
+
+    def _forget(self, key: Key) -> None:
         uid = self.api.objects.pop(key)["metadata"]["uid"]
         self.caches.remove(CUSTOM_RESOURCES[key.kind], "ns", key.name, uid)
 

@@ -1,10 +1,12 @@
-"""A release that is being deleted: what is published stays, unless it is to be withdrawn first."""
+"""A release that is being deleted: what is published stays, unless it must leave an index first."""
 
 from __future__ import annotations
 
 from sealyard.api.conditions import Reason
 from sealyard.api.kind import WITHDRAW_FINALIZER
+from sealyard.api.model_release import ModelReleaseSpec
 from sealyard.core.conditions import State, under_way
+from sealyard.core.model_release.lifetime import is_listable, must_leave_first
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.plan import Event, Plan
 
@@ -20,7 +22,7 @@ def deleted(situation: Situation) -> Plan | None:
     if WITHDRAW_FINALIZER not in metadata.finalizers:
         return Plan()
     spec = situation.release.spec
-    if not _is_to_be_withdrawn(situation):
+    if not (must_leave_first(situation) and is_listable(situation)):
         return Plan(hold=False)
     if situation.is_withdrawn:
         said = f"{spec.model} {spec.version} stands in no signed index any more"
@@ -38,15 +40,6 @@ def deleted(situation: Situation) -> Plan | None:
     )
 
 
-def _is_to_be_withdrawn(situation: Situation) -> bool:
-    """What was never published, or goes where there is no index, is listed nowhere."""
-    return (
-        situation.release.spec.deletion_policy == "Withdraw"
-        and situation.works.manifest_sha256 is not None
-        and (situation.target is None or situation.target.spec.trust is not None)
-    )
-
-
 def _waiting(situation: Situation) -> State:
     spec = situation.release.spec
     name = spec.target_ref.name
@@ -54,9 +47,16 @@ def _waiting(situation: Situation) -> State:
         return under_way(
             Reason.TARGET_MISSING,
             f"{spec.model} {spec.version} cannot be withdrawn without ReleaseTarget {name}: create "
-            "it, or set spec.deletionPolicy to Retain",
+            f"it, or {_give_up(spec)}",
         )
     return under_way(
         Reason.WITHDRAWING,
         f"waiting for a signed index of ReleaseTarget {name} without {spec.model} {spec.version}",
     )
+
+
+def _give_up(spec: ModelReleaseSpec) -> str:
+    """How somebody says that it may go all the same."""
+    if spec.deletion_policy == "Withdraw" and not spec.revoked:
+        return "set spec.deletionPolicy to Retain"
+    return f"take its finalizer {WITHDRAW_FINALIZER} away"

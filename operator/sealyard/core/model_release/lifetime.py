@@ -9,15 +9,33 @@ from sealyard.core.model_release.situation import Situation
 from sealyard.core.plan import Plan
 from sealyard.core.times import end_time
 
-OVER = frozenset({"Expired", "Revoked", "Failed"})
+OVER = frozenset({"Expired", "Revoked", "Failed", "GateFailed"})
+
+
+def must_leave_first(situation: Situation) -> bool:
+    """Whether the object may go only once a signed index without the release is published.
+
+    With `Withdraw` always. With `Retain` where it is revoked, until that is so: without its object
+    nothing would say any more that a channel may not name it.
+    """
+    release = situation.release
+    is_leaving = release.spec.revoked and release.status.phase not in OVER
+    return release.spec.deletion_policy == "Withdraw" or (is_leaving and is_listable(situation))
+
+
+def is_listable(situation: Situation) -> bool:
+    """Whether an index may list it: what is not published, or has no index, stands in none."""
+    target = situation.target
+    has_index = target is None or target.spec.trust is not None
+    return situation.works.manifest_sha256 is not None and has_index
 
 
 def hold(situation: Situation, plan: Plan) -> Plan:
-    """The plan with the finalizer that spec.deletionPolicy asks for, while nobody deletes it."""
+    """The plan with the finalizer, where one is wanted, while nobody deletes it."""
     metadata = situation.release.metadata
     if metadata.deletion_timestamp:
         return plan
-    wanted = situation.release.spec.deletion_policy == "Withdraw"
+    wanted = must_leave_first(situation)
     is_there = WITHDRAW_FINALIZER in metadata.finalizers
     return plan if wanted == is_there else replace(plan, hold=wanted)
 

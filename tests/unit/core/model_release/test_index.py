@@ -196,8 +196,15 @@ LEAVING = WITHDRAW.held().being_deleted()
         (WITHDRAW.being_deleted(), None),
         (exporting().with_spec("deletionPolicy", "Withdraw"), True),
         (revoked(WITHDRAW), True),
+        (revoked(OUT), True),
+        (revoked(OUT).held(), None),
+        (revoked(OUT).with_status(phase="Revoked").held(), False),
+        (revoked(exporting()), None),
     ],
-    ids=["new", "held", "retain", "no longer", "too late", "at any stage", "revoked"],
+    ids=[
+        *("new", "held", "retain", "no longer", "too late", "at any stage", "revoked"),
+        *("revoked and listed", "leaving", "out of the index", "never published"),
+    ],
 )
 def test_what_is_to_be_withdrawn_is_held(release: ReleaseBuilder, hold: bool | None) -> None:
     assert look(release, target=TRUSTED).hold is hold
@@ -215,6 +222,17 @@ def test_a_deletion_waits_until_no_index_lists_it() -> None:
     gone = look(LEAVING, target=TRUSTED, listing=WITHDRAWN)
     assert (gone.hold, gone.status) == (False, {})
     assert [(event.type, event.reason) for event in gone.events] == [("Normal", "Withdrawn")]
+
+
+def test_what_is_revoked_stays_until_no_index_lists_it_whatever_its_policy() -> None:
+    leaving = revoked(OUT).held().being_deleted()
+    assert says(look(leaving, target=TRUSTED, listing=LISTED))[1:3] == ("FTF", "Withdrawing")
+    remembered = Listing(withdrawn=True, is_remembered=True)
+    assert look(leaving, target=TRUSTED, listing=remembered).hold is None
+    assert look(leaving, target=TRUSTED, listing=WITHDRAWN).hold is False
+    assert look(leaving, target=a_release_target()) == Plan(hold=False)
+    gone = look(leaving, target=None)
+    assert "take its finalizer sealyard.io/withdraw away" in says(gone)[3]
 
 
 def test_it_gives_way_in_a_namespace_that_is_being_deleted_and_says_so() -> None:
