@@ -47,7 +47,10 @@ CLAIMS = (
     ObservedClaim("workspace", ("ReadWriteOnce",), "Bound"),
 )
 NO_PROFILES = Profiles()
-SHARED_CLAIMS = (CLAIMS[0], ObservedClaim("workspace", ("ReadWriteMany",), "Bound"))
+SHARED_CLAIMS = (
+    ObservedClaim("dataset", ("ReadOnlyMany",), "Bound"),
+    ObservedClaim("workspace", ("ReadWriteMany",), "Bound"),
+)
 
 RUN_SPEC: dict[str, Any] = {
     "model": {"architecture": "yolo11n.yaml", "scale": {"width": 0.125}},

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from sealyard.api.model import Model
+from sealyard.errors import IntegrityError
 from sealyard.jobs.workspace import read_record, write_atomic
 
 ATTEMPTS_FILE = "attempts.json"
@@ -45,6 +46,6 @@ def _read(path: Path) -> list[Attempt]:
         return _ATTEMPTS.validate_json(read_record(path))
     except FileNotFoundError:
         return []
-    except ValidationError:
+    except (ValidationError, IntegrityError, OSError):
         logger.warning("%s cannot be read and is begun anew", ATTEMPTS_FILE)
         return []

@@ -6,7 +6,7 @@ import enum
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from sealyard.api.model import Model, Sha256
 from sealyard.errors import IntegrityError
@@ -23,7 +23,8 @@ class DatasetLock(Model):
     locked_at: datetime
     digest: Sha256
     files_digest: Sha256
-    split_digests: dict[str, Sha256]
+    split_digests: dict[str, Sha256] = Field(default_factory=dict)
+    """Those of an earlier version have none."""
     pictures: dict[str, int]
     boxes: dict[str, int]
     software: str

@@ -31,6 +31,10 @@ from sealyard_trainer.ultralytics_trainer import Trainer
 
 INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 MOST_WORKERS = 8
+HOOKED = (
+    *("on_train_start", "on_train_epoch_start", "on_train_batch_end", "on_val_batch_end"),
+    *("on_model_save", "on_fit_epoch_end"),
+)
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +79,8 @@ def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
     SETTINGS.update(dict.fromkeys(INTEGRATIONS, False) | {"sync": False})
     hooks = _Hooks(training)
     trainer = _trainer(training, checkpoint)
-    for event in ("on_train_start", "on_train_epoch_start", "on_train_batch_end", "on_model_save"):
+    for event in HOOKED:
         trainer.add_callback(event, getattr(hooks, event))
-    trainer.add_callback("on_fit_epoch_end", hooks.on_fit_epoch_end)
     trainer.train()
     return Trained(trainer.epoch + 1, read_metrics(trainer.metrics), Path(trainer.best), trainer)
 
@@ -157,6 +160,12 @@ class _Hooks:
         part = self._batches / len(trainer.train_loader)
         report = self._training.meter.batch(part, time.monotonic())
         if self._training.progress:
+            self._training.progress.report(report)
+
+    def on_val_batch_end(self, _validator: Any) -> None:
+        """Say that it lives: a validation may take longer than an epoch."""
+        if self._training.progress:
+            report = self._training.meter.report(time.monotonic())
             self._training.progress.report(report)
 
     def on_model_save(self, trainer: Any) -> None:

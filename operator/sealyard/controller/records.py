@@ -35,8 +35,6 @@ from sealyard.core.observed import ObservedClaim, ObservedJob, ObservedPod
 from sealyard.core.roster import ChannelEntry, DeviceEntry, Entry, ReleaseEntry, TargetEntry
 
 Raw = Mapping[str, Any]
-NODE_LOST = "NodeLost"
-"""kube-controller-manager's reason of a pod that it cannot delete: its node does not answer."""
 _ROLES = frozenset(role.value for role in Role)
 
 
@@ -219,6 +217,7 @@ def pod_record(raw: Raw) -> PodRecord | None:
     container = _main_container(status)
     state = container.get("state") or {}
     terminated = state.get("terminated") or {}
+    deleted_by = metadata.get("deletionTimestamp")
     started_at = (state.get("running") or {}).get("startedAt")
     waiting = state.get("waiting") or _unschedulable(status) or {}
     pod = ObservedPod(
@@ -233,7 +232,7 @@ def pod_record(raw: Raw) -> PodRecord | None:
         waiting_reason=waiting.get("reason"),
         waiting_message=waiting.get("message"),
         started_at=timestamp(started_at) if started_at else None,
-        lost=status.get("reason") == NODE_LOST,
+        deleted_by=timestamp(deleted_by) if deleted_by else None,
         disrupted=_condition(status, "DisruptionTarget", "True") is not None,
     )
     return PodRecord(

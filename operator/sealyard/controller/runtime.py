@@ -9,6 +9,7 @@ import logging
 import signal
 import ssl
 from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -90,7 +91,7 @@ class Operator:
             foreign=foreign,
             namespaces=Namespaces(api, loop.time),
             reconcilers=RECONCILERS,
-            settings=configuration.settings(),
+            settings=replace(configuration.settings(), reachable_since=datetime.now(UTC)),
         )
         self._writer = ProgressWriter(api, self._caches, loop, lambda: datetime.now(UTC))
         self._endpoint = ProgressEndpoint(self._caches, TokenReviewer(api, loop.time), self._writer)

@@ -57,6 +57,8 @@ WAITS_FOR_OTHERS = {
 }
 INTERRUPTIONS = frozenset({EndReason.INTERRUPTED, EndReason.DISRUPTED, EndReason.JOB_GONE})
 """Not the program's fault: the first of them is followed by the next attempt at once."""
+NOT_IDLE = frozenset({*WAITS_FOR_OTHERS, EndReason.SUSPENDED})
+"""Without a new epoch, and no sign that there will be none."""
 UNCOUNTED = frozenset({EndReason.DONE, EndReason.DISRUPTED, EndReason.SUSPENDED})
 
 ResultT = TypeVar("ResultT", bound=Model)
@@ -218,16 +220,22 @@ def start(ledger: Attempts, *, watched: str) -> Attempts:
     )
 
 
-def interrupt(ledger: Attempts, reason: EndReason, message: str, *, now: datetime) -> Attempts:
+def interrupt(
+    ledger: Attempts, reason: EndReason, message: str, *, now: datetime, epoch: int | None
+) -> Attempts:
     """The ledger once the operator itself ends the Job of the newest attempt.
 
     What the Job says of its end is not looked at: the next attempt finds what it left.
 
     Args:
+        ledger: as far as it goes.
         reason: `SUSPENDED`, which counts for nothing, or `STUCK`, which is a failure.
+        message: what is said of it.
+        now: when it is ended.
+        epoch: the furthest epoch known, as for `settle`.
     """
     end: End[Any] = End(reason, message)
-    return _account(ledger, end, now, ledger.epoch)
+    return _account(ledger, end, now, epoch)
 
 
 def reopen(ledger: Attempts, *, now: datetime) -> Attempts:
@@ -323,7 +331,7 @@ def _account(ledger: Attempts, end: End[Any], ended_at: datetime, epoch: int | N
             "failures": failures,
             "waits": waits if not counts or end.reason is EndReason.NO_ANSWER else 0,
             "epoch": furthest if epoch is not None else ledger.epoch,
-            "idle": 0 if gained else ledger.idle + int(end.reason not in WAITS_FOR_OTHERS),
+            "idle": 0 if gained else ledger.idle + int(end.reason not in NOT_IDLE),
             "last_end": AttemptEnd(
                 attempt=ledger.started,
                 exit_code=end.exit_code,

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 
 from sealyard.api.conditions import Reason
 from sealyard.core.conditions import State, under_way
-from sealyard.core.observed import ObservedJob
+from sealyard.core.observed import ObservedJob, ObservedPod
 
 PATIENCE = timedelta(seconds=10)
 """How long a pod may be unscheduled or unpulled before anybody is told: most are, for a moment."""
+PATIENCE_WITH_A_NODE = timedelta(seconds=60)
+"""How long after its grace a pod may still be said to run: a busy node tells late."""
 HARMLESS = frozenset({"ContainerCreating", "PodInitializing"})
 POLL_SECONDS = 2.0
 """When a finished Job's pod is looked at again."""
@@ -20,10 +22,18 @@ def has_started(job: ObservedJob) -> bool:
     return job.pod is not None and job.pod.phase != "Pending"
 
 
+def is_lost(pod: ObservedPod, now: datetime) -> bool:
+    """Whether its container is said to run though the time to end has passed: a node that lives
+    would have killed it by then, and said so.
+    """
+    lost_from = _lost_from(pod)
+    return pod.started_at is not None and lost_from is not None and lost_from <= now
+
+
 def trouble(job: ObservedJob, *, now: datetime) -> State | None:
     """What keeps a live Job's pod from starting, or ending; None while all may be well."""
     pod = job.pod
-    if pod and pod.lost:
+    if pod and is_lost(pod, now):
         return under_way(
             Reason.NODE_LOST,
             f"node {pod.node} of pod {pod.name} does not answer, and nobody knows whether it still "
@@ -51,7 +61,14 @@ def look_again(job: ObservedJob, now: datetime) -> float | None:
         return POLL_SECONDS
     if not has_started(job) and not _overdue(job, now):
         return (job.created_at + PATIENCE - now).total_seconds() + 0.1
+    lost_from = _lost_from(job.pod) if job.pod else None
+    if lost_from is not None and lost_from > now:
+        return (lost_from - now).total_seconds() + 0.1
     return None
+
+
+def _lost_from(pod: ObservedPod) -> datetime | None:
+    return pod.deleted_by + PATIENCE_WITH_A_NODE if pod.deleted_by else None
 
 
 def _overdue(job: ObservedJob, now: datetime) -> bool:

@@ -35,8 +35,8 @@ class ObservedPod:
     waiting_message: str | None = None
     started_at: datetime | None = None
     """When the container that runs began to."""
-    lost: bool = False
-    """Its node does not answer, and Kubernetes waits for that to know what became of the pod."""
+    deleted_by: datetime | None = None
+    """When it has to be gone, grace included, once somebody deleted it."""
     disrupted: bool = False
     """The pod carries the condition DisruptionTarget: preempted, evicted, drained."""
 

@@ -101,11 +101,21 @@ def report_pod(
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "securityContext": pod_security(pods),
+            "securityContext": _reading(pods),
             "containers": [container],
             "volumes": [{"name": VOLUME, "persistentVolumeClaim": {"claimName": claim_name}}],
         },
     }
+
+
+def _reading(pods: PodSettings) -> dict[str, Any]:
+    """With the group that the workspace's files belong to, and without giving them to it anew:
+    the kubelet would do that beneath a training that writes.
+    """
+    security = pod_security(pods)
+    group = security.pop("fsGroup")
+    del security["fsGroupChangePolicy"]
+    return security | {"supplementalGroups": [group]}
 
 
 def has_printed(status: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sealyard.api.compute_profile import DEFAULT_GPU_RESOURCE
@@ -44,6 +45,8 @@ class Settings:
 
     images: Images
     progress: ProgressEndpoint | None = None
+    reachable_since: datetime | None = None
+    """When this operator began: before that nobody could report to it."""
     pods: PodSettings = field(default_factory=PodSettings)
     release_backoff_limit: int = 3
     """How many ends of a Job of a release or target may count before the work is given up."""

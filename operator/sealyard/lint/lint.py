@@ -10,6 +10,7 @@ from typing import Any
 
 from sealyard.api.crd import KINDS, Schema, openapi
 from sealyard.api.kind import API_VERSION, GROUP
+from sealyard.errors import InvalidError
 from sealyard.lint.documents import Document, MapKey, Path, read_documents
 from sealyard.lint.schema import problems
 from sealyard.lint.verdict import verdict
@@ -65,7 +66,10 @@ def lint(source: str, text: str, now: datetime) -> Report:
     """
     documents = list(read_documents(source, text))
     ours = [document for document in documents if _group(document.value) == GROUP]
-    findings = tuple(finding for document in ours for finding in _judge(document, now))
+    try:
+        findings = tuple(finding for document in ours for finding in _judge(document, now))
+    except RecursionError:
+        raise InvalidError(f"{source}: an alias leads back to its own anchor") from None
     return Report(len(ours), len(documents) - len(ours), findings)
 
 

@@ -74,8 +74,9 @@ def verdict(document: dict[str, Any], now: datetime) -> str | None:
         document: of a kind of ours, and valid by its schema.
         now: when it is applied.
     """
-    metadata = {"name": "unnamed", "namespace": "default", **document.get("metadata", {})}
-    fresh = {"metadata": {**metadata, "uid": "new"}, "spec": document["spec"]}
+    # Nothing of its own metadata counts, and what is written there may be of any shape.
+    metadata = {"name": "unnamed", "namespace": "default", "uid": "new"}
+    fresh = {"metadata": metadata, "spec": document["spec"]}
     decide = DECIDE.get(document["kind"])
     if decide is None:
         # A ComputeProfile: others are judged by it.

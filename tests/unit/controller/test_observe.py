@@ -220,15 +220,31 @@ def test_a_channel(fleet: Caches) -> None:
 
 
 def test_a_channel_that_was_taken_out_of_the_index(fleet: Caches) -> None:
-    fleet.note(RELEASES, raw_release(version=3) | {"status": OUT | {"phase": "Failed"}})
     listed = {"listed": {"version": "1.0.0", "manifestSha256": MANIFEST}}
-    fleet.note(CHANNELS, raw_channel(version=2, status=listed))
+    channel = raw_channel(version=2, status=listed)
+    channel["spec"]["version"] = ">=9"
+    fleet.note(CHANNELS, channel)
     fleet.followers.renew(TARGET, [])
     closed = fleet.followers.roster(TARGET).at(NOW).full.digest
     assert look(fleet, CHANNEL).listed, "nobody knows what the index says"
     status = {"index": {"version": 2, "expires": TIME, "digest": closed}}
     fleet.note(TARGETS, raw_target(version=3, status=status))
     assert look(fleet, CHANNEL).listed is None
+
+
+@pytest.mark.parametrize("phase", ["Publishing", "Verifying", "Failed"])
+def test_a_release_that_is_made_anew_takes_nothing_from_its_channel(
+    fleet: Caches, phase: str
+) -> None:
+    fleet.note(RELEASES, raw_release(version=3) | {"status": OUT | {"phase": phase}})
+    named = {"version": "1.0.0", "manifestSha256": MANIFEST}
+    fleet.note(CHANNELS, raw_channel(version=2, status={"listed": named}))
+    fleet.followers.renew(TARGET, [])
+    full = fleet.followers.roster(TARGET).at(NOW).full
+    model, channel = (raw_channel()["spec"][field] for field in ("model", "channel"))
+    found = full.channel(model, channel)
+    assert found is not None
+    assert (found.version, full.closes(model, channel)) == ("1.0.0", False)
 
 
 def test_a_channel_that_remembers_what_was_withdrawn(fleet: Caches) -> None:

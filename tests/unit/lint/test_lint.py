@@ -25,6 +25,13 @@ from support.refusals import REFUSED, SPECS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
+LOOP = """
+apiVersion: sealyard.io/v1alpha1
+kind: Device
+metadata: {name: loop}
+spec: &loop
+  models: [*loop]
+"""
 SERVERS_WORDS = re.compile(
     r"should be|should have|less than|supported values|Required|expected|not declared|duplicate"
 )
@@ -111,6 +118,7 @@ def test_what_only_the_operator_can_judge(kind: str, patch: dict[str, Any], said
     [
         ("a: [", "coins.yaml:1: no YAML: "),
         ("- a", "coins.yaml:1: must be an object with a kind"),
+        (LOOP, "an alias leads back to its own anchor"),
         ("a: !!python/object:os.system {}", "no YAML: could not determine a constructor"),
     ],
 )
@@ -132,6 +140,13 @@ def test_what_is_no_manifest(text: str, said: str) -> None:
 def test_what_is_no_kind_of_ours(text: str, said: str) -> None:
     (finding,) = judge(text).findings
     assert finding.message.startswith(said)
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_what_tools_write_into_metadata_is_no_matter(kind: str) -> None:
+    document = yaml.safe_load(manifest(kind, {}))
+    document["metadata"] |= {"creationTimestamp": None, "labels": None, "annotations": {"a": "b"}}
+    assert judge(yaml.safe_dump(document)).findings == ()
 
 
 def test_lists_and_several_documents_are_looked_into() -> None:

@@ -45,8 +45,17 @@ def exporting(situation: Situation) -> Plan | None:
 
 def _how_many(situation: Situation, variants: int) -> int:
     """A claim that one node alone may mount would keep the second pod from starting elsewhere."""
-    claim = situation.workspace_claim
-    return variants if claim and "ReadWriteMany" in claim.access_modes else 1
+    workspace = situation.workspace_claim
+    run = situation.run
+    name = run.spec.dataset.persistent_volume_claim.claim_name if run else None
+    dataset = situation.claim_named(name) if name else None
+    many = (
+        workspace is not None
+        and dataset is not None
+        and "ReadWriteMany" in workspace.access_modes
+        and {"ReadWriteMany", "ReadOnlyMany"}.intersection(dataset.access_modes)
+    )
+    return variants if many else 1
 
 
 def _build(

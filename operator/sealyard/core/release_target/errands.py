@@ -97,11 +97,11 @@ class Errands:
         """Starts what is due, sees to it that what runs has its input, or says when to look."""
         running = tuple(job for job in (self.grant.work.job, self.index.work.job) if job)
         step = self._attend(running, observed.supplied, now)
-        candidates = (self._withdrawal(),) if running else self._candidates(now)
-        free = {one: one.free_at(now) for one in candidates if one and not one.errand.work.job}
+        candidates = self._beside(now) if running else self._candidates(now)
+        free = {one: one.free_at(now) for one in candidates if not one.errand.work.job}
         chosen = next((candidate for candidate, at in free.items() if at <= now), None)
         if chosen is None:
-            later = [*free.values(), *((self._stale_at, self.view.until) if not running else ())]
+            later = [*free.values(), self._stale_at, self.view.until]
             soonest = min((at for at in later if at and at > now), default=None)
             return step.again_after((soonest - now).total_seconds() if soonest else None)
         job = chosen.build(self.target, settings)
@@ -140,6 +140,14 @@ class Errands:
                 yield _Candidate(self.index, view.full)
         elif is_stale:
             yield _Candidate(self.index, view.held)
+
+    def _beside(self, now: datetime) -> Iterator[_Candidate]:
+        """What waits for no Job of the other errand."""
+        withdrawal = self._withdrawal()
+        if withdrawal:
+            yield withdrawal
+        elif self._stale_at is not None and self._stale_at <= now:
+            yield _Candidate(self.index, self.view.held)
 
     def _withdrawal(self) -> _Candidate | None:
         """The index without what must leave it, if it is not signed yet."""

@@ -190,7 +190,7 @@ def _restricted(follows: Follows, namings: Mapping[tuple[str, str], Naming]) -> 
     """The models of which all that the device may have is known.
 
     Without channels it may have all that is listed, and that is more than the cluster has objects
-    for; so may what a channel names whose object is gone, or is no range.
+    for; so may what a channel names whose object is gone, or is no range, or fits nothing (yet).
     """
     models, channels = follows
     if not channels:
@@ -199,7 +199,7 @@ def _restricted(follows: Follows, namings: Mapping[tuple[str, str], Naming]) -> 
         model
         for model in models
         if all(
-            (naming := namings.get((model, channel))) is not None and naming.is_valid
+            (naming := namings.get((model, channel))) is not None and naming.now is not None
             for channel in channels
         )
     )

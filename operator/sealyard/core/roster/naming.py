@@ -45,11 +45,15 @@ class Candidates:
         for release in releases:
             if release.manifest_sha256 is None:
                 continue
-            self._known[release.model].add(release.version)
             if release.ends(now):
                 self._over[release.model].add(release.version)
             elif release.is_verified:
                 self._manifests[release.model][release.version] = release.manifest_sha256
+            else:
+                # Published, and being proven: if it was listed before, by an object that was
+                # created anew, the channel goes on naming it.
+                continue
+            self._known[release.model].add(release.version)
 
     def naming(self, channel: ChannelEntry) -> Naming:
         """What a channel names.

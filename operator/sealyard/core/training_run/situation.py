@@ -40,6 +40,8 @@ class Situation:
     settings: Settings
     now: datetime
     work: Work[TrainResult]
+    epoch: int | None
+    """The furthest epoch that was reported; None where there is nobody to report to."""
     reopening: Request
     ending: ObservedJob | None
     """A Job whose end is accounted already, and whose pod is still about to end."""
@@ -82,6 +84,7 @@ class Situation:
             settings,
             now,
             work,
+            epoch,
             reopening,
             next(ending, None),
             observed.claims,

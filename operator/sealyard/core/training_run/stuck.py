@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sealyard.api.attempts import EndReason
-from sealyard.core import attempts
+from sealyard.core import attempts, live
 from sealyard.core.conditions import under_way
 from sealyard.core.plan import JobKey, Plan
 from sealyard.core.times import parse_time
 from sealyard.core.training_run.situation import Situation
+
+REPORTS_AGAIN = timedelta(minutes=1)
+"""How long at most a trainer that found nobody to report to waits before it tries again."""
 
 
 def stuck(situation: Situation) -> Plan | None:
@@ -21,7 +24,13 @@ def stuck(situation: Situation) -> Plan | None:
     message = (
         f"attempt {job.attempt} reported no progress for spec.progressDeadlineSeconds ({seconds})"
     )
-    ledger = attempts.interrupt(situation.work.ledger, EndReason.STUCK, message, now=situation.now)
+    ledger = attempts.interrupt(
+        situation.work.ledger,
+        EndReason.STUCK,
+        message,
+        now=situation.now,
+        epoch=situation.epoch,
+    )
     reason, said = attempts.reason_to_wait(attempts.Work(ledger))
     return situation.decide(
         "Pending",
@@ -42,12 +51,14 @@ def patience_left(situation: Situation) -> float | None:
         return None
     progress = situation.run.status.progress
     reported = parse_time(progress.updated_at) if progress else None
-    last = max(began, reported) if reported else began
+    since = situation.settings.reachable_since
+    reachable = since + REPORTS_AGAIN if since else None
+    last = max(time for time in (began, reported, reachable) if time)
     return (last + timedelta(seconds=seconds) - situation.now).total_seconds()
 
 
 def _began(situation: Situation) -> datetime | None:
     job = situation.work.job
-    if job is None or job.deleting or job.pod is None or job.pod.lost:
+    if job is None or job.deleting or job.pod is None or live.is_lost(job.pod, situation.now):
         return None
     return job.pod.started_at

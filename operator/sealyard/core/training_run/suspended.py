@@ -20,7 +20,11 @@ def suspended(situation: Situation) -> Plan | None:
     job, ledger = situation.work.job, situation.work.ledger
     if job:
         ledger = attempts.interrupt(
-            ledger, EndReason.SUSPENDED, "suspended by spec.suspend", now=situation.now
+            ledger,
+            EndReason.SUSPENDED,
+            "suspended by spec.suspend",
+            now=situation.now,
+            epoch=situation.epoch,
         )
     leaving = [one for one in (job, situation.ending) if one and not one.deleting]
     return situation.decide(

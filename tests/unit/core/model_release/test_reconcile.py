@@ -138,7 +138,16 @@ def test_a_variant_has_its_own_image_size() -> None:
     assert task_of(plan.create[0])["imageSize"] == 640
 
 
-@pytest.mark.parametrize(("claims", "count"), [(CLAIMS, 1), (SHARED_CLAIMS, 3)])
+@pytest.mark.parametrize(
+    ("claims", "count"),
+    [
+        (CLAIMS, 1),
+        (SHARED_CLAIMS, 3),
+        # Each pod mounts both.
+        ((CLAIMS[0], SHARED_CLAIMS[1]), 1),
+        ((SHARED_CLAIMS[0], CLAIMS[1]), 1),
+    ],
+)
 def test_variants_run_side_by_side_where_the_claim_allows(claims: Any, count: int) -> None:
     release = a_model_release("a", "b", "c")
     plan = look(release, claims=claims)

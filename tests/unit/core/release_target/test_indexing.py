@@ -133,6 +133,17 @@ def test_nor_for_one_that_is_being_made() -> None:
     assert look(both, URGENT, done, index.active()).create == ()
 
 
+def test_nor_does_an_index_grow_old_while_grants_are_being_made() -> None:
+    roster = a_roster(V1, V2, STABLE, DEVICE)
+    view = roster.at(NOW)
+    granting = FLEET.after(look(FLEET, roster))
+    running = job_of(Role.GRANT, view.grants, 2).running()
+    early = look(granting, roster, running, now=at(HALF - 1), supplied=[running])
+    assert (early.create, early.requeue_after) == ((), 1)
+    plan = look(granting, roster, running, now=at(HALF), supplied=[running])
+    assert job_names(plan) == [name_of(Role.INDEX, view.held, 2)]
+
+
 def test_an_index_does_not_grow_old_while_grants_cannot_be_made() -> None:
     view = a_roster(V1, V2, STABLE, DEVICE).at(NOW)
     waiting = FLEET.with_status(

@@ -156,7 +156,7 @@ RESTRICTED: dict[str, tuple[DeviceBuilder, list[str]]] = {
     "two channels": (a_device(1, "beta", "stable"), ["coins"]),
     "one whose object is gone, and may be listed": (a_device(1, "nightly", "stable"), []),
     "one of no range, which stays as it is": (a_device(1, "odd"), []),
-    "one that names nothing": (a_device(1, "empty"), ["coins"]),
+    "one that names nothing, or nothing yet": (a_device(1, "empty"), []),
     "a model without the channel": (
         a_device(1, "stable").with_spec("models", ["coins", "notes"]), ["coins"]
     ),

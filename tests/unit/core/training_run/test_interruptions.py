@@ -88,6 +88,10 @@ def test_a_run_that_has_come_to_its_end_cannot_be_suspended() -> None:
     assert plan_of(run.observed()).status.get("phase") is None
 
 
+def progress_of(epoch: int) -> dict[str, object]:
+    return {"epoch": epoch, "epochs": 99, "percent": epoch, "updatedAt": time_of(at(-5))}
+
+
 def look(run: RunBuilder, job: ObservedJob, reported: float | None = None) -> Plan:
     if reported is not None:
         progress = {"epoch": 1, "epochs": 9, "percent": 11, "updatedAt": time_of(at(reported))}
@@ -126,7 +130,7 @@ def test_a_pod_that_says_nothing_is_ended(began: float, reported: float | None, 
         a_job().active(),
         a_job().waiting("Unschedulable"),
         deleting(a_job().running(started_at=at(-9000))),
-        a_job().running(started_at=at(-9000), lost=True),
+        a_job().running(started_at=at(-9000), deleted_by=at(-61)),
     ],
 )
 def test_only_a_pod_that_runs_can_be_stuck(job: ObservedJob) -> None:
@@ -149,7 +153,14 @@ def test_a_pod_that_is_stuck_too_often_is_given_up() -> None:
 
 
 def test_a_node_that_does_not_answer_is_named() -> None:
-    plan = plan_of(started().observed(a_job().running(lost=True)))
+    """As the taint manager leaves it: deleted, disrupted, and still said to run."""
+
+    def left(deleted_by: float) -> ObservedJob:
+        return a_job().running(started_at=at(-9000), deleted_by=at(deleted_by), disrupted=True)
+
+    still = plan_of(started().observed(left(-50)))
+    assert (says(still)[2], still.requeue_after) == ("Training", pytest.approx(10.1))
+    plan = plan_of(started().observed(left(-60)))
     assert says(plan)[:3] == ("Running", "FTF", "NodeLost")
     assert says(plan)[3] == (
         "node node-1 of pod train-1-pod does not answer, and nobody knows whether it still writes; "
@@ -157,3 +168,26 @@ def test_a_node_that_does_not_answer_is_named() -> None:
         "node.kubernetes.io/out-of-service=shutdown:NoExecute"
     )
     assert [event.type for event in plan.events] == ["Warning"]
+    suspended = SUSPENDED.after(plan_of(SUSPENDED.observed(left(-60))))
+    back = suspended.with_spec("suspend", False)
+    assert says(plan_of(back.observed(deleting(left(-60)))))[2] == "NodeLost"
+
+
+def test_an_operator_that_was_away_is_no_reason_to_end_anything() -> None:
+    job = a_job().running(started_at=at(-9000))
+    since = replace(WITH_PROGRESS, reachable_since=at(-5))
+    plan = reconcile(HASTY.observed(job), since, NOW)
+    assert (plan.delete, plan.requeue_after) == ((), 655)
+    long_since = replace(WITH_PROGRESS, reachable_since=at(-660))
+    assert reconcile(HASTY.observed(job), long_since, NOW).delete == (GONE,)
+
+
+def test_suspending_is_no_sign_that_nothing_is_learnt() -> None:
+    run = SUSPENDED.with_status(progress=progress_of(13))
+    ledger_before = run.document["status"]["tasks"][0] | {"epoch": 3, "idle": 4}
+    run = run.with_status(tasks=[ledger_before])
+    plan = reconcile(run.observed(a_job().running(started_at=at(-60))), WITH_PROGRESS, NOW)
+    assert (ledger(plan.status, "train")["idle"], ledger(plan.status, "train")["epoch"]) == (0, 13)
+    idle = run.with_status(progress=progress_of(3))
+    plan = reconcile(idle.observed(a_job().running(started_at=at(-60))), WITH_PROGRESS, NOW)
+    assert ledger(plan.status, "train")["idle"] == 4
