@@ -50,6 +50,7 @@ class Pod:
     dataset: Path | None = None
     uid: str = "pod-1"
     token: Path | None = None
+    weights: Path | None = None
 
     @property
     def answer_file(self) -> Path:
@@ -101,6 +102,8 @@ class Pod:
         ]
         if self.dataset is not None:
             command += ["--dataset", str(self.dataset)]
+        if self.weights is not None:
+            command += ["--weights", str(self.weights)]
         if self.token is not None:
             command += ["--progress-token", str(self.token)]
         with self.log_file.open("ab") as log:

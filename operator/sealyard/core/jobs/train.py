@@ -6,8 +6,8 @@ from typing import Any
 
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
-from sealyard.api.tasks import Owner, TrainTask
-from sealyard.api.training_run import TrainingRun
+from sealyard.api.tasks import FIRST_TASK_VERSION, WEIGHTS_TASK_VERSION, Owner, TrainTask
+from sealyard.api.training_run import PinnedWeights, TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
 from sealyard.core.settings import Settings
@@ -26,6 +26,7 @@ def train_job(
     *,
     attempt: int,
     image: str,
+    weights: PinnedWeights | None = None,
     deadline_seconds: int | None = None,
 ) -> dict[str, Any]:
     """The Job of one attempt at a TrainingRun.
@@ -36,6 +37,7 @@ def train_job(
         compute: what its pod is given, by its ComputeProfile.
         attempt: the first is 1.
         image: the trainer's; later attempts get the digest that the first one ran.
+        weights: what it is fine-tuned from, if anything.
         deadline_seconds: what is left of the run's deadline; Kubernetes ends the Job then, also
             while the operator is away.
     """
@@ -45,6 +47,8 @@ def train_job(
         pod.workspace(spec.workspace.persistent_volume_claim.claim_name),
         pod.shared_memory(compute.shared_memory),
     ]
+    if weights is not None:
+        mounts.append(pod.weights(weights.claim_name))
     if settings.progress is not None:
         mounts.append(pod.progress_token())
     return pod.build(
@@ -54,7 +58,7 @@ def train_job(
             attempt=attempt,
             image=image,
             entry_point=ENTRY_POINT,
-            task=_task(run, settings, attempt, compute.gpus),
+            task=_task(run, settings, attempt, compute.gpus, weights),
             resources=_resources(compute),
             mounts=mounts,
             scratch_size=SCRATCH_SIZE,
@@ -66,15 +70,19 @@ def train_job(
     )
 
 
-def _task(run: TrainingRun, settings: Settings, attempt: int, gpus: int) -> TrainTask:
+def _task(
+    run: TrainingRun, settings: Settings, attempt: int, gpus: int, weights: PinnedWeights | None
+) -> TrainTask:
     requested_at = parse_time(run.metadata.annotations.get(REQUESTED_AT_ANNOTATION))
     return TrainTask(
+        task_version=WEIGHTS_TASK_VERSION if weights else FIRST_TASK_VERSION,
         owner=Owner(namespace=run.metadata.namespace, name=run.metadata.name, uid=run.metadata.uid),
         attempt=attempt,
         model=run.spec.model,
         hyperparameters=run.spec.hyperparameters,
         dataset_path=run.spec.dataset.persistent_volume_claim.path,
         run_path=run.workspace_path,
+        weights=weights,
         gpus=gpus,
         requested_at=format_time(requested_at) if requested_at else None,
         progress=settings.progress,
