@@ -11,11 +11,11 @@ from sealyard.core.training_run import reconcile
 from support.builders import (
     CLAIMS,
     DIGEST,
-    NOW,
     WITH_PROGRESS,
     RunBuilder,
     a_job,
     a_training_run,
+    at,
     job_names,
     says,
     task_of,
@@ -35,8 +35,10 @@ FILE = {"claimName": "models", "path": "yolo/best.pt", "sha256": DIGEST}
 OTHER = BASE.named("base", uid="other-uid")
 
 
-def plan_of(run: RunBuilder, *jobs: Any, source: RunBuilder | None = None, **more: Any) -> Any:
-    return reconcile(run.observed(*jobs, source=source, **more), WITH_PROGRESS, NOW)
+def plan_of(
+    run: RunBuilder, *jobs: Any, source: RunBuilder | None = None, later: float = 0, **more: Any
+) -> Any:
+    return reconcile(run.observed(*jobs, source=source, **more), WITH_PROGRESS, at(later))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_source_that_was_replaced_ends_a_run_that_has_learnt_nothing() -> None
     run = TUNED.after(plan_of(TUNED, source=BASE))
     plan = plan_of(run, a_job().failed(143), source=OTHER)
     assert says(plan)[:3] == ("Failed", "FFT", "SourceReplaced")
-    again = plan_of(run.after(plan).requested_at(NOW), source=OTHER)
+    again = plan_of(run.after(plan).requested_at(at(60)), source=OTHER, later=61)
     assert again.status["weights"] == PINNED | {"trainingRunUid": "other-uid"}
     progress = {"epoch": 1, "epochs": 16, "percent": 6, "updatedAt": "2026-11-24T12:00:00Z"}
     learnt = plan_of(run.with_status(progress=progress), a_job().failed(143), source=OTHER)
