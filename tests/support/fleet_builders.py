@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from typing import Self
 
 from sealyard.api.device import Device
 from sealyard.api.digests import device_id
 from sealyard.api.release_channel import NamedRelease, ReleaseChannel
-from sealyard.core.roster import ChannelEntry, DeviceEntry, ReleaseEntry, Roster
+from sealyard.core.roster import ChannelEntry, DeviceEntry, IndexDocument, ReleaseEntry, Roster
 from support.builders import ReleaseBuilder, Resource, a_model_release, document
 
 
@@ -94,8 +95,12 @@ def a_listable_release(version: str, *, signed: bool = True) -> ReleaseBuilder:
     )
 
 
-def a_roster(*followers: ReleaseBuilder | ChannelBuilder | DeviceBuilder) -> Roster:
-    return Roster(
+def a_roster(
+    *followers: ReleaseBuilder | ChannelBuilder | DeviceBuilder,
+    former: Sequence[IndexDocument] = (),
+) -> Roster:
+    entries = (
         ReleaseEntry.of(one.build()) if isinstance(one, ReleaseBuilder) else one.entry()
         for one in followers
     )
+    return Roster(entries, former)

@@ -88,7 +88,9 @@ class DeviceGrants(Model):
     """What the last grant Job did for this device."""
 
     releases: Annotated[int, Field(ge=0)] = Field(description="That it may open.")
-    spec_sha256: Sha256 = Field(description="Of what the release API was told about it.")
+    spec_sha256: Sha256 = Field(
+        description="Of what the release API was told about it, and what it followed then."
+    )
 
 
 class DeviceStatus(Model):

@@ -60,7 +60,7 @@ class Situation:
 
     @property
     def is_told(self) -> bool:
-        """Whether the release API was told of the device as its spec is now."""
+        """Whether the device, as its spec is now, was told to the release API and granted for."""
         return (
             self.entry is not None
             and self.grants is not None

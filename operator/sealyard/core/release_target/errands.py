@@ -2,7 +2,8 @@
 
 A withdrawal waits for no grant, not even for one that is being made, and neither does the freshness
 of the index: for as long as something is not granted, the index Job is given all but what is new
-(`index_document.held`).
+(`index_document.held`). Neither waits for channels to note what the index names now; the rest does,
+for what they are granted follows from it.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class Errands:
     """The last grants that were made."""
     signed: IndexStatus | None
     """The last index that was signed."""
+    is_noted: bool
+    """The channels know what it names: else the view is of a time before it."""
 
     @classmethod
     def of(cls, observed: ReleaseTargetObserved, settings: Settings, now: datetime) -> Errands:
@@ -71,6 +74,7 @@ class Errands:
         grant = Errand.of(Role.GRANT, GrantResult.from_wire, observed, settings, now)
         index = Errand.of(Role.INDEX, IndexResult.from_wire, observed, settings, now)
         granted = grant.work.result
+        signed = _signed(observed.target, index.work.result)
         return cls(
             observed.target,
             observed.roster.at(now),
@@ -79,7 +83,8 @@ class Errands:
             GrantsStatus(digest=granted.input_sha256, devices=granted.devices)
             if granted
             else status.grants,
-            _signed(observed.target, index.work.result),
+            signed,
+            observed.roster.has_noted(signed.digest if signed else None, now),
         )
 
     @property
@@ -97,7 +102,8 @@ class Errands:
         """Starts what is due, sees to it that what runs has its input, or says when to look."""
         running = tuple(job for job in (self.grant.work.job, self.index.work.job) if job)
         step = self._attend(running, observed.supplied, now)
-        candidates = self._beside(now) if running else self._candidates(now)
+        is_free = self.is_noted and not running
+        candidates = self._candidates(now) if is_free else self._beside(now)
         free = {one: one.free_at(now) for one in candidates if not one.errand.work.job}
         chosen = next((candidate for candidate, at in free.items() if at <= now), None)
         if chosen is None:
@@ -142,7 +148,7 @@ class Errands:
             yield _Candidate(self.index, view.held)
 
     def _beside(self, now: datetime) -> Iterator[_Candidate]:
-        """What waits for no Job of the other errand."""
+        """What waits for no Job of the other errand, and for no channel."""
         withdrawal = self._withdrawal()
         if withdrawal:
             yield withdrawal

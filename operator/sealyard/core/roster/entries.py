@@ -102,6 +102,8 @@ class ChannelEntry:
     previous: NamedRelease | None
     seniority: tuple[str, str]
     """When it was created, and its uid: of two of the same name the lesser one owns it."""
+    is_leaving: bool = False
+    """It is being deleted, and its status tells nothing new."""
 
     @classmethod
     def of(cls, channel: ReleaseChannel) -> ChannelEntry:
@@ -114,6 +116,7 @@ class ChannelEntry:
             status.listed,
             status.previous,
             (metadata.creation_timestamp, metadata.uid),
+            is_leaving=metadata.deletion_timestamp is not None,
         )
 
     @property
@@ -197,8 +200,12 @@ class DeviceEntry:
 
     @property
     def spec_sha256(self) -> str:
-        """The digest of what the release API is told about it."""
-        return hashlib.sha256(self.head + self.tail).hexdigest()
+        """The digest of what the release API is told about it, and of what it follows.
+
+        With the channels: on one that it did not follow before, it may have been granted nothing.
+        """
+        follows = rfc8785.dumps(list(self.channels))
+        return hashlib.sha256(self.head + self.tail + follows).hexdigest()
 
 
 Entry = ReleaseEntry | ChannelEntry | DeviceEntry

@@ -15,6 +15,7 @@ from sealyard.api.index import (
     WithdrawnChannel,
     WithdrawnRelease,
 )
+from sealyard.api.release_channel import NamedRelease
 from sealyard.core.roster.entries import ChannelEntry, ReleaseEntry
 from sealyard.core.roster.naming import Naming
 from sealyard.core.times import format_time
@@ -51,6 +52,15 @@ class IndexDocument:
     def closes(self, model: str, channel: str) -> bool:
         """Whether it takes the channel out of the index."""
         return (model, channel) in self._closed
+
+    def is_noted_by(self, channel: ChannelEntry) -> bool:
+        """Whether the channel's status says what this says of it."""
+        named = self.channel(*channel.name)
+        if named is None:
+            return channel.listed is None or not self.closes(*channel.name)
+        return channel.listed == NamedRelease(
+            version=named.version, manifest_sha256=named.manifest_sha256
+        )
 
 
 def full(

@@ -118,6 +118,13 @@ class Roster:
         documents = chain(former, (view.full, view.held))
         return next((one for one in documents if one.digest == digest), None)
 
+    def has_noted(self, digest: str | None, now: datetime) -> bool:
+        """Whether every channel's status says what this index does, as far as it is remembered."""
+        index = self.index(digest, now)
+        return index is None or all(
+            channel.is_leaving or index.is_noted_by(channel) for channel in self.channels
+        )
+
     def grants(self, digest: str | None, now: datetime) -> GrantDocument | None:
         """The document whose digest begins so, if it is remembered."""
         if not digest:

@@ -107,6 +107,10 @@ CASES: dict[str, tuple[Plan, tuple[str, str, str, str]]] = {
         look(AUTHORISED.with_spec("models", ["notes"]), told(DEVICE)),
         ("Authorised", "FTF", "Granting", GRANTING),
     ),
+    "on another channel": (
+        look(AUTHORISED.with_spec("channels", ["beta"]), told(DEVICE)),
+        ("Authorised", "FTF", "Granting", GRANTING),
+    ),
     "to be suspended": (
         look(SUSPENDED, told(DEVICE)),
         (

@@ -113,6 +113,29 @@ def test_a_revocation_waits_for_no_grant() -> None:
     assert job_names(look(rest, URGENT)) == [name_of(Role.INDEX, view.full, 3)]
 
 
+def test_what_is_granted_follows_from_what_the_channels_have_noted() -> None:
+    """Before, devices would lose what the index names by now: it counts as one version too many."""
+    moved = a_roster(V1, V2, a_channel().listing("1.1.0", "1.0.0"), DEVICE)
+    gone = (V1, DEVICE)  # the object of 1.1.0 is deleted, and the release retained
+    target = signed(granted(a_trusting_target(), moved.at(NOW).grants), moved.at(NOW).full)
+    behind = a_roster(*gone, STABLE, former=[moved.at(NOW).full])
+    assert look(target, behind).create == ()
+    noted = a_roster(*gone, a_channel().listing("1.1.0", "1.0.0"), former=[moved.at(NOW).full])
+    assert noted.at(NOW).grants.digest == moved.at(NOW).grants.digest
+    assert job_names(look(target, noted)) == [name_of(Role.INDEX, noted.at(NOW).full, 2)]
+    # One that is being deleted notes nothing any more: nobody waits for it.
+    dropped = a_roster(*gone, STABLE.being_deleted(), former=[moved.at(NOW).full])
+    assert job_names(look(target, dropped)) == [name_of(Role.GRANT, dropped.at(NOW).grants, 2)]
+
+
+def test_nor_does_a_revocation_wait_for_that() -> None:
+    named = a_roster(V1, V2.with_status(trust="signed"), a_channel().listing("1.1.0"), DEVICE)
+    target = signed(granted(a_trusting_target(), named.at(NOW).grants), named.at(NOW).full)
+    revoked = V1.with_spec("revoked", True)
+    behind = a_roster(revoked, V2, STABLE, DEVICE, former=[named.at(NOW).full])
+    assert job_names(look(target, behind)) == [name_of(Role.INDEX, behind.at(NOW).held, 2)]
+
+
 def test_nor_for_one_that_is_being_made() -> None:
     view = URGENT.at(NOW)
     running = job_of(Role.GRANT, view.grants, 2)
@@ -167,8 +190,8 @@ def test_an_index_does_not_grow_old_while_grants_cannot_be_made() -> None:
 
 
 def test_a_version_expires_while_nobody_does_anything() -> None:
-    roster = a_roster(V1, STABLE, V1.with_spec("version", "1.0.5").with_spec(
-        "notAfter", time_of(at(100))).named("short", uid="short"))  # fmt: skip
+    short = a_listable_release("1.0.5").with_spec("notAfter", time_of(at(100)))
+    roster = a_roster(V1, short, a_channel().listing("1.0.5", "1.0.0"))
     target = signed(a_trusting_target(), roster.at(NOW).full)
     plan = look(target, roster)
     assert (plan.create, plan.requeue_after) == ((), 100)
