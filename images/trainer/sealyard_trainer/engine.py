@@ -27,6 +27,7 @@ from sealyard_trainer.curve import Curve
 from sealyard_trainer.figures import read_metrics
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
+from sealyard_trainer.tracking.tracking import Tracking
 from sealyard_trainer.ultralytics_trainer import Trainer
 
 INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
@@ -55,6 +56,7 @@ class Training:
     lock: WorkspaceLock
     meter: Meter
     progress: ProgressClient | None
+    tracking: Tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class _Hooks:
     def on_model_save(self, trainer: Any) -> None:
         """Keep the epoch. The last one needs no checkpoint: its model is what comes out."""
         self._training.lock.check()
-        self._training.curve.append(Path(trainer.csv))
+        point = self._training.curve.append(Path(trainer.csv))
         if not trainer.stop:
             self._training.checkpoints.save(
                 epoch=trainer.epoch + 1,
@@ -179,6 +181,7 @@ class _Hooks:
                 best=Path(trainer.best),
                 best_changed=bool(trainer.best_fitness == trainer.fitness),
             )
+        self._training.tracking.epoch(point)
 
     def on_fit_epoch_end(self, trainer: Any) -> None:
         if self._validated:

@@ -11,7 +11,8 @@ WORKSPACE_DIRECTORY = "/workspace"
 DATASET_DIRECTORY = "/dataset"
 SCRATCH_DIRECTORY = "/tmp"  # noqa: S108 - an emptyDir of the pod's own, the root is read-only
 CA_DIRECTORY = "/run/sealyard/ca"
-"""A CA bundle is at `CA_DIRECTORY/<api|cdn>/ca.crt`; without one the system's roots serve."""
+"""A CA bundle is at `CA_DIRECTORY/<api|cdn|mlflow>/ca.crt`; without one the
+system's roots serve."""
 
 INPUT_DIRECTORY = "/run/sealyard/input"
 """Input that is too long for a task: files `0000`, `0001`, …; joined in this order they are the

@@ -6,10 +6,11 @@ from typing import Any
 
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
-from sealyard.api.tasks import Owner, TrainTask
+from sealyard.api.tasks import Owner, RemoteMlflow, TrainTask
 from sealyard.api.training_run import TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
+from sealyard.core.jobs.tracking import remote_mlflow, tracking_mounts
 from sealyard.core.settings import Settings
 from sealyard.core.times import format_time, parse_time
 
@@ -47,6 +48,9 @@ def train_job(
     ]
     if settings.progress is not None:
         mounts.append(pod.progress_token())
+    mlflow = spec.tracking.mlflow if spec.tracking else None
+    if mlflow is not None:
+        mounts += tracking_mounts(mlflow)
     return pod.build(
         pod.JobParts(
             owner=run,
@@ -54,7 +58,13 @@ def train_job(
             attempt=attempt,
             image=image,
             entry_point=ENTRY_POINT,
-            task=_task(run, settings, attempt, compute.gpus),
+            task=_task(
+                run,
+                settings,
+                attempt,
+                compute.gpus,
+                remote_mlflow(mlflow, image) if mlflow else None,
+            ),
             resources=_resources(compute),
             mounts=mounts,
             scratch_size=SCRATCH_SIZE,
@@ -66,7 +76,9 @@ def train_job(
     )
 
 
-def _task(run: TrainingRun, settings: Settings, attempt: int, gpus: int) -> TrainTask:
+def _task(
+    run: TrainingRun, settings: Settings, attempt: int, gpus: int, mlflow: RemoteMlflow | None
+) -> TrainTask:
     requested_at = parse_time(run.metadata.annotations.get(REQUESTED_AT_ANNOTATION))
     return TrainTask(
         owner=Owner(namespace=run.metadata.namespace, name=run.metadata.name, uid=run.metadata.uid),
@@ -78,6 +90,7 @@ def _task(run: TrainingRun, settings: Settings, attempt: int, gpus: int) -> Trai
         gpus=gpus,
         requested_at=format_time(requested_at) if requested_at else None,
         progress=settings.progress,
+        mlflow=mlflow,
     )
 
 
