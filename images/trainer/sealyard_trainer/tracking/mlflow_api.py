@@ -24,7 +24,7 @@ from sealyard.jobs.mounts import Mounts
 from sealyard_trainer.tracking.mlflow_plan import MlflowRun, Status
 
 ANSWER_BYTES = 1 << 20
-SECONDS = 5.0
+SECONDS = 10.0
 """For one request, from the connection to the last byte."""
 ABSENT, THERE = "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"
 REFUSALS = (401, 403)

@@ -28,8 +28,10 @@ from sealyard_trainer.tracking.mlflow_plan import (
 
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
-CLOSING_SECONDS = 5.0
-"""How long the end of a training waits for the rest; of the 15 s that a signal leaves."""
+CLOSING_SECONDS = 20.0
+"""How long a training that has ended waits for the rest to be delivered."""
+INTERRUPTED_SECONDS = 5.0
+"""The same after a signal, which leaves 15 s for everything."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,13 +47,13 @@ class MlflowTracker:
         *,
         dataset_digest: str,
         former: Sequence[Point],
-        pause: float = FIRST_PAUSE_SECONDS,
+        closing_seconds: float = CLOSING_SECONDS,
     ) -> None:
         self._task = task
         self._remote = remote
         self._mounts = mounts
         self._digest = dataset_digest
-        self._pause = pause
+        self._closing_seconds = closing_seconds
         self._change = threading.Condition()
         self._left = deque(former)
         self._ending = False
@@ -84,12 +86,14 @@ class MlflowTracker:
             self._status = status
             self._ending = True
             self._change.notify()
-        self._thread.join(CLOSING_SECONDS)
+        ended = status in ("FINISHED", "FAILED")
+        seconds = self._closing_seconds if ended else INTERRUPTED_SECONDS
+        self._thread.join(seconds)
         with self._change:
             left = len(self._left)
             if self._done and not left:
                 return None
-        reason = self._reason or f"no answer within {CLOSING_SECONDS:.0f} s"
+        reason = self._reason or f"no answer within {seconds:.0f} s"
         lost = f"the figures of {left} epochs" if left else "how the run ended"
         return f"MLflow was not told {lost}: {reason}"
 
@@ -156,7 +160,7 @@ class MlflowTracker:
 
     def _wait(self) -> None:
         """Before the next try, unless the training ends."""
-        pause = min(self._pause * (1 << min(self._failures - 1, 8)), LONGEST_PAUSE_SECONDS)
+        pause = min(FIRST_PAUSE_SECONDS * (1 << min(self._failures - 1, 8)), LONGEST_PAUSE_SECONDS)
         with self._change:
             self._change.wait_for(lambda: self._ending, pause)
 
