@@ -25,7 +25,7 @@ from sealyard_local.ports import free_ports
 REQUIREMENTS = ("mlflow[auth]==3.17.2", "setuptools", "tensorboard>=2.20,<3")
 STARTING_SECONDS = 240
 """Its imports take ten seconds alone, more than a minute where many want the same cores."""
-USER, PASSWORD = "trainer", "correct-horse-battery-staple"
+USER, PASSWORD = "weights-and-figures", "correct-horse-battery-staple"
 
 
 def environment() -> Path:

@@ -77,6 +77,7 @@ def test_a_refused_login_is_said_and_the_next_attempt_tells_everything_once(
     mlflow: MlflowServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     tell(mlflow, "resumed", POINTS[:1], "FINISHED")
+    caplog.clear()
     mlflow.set_password("of somebody else")
     with caplog.at_level(logging.WARNING):
         said = tell(mlflow, "resumed", POINTS[:2], "FAILED", former=1, attempt=2)
