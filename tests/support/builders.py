@@ -173,8 +173,11 @@ class RunBuilder(Resource):
         claims: tuple[ObservedClaim, ...] = CLAIMS,
         foreign_jobs: tuple[str, ...] = (),
         profiles: Profiles = NO_PROFILES,
+        source: RunBuilder | None = None,
     ) -> TrainingRunObserved:
-        return TrainingRunObserved(self.build(), jobs, claims, foreign_jobs, profiles)
+        return TrainingRunObserved(
+            self.build(), jobs, claims, foreign_jobs, profiles, source.build() if source else None
+        )
 
     def succeeded(self) -> Self:
         return self.with_status(

@@ -52,6 +52,7 @@ class Pod:
     token: Path | None = None
     secrets: Path | None = None
     ca: Path | None = None
+    weights: Path | None = None
 
     @property
     def answer_file(self) -> Path:
@@ -103,6 +104,7 @@ class Pod:
         ]
         mounts = {
             "--dataset": self.dataset,
+            "--weights": self.weights,
             "--progress-token": self.token,
             "--secrets": self.secrets,
             "--ca": self.ca,

@@ -51,8 +51,17 @@ class Cluster(Protocol):
     def environment(self) -> dict[str, str]: ...
 
 
-def wait_for(look: Callable[[], T | None], seconds: float = 120.0, what: str = "") -> T:
-    """The first thing that `look` finds."""
+def wait_for(
+    look: Callable[[], T | None], seconds: float = 120.0, what: str = "", *, pause: float = 0.02
+) -> T:
+    """The first thing that `look` finds.
+
+    Args:
+        look: a kubectl, mostly, which costs a third of a second of a processor.
+        seconds: how long it is looked for.
+        what: the failure's words.
+        pause: between two looks; longer where what is waited for takes long, and stays.
+    """
     deadline = time.monotonic() + seconds
     while True:
         found = look()
@@ -60,7 +69,7 @@ def wait_for(look: Callable[[], T | None], seconds: float = 120.0, what: str = "
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"{what or look!r} did not come within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 class Kubectl:

@@ -33,6 +33,19 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         "spec.model.architecture",
         "must be the file name of an architecture: yolo11n.yaml, say",
     ),
+    *(
+        (
+            "TrainingRun",
+            {"model": {"weights": weights}},
+            "spec.model.weights",
+            "must have either a trainingRunRef or a persistentVolumeClaim",
+        )
+        for claim in ({"claimName": "work", "path": "best.pt", "sha256": "0" * 64},)
+        for weights in (
+            {},
+            {"trainingRunRef": {"name": "base"}, "persistentVolumeClaim": claim},
+        )
+    ),
     (
         "TrainingRun",
         {"hyperparameters": {"epochs": 0}},

@@ -66,7 +66,8 @@ class Whole:
             assert stalled.get("status") != "True", f"{kind} {name}: {stalled}"
             return status if values.get("Ready", {}).get("status") == "True" else None
 
-        return wait_for(ready, RELEASED_SECONDS, f"{kind} {name} to be Ready")
+        # A training wants the processor that looking costs.
+        return wait_for(ready, RELEASED_SECONDS, f"{kind} {name} to be Ready", pause=1.0)
 
     def wait_for_reason(self, kind: str, name: str, reason: str) -> str:
         """The message of Ready=False once it has this reason."""

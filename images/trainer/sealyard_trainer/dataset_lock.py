@@ -28,6 +28,8 @@ class DatasetLock(Model):
     pictures: dict[str, int]
     boxes: dict[str, int]
     software: str
+    weights: Sha256 | None = None
+    """Of the file that it is fine-tuned from, if any."""
 
 
 class Verdict(enum.Enum):
@@ -44,27 +46,35 @@ def compare_with_lock(
     owner_uid: str,
     software: str,
     requested_at: datetime | None,
+    weights: str | None = None,
 ) -> Verdict:
-    """Compare the dataset with the lock in `folder`, if there is one.
+    """Compare the dataset and the weights with the lock in `folder`, if there is one.
 
     A run that a user asked for again after the lock was written, and one of another custom
     resource, may begin anew with what the dataset is now. Attempts of one run may not.
 
     Raises:
-        IntegrityError: the dataset changed between two attempts of one run.
+        IntegrityError: the dataset or the weights changed between two attempts of one run.
     """
     lock = read_lock(folder)
     if lock is None:
         return Verdict.FRESH
     own = lock.owner_uid == owner_uid
-    if lock.digest == inspection.digest:
+    if (lock.digest, lock.weights) == (inspection.digest, weights):
         return Verdict.RESUME if own or lock.software == software else Verdict.FRESH
     if own and (requested_at is None or lock.locked_at >= requested_at):
-        raise IntegrityError(_describe_change(lock, inspection))
+        raise IntegrityError(_describe_change(lock, inspection, weights))
     return Verdict.FRESH
 
 
-def write_lock(folder: Path, inspection: Inspection, *, owner_uid: str, software: str) -> None:
+def write_lock(
+    folder: Path,
+    inspection: Inspection,
+    *,
+    owner_uid: str,
+    software: str,
+    weights: str | None = None,
+) -> None:
     """Pin the dataset; the folder holds nothing of another one any more."""
     lock = DatasetLock(
         owner_uid=owner_uid,
@@ -75,6 +85,7 @@ def write_lock(folder: Path, inspection: Inspection, *, owner_uid: str, software
         pictures=inspection.pictures,
         boxes=inspection.boxes,
         software=software,
+        weights=weights,
     )
     write_atomic(folder / LOCK_FILE, lock.model_dump_json(by_alias=True, indent=1).encode())
 
@@ -96,7 +107,13 @@ def read_lock(folder: Path) -> DatasetLock | None:
         ) from error
 
 
-def _describe_change(lock: DatasetLock, inspection: Inspection) -> str:
+def _describe_change(lock: DatasetLock, inspection: Inspection, weights: str | None) -> str:
+    if lock.digest == inspection.digest:
+        return (
+            f"the weights changed since the first attempt: their SHA-256 was {lock.weights} and is "
+            f"{weights}; set the annotation sealyard.io/requestedAt to begin anew with what they "
+            "are now"
+        )
     if lock.files_digest != inspection.files_digest:
         before, now = sum(lock.pictures.values()), sum(inspection.pictures.values())
         change = f"pictures were added, removed or renamed ({before} before, {now} now)"

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from ultralytics.utils import LOGGER, SETTINGS
 
+from sealyard.api.answers import Transfer
 from sealyard.api.training_run import Metrics, ModelSpec
 from sealyard.errors import InvalidError
 from sealyard.jobs.lock import WorkspaceLock
@@ -27,6 +28,7 @@ from sealyard_trainer.curve import Curve
 from sealyard_trainer.figures import read_metrics
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
+from sealyard_trainer.starting_point import load_starting_point, transfer
 from sealyard_trainer.tracking.tracking import Tracking
 from sealyard_trainer.ultralytics_trainer import Trainer
 
@@ -38,6 +40,14 @@ HOOKED = (
 )
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A checkpoint to fine-tune."""
+
+    path: Path
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,8 @@ class Training:
     meter: Meter
     progress: ProgressClient | None
     tracking: Tracking
+    weights: Weights | None = None
+    """What it begins with, if it begins; a checkpoint of its own has learnt from them already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +80,16 @@ class Trained:
     best: Path
     trainer: Any
     """Ultralytics' own: its validator knows more of the best model than the metrics say."""
+    transfer: Transfer | None
+    """What was taken from the weights, where this attempt began with them."""
 
 
 def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
     """Train to the end, from the beginning or from a checkpoint.
 
     Raises:
-        InvalidError: ultralytics refuses an argument, or the architecture cannot be built.
+        InvalidError: ultralytics refuses an argument, the architecture cannot be built, or the
+            weights are not safe or not of it.
         Interrupted: another pod has taken over the run.
     """
     LOGGER.setLevel(logging.WARNING)
@@ -83,8 +98,18 @@ def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
     trainer = _trainer(training, checkpoint)
     for event in HOOKED:
         trainer.add_callback(event, getattr(hooks, event))
+    start = None
+    if training.weights and checkpoint is None:
+        start = _Start(training.weights, training.model.architecture)
+    trainer.on_new_model = start
     trainer.train()
-    return Trained(trainer.epoch + 1, read_metrics(trainer.metrics), Path(trainer.best), trainer)
+    return Trained(
+        epochs=trainer.epoch + 1,
+        metrics=read_metrics(trainer.metrics),
+        best=Path(trainer.best),
+        trainer=trainer,
+        transfer=start.transfer if start else None,
+    )
 
 
 def _trainer(training: Training, checkpoint: Checkpoint | None) -> Any:
@@ -134,6 +159,21 @@ def _device(gpus: int, amp: Any) -> dict[str, Any]:
     precision = "bf16" if wanted and torch.cuda.is_bf16_supported() else False
     workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
     return {"device": "0", "amp": precision, "workers": workers}
+
+
+class _Start:
+    """Gives the weights to the new model."""
+
+    def __init__(self, weights: Weights, architecture: str) -> None:
+        self._source = load_starting_point(weights.path)
+        self._sha256 = weights.sha256
+        self._architecture = architecture
+        self.transfer: Transfer | None = None
+
+    def __call__(self, model: Any) -> None:
+        self.transfer = transfer(
+            self._source, model, architecture=self._architecture, sha256=self._sha256
+        )
 
 
 class _Hooks:

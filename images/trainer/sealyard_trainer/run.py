@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sealyard.api.answers import Answer, TrainResult
+from sealyard.api.answers import Answer, TrainResult, Transfer
 from sealyard.api.tasks import TrainTask
 from sealyard.api.training_run import Artifact, DatasetStatus
 from sealyard.errors import InvalidError, MissingError
@@ -32,6 +32,7 @@ from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import start_progress
 from sealyard_trainer.run_folder import REPORT, RunFolder
 from sealyard_trainer.tracking.tracking import Tracking
+from sealyard_trainer.weights_file import fetch_weights
 
 if TYPE_CHECKING:
     from sealyard_trainer.engine import Trained
@@ -65,6 +66,9 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
 
     dataset, inspection = _inspect(task, mounts)
     inputs = {"dataset": inspection.digest, "software": software()}
+    weights = task.weights.sha256 if task.weights else None
+    if weights:
+        inputs["weights"] = weights
     if done is not None and done.serves(owner_uid=task.owner.uid, inputs=inputs):
         logger.info("an earlier run had the same inputs; its result is adopted")
         return _give_again(done, task, mounts, folder)
@@ -76,20 +80,29 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         inspection,
         owner_uid=task.owner.uid,
         software=inputs["software"],
+        weights=weights,
         requested_at=requested_at,
     )
     remove_done(folder.path)
     if verdict is Verdict.FRESH:
         folder.void()
-    write_lock(folder.path, inspection, owner_uid=task.owner.uid, software=inputs["software"])
+    write_lock(
+        folder.path,
+        inspection,
+        owner_uid=task.owner.uid,
+        software=inputs["software"],
+        weights=weights,
+    )
     with (
-        tempfile.TemporaryDirectory(prefix="dataset-", dir=mounts.scratch) as view,
+        tempfile.TemporaryDirectory(prefix="run-", dir=mounts.scratch) as private,
         Tracking(task, mounts, dataset_digest=inspection.digest, lock=lock) as tracking,
     ):
-        data = make_view(dataset, Path(view))
-        place = _Place(folder, lock, dataset, inspection, data)
+        view = Path(private, "dataset")
+        view.mkdir()
+        data = make_view(dataset, view)
+        place = _Place(folder, lock, dataset, inspection, data, Path(private))
         result = _train(task, mounts, place, arguments, tracking)
-    answer = Answer(message=_summary(result, tracking.failure), result=result.to_wire())
+    answer = Answer(message=_summary(task, result, tracking.failure), result=result.to_wire())
     write_done(folder.path, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
     folder.tidy()
     return answer
@@ -118,6 +131,8 @@ class _Place:
     inspection: Inspection
     data: Path
     """The data.yaml of the checked view."""
+    private: Path
+    """A folder of this attempt alone, which goes with it."""
 
 
 def _inspect(task: TrainTask, mounts: Mounts) -> tuple[Dataset, Inspection]:
@@ -159,6 +174,10 @@ def _train(
     done_epochs = checkpoint.epoch if checkpoint else 0
     if checkpoint:
         logger.info("resuming after epoch %d", done_epochs)
+    weights = None
+    if task.weights and checkpoint is None:
+        copied = fetch_weights(task.weights, mounts.weights, place.private)
+        weights = engine.Weights(copied, task.weights.sha256)
     attempts = note_attempt(
         place.folder.path,
         Attempt(number=task.attempt, from_epoch=done_epochs, started_at=datetime.now(UTC)),
@@ -180,6 +199,7 @@ def _train(
         meter=meter,
         progress=progress,
         tracking=tracking,
+        weights=weights,
     )
     try:
         trained = engine.train(training, checkpoint)
@@ -199,6 +219,8 @@ def _train(
         resumed_from_epoch=done_epochs or None,
         metrics=trained.metrics,
         dataset=DatasetStatus(digest=inspection.digest, images=sum(inspection.pictures.values())),
+        weights=trained.transfer
+        or (Transfer(sha256=task.weights.sha256) if task.weights else None),
         artifacts=artifacts,
     )
 
@@ -235,12 +257,16 @@ def _explain(
         return []
 
 
-def _summary(result: TrainResult, untold: str | None) -> str:
+def _summary(task: TrainTask, result: TrainResult, untold: str | None) -> str:
     figures = result.metrics
     reported = any(artifact.name == REPORT for artifact in result.artifacts)
+    started = ""
+    if task.weights and result.weights:
+        named = task.weights.training_run or task.weights.path
+        started = f", fine-tuned from {named}{result.weights.share}"
     return (
         f"trained {result.epochs} epochs on {result.dataset.images} pictures: "
-        f"mAP50 {figures.map50 or 0:.3f}, mAP50-95 {figures.map50_95 or 0:.3f}"
+        f"mAP50 {figures.map50 or 0:.3f}, mAP50-95 {figures.map50_95 or 0:.3f}{started}"
         f"{'' if reported else '; no report could be made, the log says why'}"
         f"{f'; {untold}' if untold else ''}"
     )

@@ -5,6 +5,7 @@ Imported after `work_offline`, because importing ultralytics reads the environme
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
@@ -39,6 +40,16 @@ class _Validator(DetectionValidator):  # type: ignore[misc]
 
 class Trainer(DetectionTrainer):  # type: ignore[misc]
     """Trains as ultralytics' own does, and measures the same figures."""
+
+    on_new_model: Callable[[Any], None] | None = None
+    """Is given each model that was built, before anything is done with it."""
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
+        """The model to train."""
+        model = super().get_model(cfg, weights, verbose)
+        if self.on_new_model is not None:
+            self.on_new_model(model)
+        return model
 
     def get_validator(self) -> _Validator:
         """The validator of every epoch and of the best model."""

@@ -21,6 +21,23 @@ MAX_FAILURES = 3
 MAX_FAILURE_LENGTH = 240
 
 
+class Transfer(Model):
+    """What a training took from the weights that it was to start from."""
+
+    sha256: Sha256 = Field(description="Of the file.")
+    taken: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Tensors. Absent where an earlier attempt took them."
+    )
+    tensors: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Those that the model has."
+    )
+
+    @property
+    def share(self) -> str:
+        """How much was taken, in words; empty where that is not known."""
+        return "" if self.taken is None else f" ({self.taken} of {self.tensors} tensors)"
+
+
 class TrainResult(Model):
     """What a finished training hands on."""
 
@@ -28,6 +45,7 @@ class TrainResult(Model):
     resumed_from_epoch: Annotated[int, Field(ge=0)] | None = None
     metrics: Metrics
     dataset: DatasetStatus
+    weights: Transfer | None = None
     artifacts: Annotated[list[Artifact], Field(min_length=1, max_length=8)]
 
 

@@ -9,6 +9,7 @@ POD_UID_VARIABLE = "SEALYARD_POD_UID"
 
 WORKSPACE_DIRECTORY = "/workspace"
 DATASET_DIRECTORY = "/dataset"
+WEIGHTS_DIRECTORY = "/weights"
 SCRATCH_DIRECTORY = "/tmp"  # noqa: S108 - an emptyDir of the pod's own, the root is read-only
 CA_DIRECTORY = "/run/sealyard/ca"
 """A CA bundle is at `CA_DIRECTORY/<api|cdn|mlflow>/ca.crt`; without one the

@@ -14,10 +14,14 @@ from sealyard.api.model import HttpsUrl, Model, Name, RelativePath, SemVer, Sha2
 from sealyard.api.model_release import SealingFormatName, VariantSpec
 from sealyard.api.release_target import SplitSpec
 from sealyard.api.tracking import Experiment
-from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec
+from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec, PinnedWeights
 
-TASK_VERSION = 1
-"""Raised when the meaning of a task changes; programs understand this one and the one before."""
+TASK_VERSION = 2
+"""The newest that programs understand; they understand those before it, too."""
+FIRST_TASK_VERSION = 1
+WEIGHTS_TASK_VERSION = 2
+"""A task carries the least version that has all it says, so that an older image which a profile
+pins refuses only what it would get wrong: this one, where it would train from scratch."""
 
 
 class Owner(Model):
@@ -52,7 +56,7 @@ class RemoteMlflow(Model):
 class Task(Model):
     """What all tasks carry."""
 
-    task_version: int = TASK_VERSION
+    task_version: int = FIRST_TASK_VERSION
     owner: Owner
     attempt: Annotated[int, Field(ge=1)]
 
@@ -67,6 +71,9 @@ class TrainTask(Task):
         default=None, description="Below /dataset; its root where none is given."
     )
     run_path: RelativePath = Field(description="The run's folder below /workspace.")
+    weights: PinnedWeights | None = Field(
+        default=None, description="What to fine-tune; its path is below /weights."
+    )
     gpus: Annotated[int, Field(ge=0)] = 0
     requested_at: str | None = Field(
         default=None, description="A DONE.json older than this is void (RFC 3339)."

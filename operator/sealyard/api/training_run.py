@@ -15,7 +15,7 @@ from sealyard.api.compute_profile import (
 )
 from sealyard.api.conditions import Condition
 from sealyard.api.digests import build_input_hash
-from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message
+from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message, rules
 from sealyard.api.model import (
     LocalObjectReference,
     Model,
@@ -42,6 +42,36 @@ class ModelScale(Model):
     )
 
 
+class WeightsClaim(Model):
+    """A checkpoint in a PersistentVolumeClaim of the same namespace."""
+
+    claim_name: ObjectName
+    path: RelativePath = Field(description="The file in the volume: a .pt of ultralytics.")
+    sha256: Annotated[Sha256, says("must be a SHA-256: 64 hexadecimal digits in lower case")] = (
+        Field(description="Of the file; another one is refused.")
+    )
+
+
+class WeightsSource(Model):
+    """What training starts from: exactly one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            {
+                "must have either a trainingRunRef or a persistentVolumeClaim": (
+                    "has(self.trainingRunRef) != has(self.persistentVolumeClaim)"
+                )
+            }
+        )
+    )
+
+    training_run_ref: LocalObjectReference | None = Field(
+        default=None,
+        description="An earlier TrainingRun: its best.pt. One that is not done yet is waited for.",
+    )
+    persistent_volume_claim: WeightsClaim | None = None
+
+
 class ModelSpec(Model):
     """What is trained."""
 
@@ -50,9 +80,15 @@ class ModelSpec(Model):
         StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*\.yaml$", max_length=64),
         says("must be the file name of an architecture: yolo11n.yaml, say"),
     ] = Field(
-        description="A detection architecture that ships with ultralytics: yolo11n.yaml, say."
+        description="A detection architecture that ships with ultralytics: yolo11n.yaml, say. "
+        "With `weights` it must be theirs, and so must the scale."
     )
     scale: ModelScale | None = None
+    weights: WeightsSource | None = Field(
+        default=None,
+        description="A trained model to fine-tune; without one, training starts from scratch. "
+        "Classes may be others.",
+    )
 
 
 class ClaimSource(Model):
@@ -208,6 +244,18 @@ class Artifact(Model):
     size_bytes: Annotated[int, Field(ge=0)]
 
 
+class PinnedWeights(Model):
+    """The file that a run is fine-tuned from, as it was found before the first attempt."""
+
+    claim_name: ObjectName
+    path: RelativePath = Field(description="Below the root of the claim's volume.")
+    sha256: Sha256
+    training_run: ObjectName | None = Field(
+        default=None, description="The TrainingRun that made it, where the spec names one."
+    )
+    training_run_uid: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
 class DatasetStatus(Model):
     """What the run was trained on, as counted and hashed before its first epoch."""
 
@@ -250,6 +298,7 @@ class TrainingRunStatus(Model):
     completion_time: Timestamp | None = None
     artifacts: Annotated[list[Artifact], Field(max_length=16)] | None = None
     dataset: DatasetStatus | None = None
+    weights: PinnedWeights | None = None
     image: Annotated[str, StringConstraints(max_length=512)] | None = None
     compute: ComputeStatus | None = None
     job_ref: JobRef | None = None

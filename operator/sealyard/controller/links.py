@@ -46,10 +46,19 @@ def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
     """What an object depends on. A spec that the API server let in has these fields."""
     namespace = key.namespace
     if key.kind == RUNS.kind:
+        weights = spec["model"].get("weights") or {}
+        named = [spec["dataset"], spec["workspace"], weights]
         claims = {
-            spec[field]["persistentVolumeClaim"]["claimName"] for field in ("dataset", "workspace")
+            *(part["persistentVolumeClaim"]["claimName"] for part in named if _is_claim(part)),
+            # Pinned at the first attempt: from then on the run that made them may be deleted.
+            *([status["weights"]["claimName"]] if status.get("weights") else []),
         }
-        return [*(Link(CLAIM_LINK, namespace, claim) for claim in sorted(claims)), _profile(spec)]
+        source = weights.get("trainingRunRef")
+        return [
+            *(Link(CLAIM_LINK, namespace, claim) for claim in sorted(claims)),
+            *([Link(RUNS.kind, namespace, source["name"])] if source else []),
+            _profile(spec),
+        ]
     if key.kind == RELEASES.kind:
         # Pinned once something is exported: from then on the run may be deleted.
         workspace = status.get("workspace")
@@ -82,6 +91,10 @@ def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
     if key.kind == PROFILES.kind and spec.get("default"):
         return [DEFAULT_PROFILE]
     return []
+
+
+def _is_claim(part: Raw) -> bool:
+    return "persistentVolumeClaim" in part
 
 
 def _target(key: Key, spec: Raw) -> Link:

@@ -94,12 +94,14 @@ def observe(
             while the CRDs are of this version.
     """
     if record.key.kind == RUNS.kind:
+        source = _run_named(caches, record)
         return TrainingRunObserved(
             run=TrainingRun.from_wire(document),
             jobs=_jobs(caches, record),
-            claims=_claims(caches, record),
+            claims=_claims_of(caches, record, source),
             foreign_jobs=around.foreign_jobs,
             profiles=_profiles(caches, record),
+            source=TrainingRun.from_wire(source.parse()) if source else None,
         )
     if record.key.kind == RELEASES.kind:
         return _observe_release(caches, record, document, now, around)
@@ -123,13 +125,11 @@ def _observe_release(
     now: datetime,
     around: Around,
 ) -> ModelReleaseObserved:
-    run = target = None
+    run, target = _run_named(caches, record), None
     namesakes: tuple[ModelRelease, ...] = ()
     for link in record.links:
         if link.kind == VERSION_LINK:
             namesakes = _namesakes(caches, record, link)
-        elif link.kind == RUNS.kind:
-            run = caches.object(Key(*link))
         elif link.kind == TARGETS.kind:
             target = caches.object(Key(*link))
     return ModelReleaseObserved(
@@ -137,7 +137,7 @@ def _observe_release(
         run=TrainingRun.from_wire(run.parse()) if run else None,
         target=ReleaseTarget.from_wire(target.parse()) if target else None,
         jobs=_jobs(caches, record),
-        claims=tuple({*_claims(caches, record), *(_claims(caches, run) if run else ())}),
+        claims=_claims_of(caches, record, run),
         namesakes=namesakes,
         foreign_jobs=around.foreign_jobs,
         listing=_listing(caches, record, now),
@@ -316,3 +316,16 @@ def _claims(caches: Caches, record: ObjectRecord) -> tuple[ObservedClaim, ...]:
         caches.claim(link.namespace, link.name) for link in record.links if link.kind == CLAIM_LINK
     )
     return tuple(claim.claim for claim in found if claim)
+
+
+def _claims_of(
+    caches: Caches, record: ObjectRecord, run: ObjectRecord | None
+) -> tuple[ObservedClaim, ...]:
+    """Those that an object names, and those of the run that it takes something from."""
+    return tuple({*_claims(caches, record), *(_claims(caches, run) if run else ())})
+
+
+def _run_named(caches: Caches, record: ObjectRecord) -> ObjectRecord | None:
+    """The TrainingRun that an object names, if it exists."""
+    named = next((link for link in record.links if link.kind == RUNS.kind), None)
+    return caches.object(Key(*named)) if named else None

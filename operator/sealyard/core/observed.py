@@ -93,10 +93,12 @@ class TrainingRunObserved:
     jobs: tuple[ObservedJob, ...] = ()
     """The run's own Jobs (by owner uid)."""
     claims: tuple[ObservedClaim, ...] = ()
-    """Those that exist among the claims that the run names."""
+    """Those that exist among the claims that the run names, or its source."""
     foreign_jobs: tuple[str, ...] = ()
     """Names of Jobs that the run would use and somebody else owns."""
     profiles: Profiles = Profiles()
+    source: TrainingRun | None = None
+    """The run that it names to be fine-tuned from, if that exists."""
 
 
 @dataclass(frozen=True, slots=True)

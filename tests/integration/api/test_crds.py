@@ -260,6 +260,7 @@ def test_the_columns(server: Server) -> None:
     [
         ("quickstart", {"TrainingRun", "ModelRelease", "ReleaseTarget"}),
         ("profiles", {"ComputeProfile"}),
+        ("fine-tuning", {"TrainingRun"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )

@@ -98,6 +98,15 @@ def test_a_default_profile_concerns_what_names_none(caches: Caches) -> None:
     assert caches.remove(PROFILES, "", "gpu", "profile-1") == {key}
 
 
+def test_a_run_concerns_the_one_that_is_fine_tuned_from_it(caches: Caches) -> None:
+    tuned = raw_run("tuned", "run-9")
+    tuned["spec"]["model"]["weights"] = {"trainingRunRef": {"name": "run"}}
+    caches.note(RUNS, tuned)
+    key = Key("TrainingRun", "ns", "tuned")
+    assert caches.note(RUNS, raw_run(version=2)) == {RUN, RELEASE, key}
+    assert caches.note(CLAIMS, raw_claim("work", "claim-2", version=2)) >= {RUN, key}
+
+
 def test_removals_are_not_remembered_for_ever() -> None:
     caches = Caches()
     for number in range(REMEMBERED_REMOVALS + 1):

@@ -88,3 +88,23 @@ def test_a_lock_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / LOCK_FILE).write_text("{")
     with pytest.raises(IntegrityError, match=r"dataset\.lock .* delete the folder"):
         compare(tmp_path)
+
+
+def test_other_weights_are_another_beginning(tmp_path: Path) -> None:
+    write_lock(tmp_path, SEEN, owner_uid="uid-1", software="torch 2", weights="a" * 64)
+
+    def verdict(owner_uid: str, weights: str, requested_at: datetime | None = None) -> Verdict:
+        return compare_with_lock(
+            tmp_path,
+            SEEN,
+            owner_uid=owner_uid,
+            software="torch 2",
+            requested_at=requested_at,
+            weights=weights,
+        )
+
+    assert verdict("uid-1", "a" * 64) is Verdict.RESUME
+    assert verdict("uid-2", "b" * 64) is Verdict.FRESH
+    assert verdict("uid-1", "b" * 64, LATER) is Verdict.FRESH
+    with pytest.raises(IntegrityError, match="the weights changed since the first attempt"):
+        verdict("uid-1", "b" * 64)

@@ -33,10 +33,11 @@ from sealyard.api.mounts import (
     TASK_VARIABLE,
     TERMINATION_MESSAGE_FILE,
     TRUST_ROOT_DIRECTORY,
+    WEIGHTS_DIRECTORY,
     WORKSPACE_DIRECTORY,
 )
 from sealyard.api.secrets import SECRET_USES, SECRETS_DIRECTORY, Purpose, Role
-from sealyard.api.tasks import TASK_VERSION, Task, to_environment
+from sealyard.api.tasks import Task, to_environment
 from sealyard.core.jobs.inputs import input_key, input_name
 from sealyard.core.pod_security import container_security, pod_security
 from sealyard.core.settings import PodSettings
@@ -91,6 +92,11 @@ def workspace(claim_name: str, *, read_only: bool = False) -> Mount:
 def dataset(claim_name: str) -> Mount:
     """The claim with the pictures, which nothing of ours writes to."""
     return _claim("dataset", claim_name, DATASET_DIRECTORY, read_only=True)
+
+
+def weights(claim_name: str) -> Mount:
+    """The claim with the checkpoint to start from; it may be that of the workspace, too."""
+    return _claim("weights", claim_name, WEIGHTS_DIRECTORY, read_only=True)
 
 
 def secret(role: Role, purpose: Purpose, secret_name: str) -> Mount:
@@ -243,7 +249,7 @@ def _labels(parts: JobParts) -> dict[str, str]:
         OWNER_KIND_LABEL: parts.owner.KIND,
         ROLE_LABEL: str(parts.role),
         ATTEMPT_LABEL: str(parts.attempt),
-        TASK_VERSION_LABEL: str(TASK_VERSION),
+        TASK_VERSION_LABEL: str(parts.task.task_version),
     }
     return labels | {VARIANT_LABEL: parts.variant} if parts.variant else labels
 

@@ -6,8 +6,14 @@ from typing import Any
 
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
-from sealyard.api.tasks import Owner, RemoteMlflow, TrainTask
-from sealyard.api.training_run import TrainingRun
+from sealyard.api.tasks import (
+    FIRST_TASK_VERSION,
+    WEIGHTS_TASK_VERSION,
+    Owner,
+    RemoteMlflow,
+    TrainTask,
+)
+from sealyard.api.training_run import PinnedWeights, TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
 from sealyard.core.jobs.tracking import remote_mlflow, tracking_mounts
@@ -27,6 +33,7 @@ def train_job(
     *,
     attempt: int,
     image: str,
+    weights: PinnedWeights | None = None,
     deadline_seconds: int | None = None,
 ) -> dict[str, Any]:
     """The Job of one attempt at a TrainingRun.
@@ -37,6 +44,7 @@ def train_job(
         compute: what its pod is given, by its ComputeProfile.
         attempt: the first is 1.
         image: the trainer's; later attempts get the digest that the first one ran.
+        weights: what it is fine-tuned from, if anything.
         deadline_seconds: what is left of the run's deadline; Kubernetes ends the Job then, also
             while the operator is away.
     """
@@ -46,6 +54,8 @@ def train_job(
         pod.workspace(spec.workspace.persistent_volume_claim.claim_name),
         pod.shared_memory(compute.shared_memory),
     ]
+    if weights is not None:
+        mounts.append(pod.weights(weights.claim_name))
     if settings.progress is not None:
         mounts.append(pod.progress_token())
     mlflow = spec.tracking.mlflow if spec.tracking else None
@@ -63,7 +73,8 @@ def train_job(
                 settings,
                 attempt,
                 compute.gpus,
-                remote_mlflow(mlflow, image) if mlflow else None,
+                weights=weights,
+                mlflow=remote_mlflow(mlflow, image) if mlflow else None,
             ),
             resources=_resources(compute),
             mounts=mounts,
@@ -77,16 +88,24 @@ def train_job(
 
 
 def _task(
-    run: TrainingRun, settings: Settings, attempt: int, gpus: int, mlflow: RemoteMlflow | None
+    run: TrainingRun,
+    settings: Settings,
+    attempt: int,
+    gpus: int,
+    *,
+    weights: PinnedWeights | None,
+    mlflow: RemoteMlflow | None,
 ) -> TrainTask:
     requested_at = parse_time(run.metadata.annotations.get(REQUESTED_AT_ANNOTATION))
     return TrainTask(
+        task_version=WEIGHTS_TASK_VERSION if weights else FIRST_TASK_VERSION,
         owner=Owner(namespace=run.metadata.namespace, name=run.metadata.name, uid=run.metadata.uid),
         attempt=attempt,
         model=run.spec.model,
         hyperparameters=run.spec.hyperparameters,
         dataset_path=run.spec.dataset.persistent_volume_claim.path,
         run_path=run.workspace_path,
+        weights=weights,
         gpus=gpus,
         requested_at=format_time(requested_at) if requested_at else None,
         progress=settings.progress,

@@ -8,10 +8,10 @@ from typing import Any
 from sealyard.api.conditions import Reason
 from sealyard.api.model_release import VariantSpec
 from sealyard.api.training_run import Artifact, TrainingRun
+from sealyard.core.checkpoint import checkpoint_of
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import export_job
 from sealyard.core.model_release.situation import Situation
-from sealyard.core.model_release.source import checkpoint_of
 from sealyard.core.model_release.stage import Piece, carry_on
 from sealyard.core.model_release.variants import image_size
 from sealyard.core.plan import Plan

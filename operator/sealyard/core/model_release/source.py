@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from sealyard.api.conditions import ConditionType, Reason
-from sealyard.api.training_run import Artifact, TrainingRun
+from sealyard.api.training_run import TrainingRun
 from sealyard.core.attempts import Failure
+from sealyard.core.checkpoint import CHECKPOINT, checkpoint_of
 from sealyard.core.conditions import State, stalled, under_way
 from sealyard.core.model_release.failed import give_up
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.plan import Plan
-
-CHECKPOINT = "best.pt"
 
 
 def source_not_ready(situation: Situation) -> Plan | None:
@@ -26,11 +25,6 @@ def source_not_ready(situation: Situation) -> Plan | None:
     if situation.works.live_jobs:
         return None
     return situation.decide("WaitingForTraining", _what_is_awaited(situation, run))
-
-
-def checkpoint_of(run: TrainingRun) -> Artifact | None:
-    """The trained model among the run's artifacts."""
-    return next((a for a in run.status.artifacts or [] if a.name == CHECKPOINT), None)
 
 
 def _what_is_awaited(situation: Situation, run: TrainingRun | None) -> State:

@@ -10,21 +10,32 @@ from sealyard.core.training_run.situation import Situation
 
 def claim_missing(situation: Situation) -> Plan | None:
     """Starts nothing that could only hang; goes on as soon as the claim is there."""
-    spec = situation.run.spec
-    wanted = {
-        "spec.dataset.persistentVolumeClaim.claimName": spec.dataset.persistent_volume_claim,
-        "spec.workspace.persistentVolumeClaim.claimName": spec.workspace.persistent_volume_claim,
-    }
     there = {claim.name for claim in situation.claims if not claim.deleting}
-    for field, claim in wanted.items():
-        if claim.claim_name not in there:
+    for field, claim in _wanted(situation).items():
+        if claim not in there:
             return situation.decide(
                 "Pending",
                 under_way(
                     Reason.CLAIM_MISSING,
-                    f"PersistentVolumeClaim {claim.claim_name} ({field}) does not exist in "
+                    f"PersistentVolumeClaim {claim} ({field}) does not exist in "
                     f"namespace {situation.run.metadata.namespace}: create it, and the run goes on",
                 ),
                 requeue_after=situation.seconds_left,
             )
     return None
+
+
+def _wanted(situation: Situation) -> dict[str, str]:
+    """The claims that a Job mounts, by where they are named."""
+    spec, weights = situation.run.spec, situation.weights
+    wanted = {
+        f"spec.{field}.persistentVolumeClaim.claimName": part.persistent_volume_claim.claim_name
+        for field, part in (("dataset", spec.dataset), ("workspace", spec.workspace))
+    }
+    if weights is None:
+        return wanted
+    if weights.training_run is None:
+        where = "spec.model.weights.persistentVolumeClaim.claimName"
+    else:
+        where = f"the workspace of TrainingRun {weights.training_run}, spec.model.weights"
+    return wanted | {where: weights.claim_name}

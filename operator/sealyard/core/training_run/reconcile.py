@@ -23,6 +23,7 @@ from sealyard.core.training_run.stuck import stuck
 from sealyard.core.training_run.succeeded import succeeded
 from sealyard.core.training_run.suspended import suspended
 from sealyard.core.training_run.waiting import waiting
+from sealyard.core.training_run.weights import weights_not_ready
 
 POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     deleted,
@@ -36,6 +37,7 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     waiting,
     ending,
     profile_not_ready,
+    weights_not_ready,
     claim_missing,
     name_taken,
     start,

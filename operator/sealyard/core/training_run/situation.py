@@ -11,9 +11,10 @@ from sealyard.api.answers import TrainResult
 from sealyard.api.attempts import Attempts
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
-from sealyard.api.training_run import TrainingRun, TrainingRunPhase
+from sealyard.api.training_run import PinnedWeights, TrainingRun, TrainingRunPhase
 from sealyard.core import attempts
 from sealyard.core.attempts import Work, watched
+from sealyard.core.checkpoint import checkpoint_of
 from sealyard.core.compute import Compute, for_training
 from sealyard.core.conditions import State
 from sealyard.core.observed import (
@@ -48,6 +49,8 @@ class Situation:
     claims: tuple[ObservedClaim, ...]
     foreign_jobs: tuple[str, ...]
     profiles: Profiles
+    source: TrainingRun | None
+    """The run that it names to be fine-tuned from, if that exists."""
     compute: Compute | State
     """What the next attempt is given, or what keeps it from being given anything."""
     newest_job: ObservedJob | None
@@ -90,6 +93,7 @@ class Situation:
             observed.claims,
             observed.foreign_jobs,
             observed.profiles,
+            observed.source,
             for_training(run, observed.profiles, settings),
             work.job or next(untold, None),
         )
@@ -147,6 +151,40 @@ class Situation:
         offered = None if isinstance(self.compute, State) else self.compute.images.trainer
         return recorded or created or offered
 
+    @property
+    def has_learnt_nothing(self) -> bool:
+        """Whether no epoch is done; False where nobody reports that, and only the trainer knows."""
+        progress = self.run.status.progress
+        return self.settings.progress is not None and not (progress and progress.epoch)
+
+    @property
+    def weights(self) -> PinnedWeights | None:
+        """What the run is fine-tuned from: as pinned at the first attempt, or as it is now.
+
+        A run that is opened again and has learnt nothing takes what is there now, as it takes the
+        present image. None where there is nothing to start from, or not yet.
+        """
+        pinned = self.run.status.weights
+        if pinned is not None and not (self.reopening.granted and self.has_learnt_nothing):
+            return pinned
+        spec = self.run.spec.model.weights
+        if spec is None:
+            return None
+        if spec.persistent_volume_claim is not None:
+            claim = spec.persistent_volume_claim
+            return PinnedWeights(claim_name=claim.claim_name, path=claim.path, sha256=claim.sha256)
+        source = self.source
+        checkpoint = checkpoint_of(source) if source else None
+        if source is None or source.status.phase != "Succeeded" or checkpoint is None:
+            return None
+        return PinnedWeights(
+            claim_name=source.spec.workspace.persistent_volume_claim.claim_name,
+            path=checkpoint.path,
+            sha256=checkpoint.sha256,
+            training_run=source.metadata.name,
+            training_run_uid=source.metadata.uid,
+        )
+
     def decide(
         self,
         phase: TrainingRunPhase,
@@ -168,6 +206,8 @@ class Situation:
                 "tasks": [ledger.to_wire()],
                 "image": self.image,
             }
+            if self.weights or self.run.status.weights:
+                wanted["weights"] = self.weights.to_wire() if self.weights else None
         if self.started_at:
             wanted["startTime"] = format_time(self.started_at)
         if self.reopening.granted:

@@ -24,6 +24,7 @@ def start(situation: Situation) -> Plan | None:
         compute,
         attempt=situation.work.next_attempt,
         image=situation.image or compute.images.trainer,
+        weights=situation.weights,
         deadline_seconds=_seconds_left(situation),
     )
     return situation.decide(

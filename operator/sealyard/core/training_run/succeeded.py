@@ -20,7 +20,7 @@ def succeeded(situation: Situation) -> Plan | None:
         return None
     return situation.decide(
         "Succeeded",
-        ready(Reason.SUCCEEDED, _message(result)),
+        ready(Reason.SUCCEEDED, _message(situation, result)),
         status=_final_figures(situation, result),
     )
 
@@ -54,11 +54,16 @@ def _final_figures(situation: Situation, result: TrainResult) -> dict[str, Any]:
     }
 
 
-def _message(result: TrainResult) -> str:
+def _message(situation: Situation, result: TrainResult) -> str:
     figures = []
     if result.metrics.map50 is not None:
         figures.append(f"mAP50 {result.metrics.map50:.3f}")
     if result.metrics.map50_95 is not None:
         figures.append(f"mAP50-95 {result.metrics.map50_95:.3f}")
     reached = f", {' and '.join(figures)}" if figures else ""
-    return f"trained {result.epochs} epochs on {result.dataset.images} images{reached}"
+    started = ""
+    if situation.weights and result.weights:
+        weights = situation.weights
+        named = f"TrainingRun {weights.training_run}" if weights.training_run else weights.path
+        started = f", fine-tuned from {named}{result.weights.share}"
+    return f"trained {result.epochs} epochs on {result.dataset.images} images{reached}{started}"
