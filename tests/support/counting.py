@@ -116,6 +116,8 @@ class CountingProxy:
         ):
             # Only the connection is made within a time: a busy machine may answer late.
             store.settimeout(None)
+            for side in (client, store):
+                side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._sockets += [client, store]
             while head := _head(client):

@@ -219,6 +219,8 @@ def _reach(host: str, port: int, deadline: float) -> socket.socket:
             reached.close()
             failure = error
         else:
+            # A body follows its headers at once, rather than after their acknowledgement.
+            reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return reached
     raise failure or OSError("no address")
 

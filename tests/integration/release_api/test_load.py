@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import logging
 import os
 import ssl
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,20 +88,18 @@ class Load:
     def _repeat(
         self, once: Callable[[http.client.HTTPSConnection, int], None], took: list[float]
     ) -> None:
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.api.port, timeout=60, context=self.tls
-        )
-        number = 0
-        while True:
-            number += 1
-            begun = time.perf_counter()
-            try:
-                once(connection, number)
-            except (http.client.HTTPException, OSError):
-                # Only a server that was killed may hang up.
-                assert self.ends.is_set()
-                return
-            took.append(time.perf_counter() - begun)
+        with closing(
+            http.client.HTTPSConnection("127.0.0.1", self.api.port, timeout=60, context=self.tls)
+        ) as connection:
+            for number in itertools.count(1):
+                begun = time.perf_counter()
+                try:
+                    once(connection, number)
+                except (http.client.HTTPException, OSError):
+                    # Only a server that was killed may hang up.
+                    assert self.ends.is_set()
+                    return
+                took.append(time.perf_counter() - begun)
 
 
 def content(name: str) -> bytes:

@@ -159,7 +159,8 @@ async def live(changes: list[tuple[Change, bool]], *, grants_first: bool) -> Non
         assert yard.status(CHANNEL).get("wanted") == witness.channel
 
 
-@settings(max_examples=10)
+# The same lives each time. Whoever changes what they are about looks at thousands of others.
+@settings(max_examples=10, derandomize=True)
 @given(st.lists(st.tuples(CHANGES, st.booleans()), max_size=8), st.booleans())
 def test_any_life_comes_to_rest_in_order(
     changes: list[tuple[Change, bool]],
