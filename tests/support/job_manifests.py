@@ -37,7 +37,20 @@ from support.builders import (
 from support.profiles import a_compute_profile, named
 
 SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
-RUN = a_training_run().succeeded().requested_at(NOW).with_spec("compute.gpus", 1).build()
+MLFLOW = {
+    "uri": "https://mlflow.team.svc:5000",
+    "experiment": "coins",
+    "credentialsSecretRef": {"name": "mlflow-login"},
+    "caBundleRef": {"name": "mlflow-ca"},
+}
+RUN = (
+    a_training_run()
+    .succeeded()
+    .requested_at(NOW)
+    .with_spec("compute.gpus", 1)
+    .with_spec("tracking.mlflow", MLFLOW)
+    .build()
+)
 RELEASE = a_model_release().build()
 TARGET = a_release_target().with_trust().with_spec("rewrapGeneration", 3).build()
 VIEW = Roster().at(NOW)
@@ -132,7 +145,12 @@ PROFILES = named(
     .with_spec("pod.imagePullSecrets", [{"name": "own"}])
 )
 """One that says all that a profile can say, and tries to say what is ours to say."""
-NAMING_RUN = a_training_run().with_spec("profileRef", {"name": "gpu"}).build()
+NAMING_RUN = (
+    a_training_run()
+    .with_spec("profileRef", {"name": "gpu"})
+    .with_spec("tracking.mlflow", MLFLOW)
+    .build()
+)
 NAMING_RELEASE = a_model_release().with_spec("profileRef", {"name": "gpu"}).build()
 WITH_PROFILE: dict[Role, dict[str, Any]] = {
     Role.TRAIN: train_job(

@@ -50,6 +50,8 @@ class Pod:
     dataset: Path | None = None
     uid: str = "pod-1"
     token: Path | None = None
+    secrets: Path | None = None
+    ca: Path | None = None
     weights: Path | None = None
 
     @property
@@ -100,12 +102,15 @@ class Pod:
             *(str(BIN / program), "--workspace", str(self.workspace)),
             *("--scratch", str(scratch), "--termination-message", str(self.answer_file)),
         ]
-        if self.dataset is not None:
-            command += ["--dataset", str(self.dataset)]
-        if self.weights is not None:
-            command += ["--weights", str(self.weights)]
-        if self.token is not None:
-            command += ["--progress-token", str(self.token)]
+        mounts = {
+            "--dataset": self.dataset,
+            "--weights": self.weights,
+            "--progress-token": self.token,
+            "--secrets": self.secrets,
+            "--ca": self.ca,
+        }
+        for option, path in mounts.items():
+            command += [option, str(path)] if path is not None else []
         with self.log_file.open("ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd="/")
 

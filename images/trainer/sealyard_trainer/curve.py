@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sealyard.jobs.workspace import read_record, write_atomic
@@ -15,6 +18,17 @@ from sealyard.jobs.workspace import read_record, write_atomic
 EPOCH, TIME = "epoch", "time"
 MAX_BYTES = 64 << 20
 """Of some hundred thousand epochs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One epoch of the curve."""
+
+    epoch: int
+    seconds: float
+    """That were trained until its end, by all attempts."""
+    figures: Mapping[str, float]
+    """By ultralytics' names; what is no number is left out."""
 
 
 class Curve:
@@ -31,7 +45,12 @@ class Curve:
         self._elapsed = float(self._rows[-1][1]) if self._rows else 0.0
         self._write()
 
-    def append(self, source: Path) -> None:
+    @property
+    def points(self) -> list[Point]:
+        """All of it, the first epoch first."""
+        return [_point(self._header, row) for row in self._rows]
+
+    def append(self, source: Path) -> Point:
         """Take over the newest row of ultralytics' own results.csv."""
         header, *rows = list(csv.reader(io.StringIO(source.read_text())))
         if header[:2] != [EPOCH, TIME]:
@@ -41,6 +60,7 @@ class Curve:
         self._rows = [row for row in self._rows if int(row[0]) < int(epoch)]
         self._rows.append([epoch, f"{self._elapsed + float(seconds):.6g}", *values])
         self._write()
+        return _point(self._header, self._rows[-1])
 
     def copy_to(self, path: Path) -> None:
         """Give ultralytics the rows of former attempts, for its plots."""
@@ -56,6 +76,22 @@ class Curve:
             write_atomic(self._path, self._text().encode())
         else:
             self._path.unlink(missing_ok=True)
+
+
+def read_points(path: Path) -> list[Point]:
+    """The curve of a run that is done."""
+    header, *rows = list(csv.reader(io.StringIO(_read(path))))
+    return [_point(header, row) for row in rows]
+
+
+def _point(header: list[str], row: list[str]) -> Point:
+    epoch, seconds, *values = row
+    figures = {name: float(value) for name, value in zip(header[2:], values, strict=True)}
+    return Point(
+        epoch=int(epoch),
+        seconds=float(seconds),
+        figures={name: value for name, value in figures.items() if math.isfinite(value)},
+    )
 
 
 def _read(path: Path) -> str:

@@ -29,6 +29,7 @@ from sealyard_trainer.figures import read_metrics
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
 from sealyard_trainer.starting_point import load_starting_point, transfer
+from sealyard_trainer.tracking.tracking import Tracking
 from sealyard_trainer.ultralytics_trainer import Trainer
 
 INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
@@ -65,6 +66,7 @@ class Training:
     lock: WorkspaceLock
     meter: Meter
     progress: ProgressClient | None
+    tracking: Tracking
     weights: Weights | None = None
     """What it begins with, if it begins; a checkpoint of its own has learnt from them already."""
 
@@ -211,7 +213,7 @@ class _Hooks:
     def on_model_save(self, trainer: Any) -> None:
         """Keep the epoch. The last one needs no checkpoint: its model is what comes out."""
         self._training.lock.check()
-        self._training.curve.append(Path(trainer.csv))
+        point = self._training.curve.append(Path(trainer.csv))
         if not trainer.stop:
             self._training.checkpoints.save(
                 epoch=trainer.epoch + 1,
@@ -219,6 +221,7 @@ class _Hooks:
                 best=Path(trainer.best),
                 best_changed=bool(trainer.best_fitness == trainer.fitness),
             )
+        self._training.tracking.epoch(point)
 
     def on_fit_epoch_end(self, trainer: Any) -> None:
         if self._validated:

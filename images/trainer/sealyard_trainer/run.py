@@ -16,13 +16,13 @@ from sealyard.api.answers import Answer, TrainResult, Transfer
 from sealyard.api.tasks import TrainTask
 from sealyard.api.training_run import Artifact, DatasetStatus
 from sealyard.errors import InvalidError, MissingError
-from sealyard.jobs.done import parse_requested_at, remove_done, write_done
+from sealyard.jobs.done import Done, parse_requested_at, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.offline import work_offline
 from sealyard.jobs.workspace import below
 from sealyard_trainer.attempts import Attempt, note_attempt
-from sealyard_trainer.curve import Curve
+from sealyard_trainer.curve import Curve, read_points
 from sealyard_trainer.dataset import Dataset, read_dataset
 from sealyard_trainer.dataset_check import Inspection, inspect
 from sealyard_trainer.dataset_lock import Verdict, compare_with_lock, write_lock
@@ -31,6 +31,7 @@ from sealyard_trainer.hyperparameters import to_arguments
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import start_progress
 from sealyard_trainer.run_folder import REPORT, RunFolder
+from sealyard_trainer.tracking.tracking import Tracking
 from sealyard_trainer.weights_file import fetch_weights
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
     done = folder.finished(requested_at)
     if done is not None and done.owner_uid == task.owner.uid:
         logger.info("this run is done already; its answer is given again")
-        return done.answer
+        return _give_again(done, task, mounts, folder)
 
     dataset, inspection = _inspect(task, mounts)
     inputs = {"dataset": inspection.digest, "software": software()}
@@ -70,7 +71,7 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         inputs["weights"] = weights
     if done is not None and done.serves(owner_uid=task.owner.uid, inputs=inputs):
         logger.info("an earlier run had the same inputs; its result is adopted")
-        return done.answer
+        return _give_again(done, task, mounts, folder)
 
     lock = WorkspaceLock(folder.path, pod_uid())
     lock.take()
@@ -92,16 +93,27 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         software=inputs["software"],
         weights=weights,
     )
-    with tempfile.TemporaryDirectory(prefix="run-", dir=mounts.scratch) as private:
+    with (
+        tempfile.TemporaryDirectory(prefix="run-", dir=mounts.scratch) as private,
+        Tracking(task, mounts, dataset_digest=inspection.digest, lock=lock) as tracking,
+    ):
         view = Path(private, "dataset")
         view.mkdir()
         data = make_view(dataset, view)
         place = _Place(folder, lock, dataset, inspection, data, Path(private))
-        result = _train(task, mounts, place, arguments)
-    answer = Answer(message=_summary(task, result), result=result.to_wire())
+        result = _train(task, mounts, place, arguments, tracking)
+    answer = Answer(message=_summary(task, result, tracking.failure), result=result.to_wire())
     write_done(folder.path, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
     folder.tidy()
     return answer
+
+
+def _give_again(done: Done, task: TrainTask, mounts: Mounts, folder: RunFolder) -> Answer:
+    """The answer of what is done; MLflow, which may not know of it yet, is told the curve."""
+    digest = TrainResult.model_validate(done.answer.result).dataset.digest
+    with Tracking(task, mounts, dataset_digest=digest, lock=None) as tracking:
+        tracking.begin(read_points(folder.curve), None)
+    return done.answer
 
 
 def software() -> str:
@@ -152,6 +164,7 @@ def _train(
     mounts: Mounts,
     place: _Place,
     arguments: Mapping[str, Any],
+    tracking: Tracking,
 ) -> TrainResult:
     work_offline(mounts.scratch)
     from sealyard_trainer import engine  # noqa: PLC0415 - ultralytics reads the environment
@@ -171,6 +184,8 @@ def _train(
     )
     epochs = task.hyperparameters.epochs
     progress = start_progress(task.progress, mounts.progress_token)
+    curve = Curve(place.folder.curve, epochs=done_epochs)
+    tracking.begin(curve.points, place.folder.events)
     meter = Meter(task.owner, epochs=epochs, done=done_epochs, now=time.monotonic())
     training = engine.Training(
         model=task.model,
@@ -179,10 +194,11 @@ def _train(
         gpus=task.gpus,
         folder=place.folder.make_work(place.lock.holder),
         checkpoints=checkpoints,
-        curve=Curve(place.folder.curve, epochs=done_epochs),
+        curve=curve,
         lock=place.lock,
         meter=meter,
         progress=progress,
+        tracking=tracking,
         weights=weights,
     )
     try:
@@ -241,7 +257,7 @@ def _explain(
         return []
 
 
-def _summary(task: TrainTask, result: TrainResult) -> str:
+def _summary(task: TrainTask, result: TrainResult, untold: str | None) -> str:
     figures = result.metrics
     reported = any(artifact.name == REPORT for artifact in result.artifacts)
     started = ""
@@ -252,4 +268,5 @@ def _summary(task: TrainTask, result: TrainResult) -> str:
         f"trained {result.epochs} epochs on {result.dataset.images} pictures: "
         f"mAP50 {figures.map50 or 0:.3f}, mAP50-95 {figures.map50_95 or 0:.3f}{started}"
         f"{'' if reported else '; no report could be made, the log says why'}"
+        f"{f'; {untold}' if untold else ''}"
     )

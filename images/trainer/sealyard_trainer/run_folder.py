@@ -19,6 +19,7 @@ from sealyard_trainer.checkpoints import Checkpoints
 from sealyard_trainer.dataset_lock import LOCK_FILE
 
 BEST, CURVE, REPORT, PLOTS = "best.pt", "results.csv", "report.html", "plots"
+EVENTS = "tensorboard"
 WORK_PREFIX = "work-"
 PLOT_SUFFIXES = frozenset({".jpg", ".png"})
 
@@ -44,6 +45,11 @@ class RunFolder:
     def report(self) -> Path:
         """The page that explains the run."""
         return self.path / REPORT
+
+    @property
+    def events(self) -> Path:
+        """The folder that TensorBoard is pointed at."""
+        return self.path / EVENTS
 
     def open(self, mount: Path) -> None:
         """Make it, if it is not there yet."""
@@ -88,7 +94,8 @@ class RunFolder:
         """Delete everything that a new beginning must not find."""
         remove_done(self.path)
         self.checkpoints().clear()
-        shutil.rmtree(self.path / PLOTS, ignore_errors=True)
+        for folder in (PLOTS, EVENTS):
+            shutil.rmtree(self.path / folder, ignore_errors=True)
         for name in (BEST, CURVE, REPORT, LOCK_FILE, ATTEMPTS_FILE):
             (self.path / name).unlink(missing_ok=True)
 

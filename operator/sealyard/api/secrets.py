@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     CDN_WRITE = "cdn-write"
     CDN_READ = "cdn-read"
     KEYRING = "keyring"
+    TRACKING = "tracking"
     RELEASE_KEY = "release-key"
     FRESHNESS_KEY = "freshness-key"
     HARDWARE_DIGESTS = "hardware-digests"
@@ -71,6 +72,7 @@ SECRET_USES: dict[Purpose, SecretUse] = {
     Purpose.KEYRING: SecretUse(
         ("keyring.json",), frozenset({Role.PUBLISH, Role.VERIFY, Role.REWRAP, Role.GRANT})
     ),
+    Purpose.TRACKING: SecretUse(("mlflow-username", "mlflow-password"), frozenset({Role.TRAIN})),
     Purpose.RELEASE_KEY: SecretUse(("release-key.pem",), frozenset({Role.INDEX})),
     Purpose.FRESHNESS_KEY: SecretUse(("freshness-key.pem",), frozenset({Role.INDEX})),
     Purpose.HARDWARE_DIGESTS: SecretUse(("hardware-digests.json",), frozenset({Role.GRANT})),

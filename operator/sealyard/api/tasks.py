@@ -13,6 +13,7 @@ from pydantic import Field
 from sealyard.api.model import HttpsUrl, Model, Name, RelativePath, SemVer, Sha256
 from sealyard.api.model_release import SealingFormatName, VariantSpec
 from sealyard.api.release_target import SplitSpec
+from sealyard.api.tracking import Experiment
 from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec, PinnedWeights
 
 TASK_VERSION = 2
@@ -38,6 +39,18 @@ class ProgressEndpoint(Model):
     ca: str = Field(
         description="The PEM bundle that the endpoint's certificate must verify against."
     )
+
+
+class RemoteMlflow(Model):
+    """An MLflow server, as the trainer reaches it."""
+
+    uri: HttpsUrl
+    experiment: Experiment
+    secret_name: str | None = Field(
+        default=None, description="Named in messages only; its keys are mounted."
+    )
+    ca_bundle_name: str | None = None
+    image: str = Field(description="What the pod runs; a parameter of the MLflow run.")
 
 
 class Task(Model):
@@ -66,6 +79,7 @@ class TrainTask(Task):
         default=None, description="A DONE.json older than this is void (RFC 3339)."
     )
     progress: ProgressEndpoint | None = None
+    mlflow: RemoteMlflow | None = None
 
 
 class ExportTask(Task):

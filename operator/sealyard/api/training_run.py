@@ -26,6 +26,7 @@ from sealyard.api.model import (
     Timestamp,
     says,
 )
+from sealyard.api.tracking import TrackingSpec
 
 TrainingRunPhase = Literal["Pending", "Running", "Suspended", "Succeeded", "Failed"]
 
@@ -183,6 +184,9 @@ class TrainingRunSpec(Model):
     )
     compute: ComputeSpec = Field(default_factory=ComputeSpec)
     workspace: WorkspaceSpec
+    tracking: TrackingSpec | None = Field(
+        default=None, description="May change; the next attempt heeds it."
+    )
     suspend: bool = Field(
         default=False,
         description="Ends the pod after it has kept what it learnt; false goes on from there.",

@@ -91,7 +91,16 @@ def test_a_pod_killed_in_mid_epoch_loses_one_epoch_at_most(
     times = [time for _, time in curve(pod)]
     assert times == sorted(set(times))
     assert {path.name for path in (pod.workspace / RUN_PATH).iterdir()} == {
-        *("DONE.json", "LOCK", "best.pt", "dataset.lock", "plots", "report.html", "results.csv")
+        *(
+            "DONE.json",
+            "LOCK",
+            "best.pt",
+            "dataset.lock",
+            "plots",
+            "report.html",
+            "results.csv",
+            "tensorboard",
+        )
     }
     report = (pod.workspace / RUN_PATH / "report.html").read_text()
     assert report.count("the beginning</td>") == 1

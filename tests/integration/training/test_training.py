@@ -54,7 +54,7 @@ def test_the_result_is_what_lies_in_the_workspace(trained: Training) -> None:
 
 def test_the_run_folder_holds_results_and_nothing_half_done(trained: Training) -> None:
     names = {path.name for path in trained.folder.iterdir()}
-    kept = {"best.pt", "dataset.lock", "plots", "report.html", "results.csv"}
+    kept = {"best.pt", "dataset.lock", "plots", "report.html", "results.csv", "tensorboard"}
     assert names == kept | {"DONE.json", "LOCK"}
     plots = {path.name for path in (trained.folder / "plots").iterdir()}
     assert {"results.png", "BoxPR_curve.png", "confusion_matrix.png", "labels.jpg"} <= plots

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sealyard_trainer.curve import Curve
+from sealyard_trainer.curve import Curve, Point, read_points
 
 HEADER = "epoch,time,train/box_loss,metrics/mAP50(B)"
 
@@ -44,3 +44,11 @@ def test_another_kind_of_file_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "work.csv").write_text("step,loss\n1,2\n")
     with pytest.raises(ValueError, match="epoch and time were expected"):
         Curve(tmp_path / "results.csv", epochs=0).append(tmp_path / "work.csv")
+
+
+def test_its_points_leave_out_what_is_no_number(tmp_path: Path) -> None:
+    path, source = tmp_path / "results.csv", tmp_path / "work.csv"
+    curve = Curve(path, epochs=0)
+    newest = curve.append(ultralytics(source, "1,10,nan,0.1"))
+    assert newest == Point(1, 10.0, {"metrics/mAP50(B)": 0.1})
+    assert curve.points == read_points(path) == [newest]

@@ -6,10 +6,17 @@ from typing import Any
 
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
-from sealyard.api.tasks import FIRST_TASK_VERSION, WEIGHTS_TASK_VERSION, Owner, TrainTask
+from sealyard.api.tasks import (
+    FIRST_TASK_VERSION,
+    WEIGHTS_TASK_VERSION,
+    Owner,
+    RemoteMlflow,
+    TrainTask,
+)
 from sealyard.api.training_run import PinnedWeights, TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
+from sealyard.core.jobs.tracking import remote_mlflow, tracking_mounts
 from sealyard.core.settings import Settings
 from sealyard.core.times import format_time, parse_time
 
@@ -51,6 +58,9 @@ def train_job(
         mounts.append(pod.weights(weights.claim_name))
     if settings.progress is not None:
         mounts.append(pod.progress_token())
+    mlflow = spec.tracking.mlflow if spec.tracking else None
+    if mlflow is not None:
+        mounts += tracking_mounts(mlflow)
     return pod.build(
         pod.JobParts(
             owner=run,
@@ -58,7 +68,14 @@ def train_job(
             attempt=attempt,
             image=image,
             entry_point=ENTRY_POINT,
-            task=_task(run, settings, attempt, compute.gpus, weights),
+            task=_task(
+                run,
+                settings,
+                attempt,
+                compute.gpus,
+                weights=weights,
+                mlflow=remote_mlflow(mlflow, image) if mlflow else None,
+            ),
             resources=_resources(compute),
             mounts=mounts,
             scratch_size=SCRATCH_SIZE,
@@ -71,7 +88,13 @@ def train_job(
 
 
 def _task(
-    run: TrainingRun, settings: Settings, attempt: int, gpus: int, weights: PinnedWeights | None
+    run: TrainingRun,
+    settings: Settings,
+    attempt: int,
+    gpus: int,
+    *,
+    weights: PinnedWeights | None,
+    mlflow: RemoteMlflow | None,
 ) -> TrainTask:
     requested_at = parse_time(run.metadata.annotations.get(REQUESTED_AT_ANNOTATION))
     return TrainTask(
@@ -86,6 +109,7 @@ def _task(
         gpus=gpus,
         requested_at=format_time(requested_at) if requested_at else None,
         progress=settings.progress,
+        mlflow=mlflow,
     )
 
 

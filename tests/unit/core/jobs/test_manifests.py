@@ -156,7 +156,15 @@ def test_labels_say_what_it_is(role: Role) -> None:
 
 
 MOUNTED: dict[Role, set[str]] = {
-    Role.TRAIN: {"dataset", "workspace", "shared-memory", "progress-token", "scratch"},
+    Role.TRAIN: {
+        "dataset",
+        "workspace",
+        "shared-memory",
+        "progress-token",
+        "secret-tracking",
+        "ca-mlflow",
+        "scratch",
+    },
     Role.EXPORT: {"dataset", "workspace", "scratch"},
     Role.PUBLISH: {
         "workspace",
@@ -311,6 +319,35 @@ def test_the_progress_token_is_projected_only_where_there_is_an_endpoint() -> No
     )
     assert "progress-token" not in mounts_of(without)
     assert "progress" not in task_of(without)
+
+
+@pytest.mark.parametrize(
+    ("tracking", "mounted"),
+    [
+        (None, set()),
+        ({}, set()),
+        ({"mlflow": {"uri": "https://mlflow"}}, set()),
+        ({"mlflow": {"uri": "https://mlflow", "caBundleRef": {"name": "ca"}}}, {"ca-mlflow"}),
+        (
+            {"mlflow": {"uri": "https://mlflow", "credentialsSecretRef": {"name": "login"}}},
+            {"secret-tracking"},
+        ),
+    ],
+)
+def test_of_tracking_only_what_is_named_is_mounted(
+    tracking: dict[str, Any] | None, mounted: set[str]
+) -> None:
+    run = a_training_run().with_spec("tracking", tracking).build()
+    job = train_job(run, SETTINGS, compute_of(run), attempt=1, image="t")
+    kubernetes_validate.validate(job, "1.37", strict=True)
+    assert set(mounts_of(job)) & {"ca-mlflow", "secret-tracking"} == mounted
+    assert ("mlflow" in task_of(job)) == bool(tracking)
+
+
+def test_tracking_is_no_build_input() -> None:
+    run = a_training_run()
+    tracked = run.with_spec("tracking.mlflow", {"uri": "https://mlflow"})
+    assert tracked.build().workspace_path == run.build().workspace_path
 
 
 def test_the_run_s_ttl_goes_to_its_jobs() -> None:

@@ -58,6 +58,13 @@ def test_the_task_of_training() -> None:
         "gpus": 1,
         "requestedAt": "2026-11-24T12:00:00Z",
         "progress": {"url": "https://operator.sealyard.svc:8443", "ca": "PEM"},
+        "mlflow": {
+            "uri": "https://mlflow.team.svc:5000",
+            "experiment": "coins",
+            "secretName": "mlflow-login",
+            "caBundleName": "mlflow-ca",
+            "image": "trainer",
+        },
     }
     assert RUN.workspace_path == f"runs/coins-{RUN.spec.build_input_hash()}"
 
