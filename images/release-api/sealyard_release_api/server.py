@@ -177,6 +177,10 @@ class _BoundedProtocol(H11Protocol):
         )
         for event in events:
             self.transport.write(self.conn.send(event) or b"")
+        if self.cycle:
+            # A route that was reading this body finds nobody there, and answers nothing more.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         # Closed with bytes unread, the kernel resets the connection, and the answer with it.
         self._refused = True
         self.loop.call_later(_LAST_WORD_SECONDS, self.transport.close)

@@ -197,3 +197,13 @@ def test_who_is_slow_is_not_waited_for(tmp_path: Path) -> None:
                 connection.sendall(said.encode())
                 with suppress(ssl.SSLEOFError, ConnectionResetError):
                     assert connection.recv(1) == b""
+
+
+def test_a_body_that_is_no_http_is_answered_once(tmp_path: Path) -> None:
+    """The route answers too: it was called before the parser came to the body."""
+    chunked = "Host: x\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n"
+    with release_api_server(tmp_path) as api:
+        for line in ("PUT /nowhere HTTP/1.1", "POST /login HTTP/1.1", "GET /healthz HTTP/1.1"):
+            status, body = raw_request(api, f"{line}\r\n{chunked}")
+            assert (status, b'"InvalidRequest"' in body) == (400, True)
+        assert [line for line in api.log_lines() if line["level"] == "error"] == []

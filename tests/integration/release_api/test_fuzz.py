@@ -66,7 +66,7 @@ def fuzzed(
     with release_api_server(folder, arguments=arguments) as api:
         yield api
         faults = [line for line in api.log_lines() if line["level"] == "error"]
-        assert not faults, faults[:3]
+        assert not faults, json.dumps(faults[:3], indent=1)
 
 
 def token_of(api: ReleaseApi, who: str) -> str:
