@@ -31,9 +31,9 @@ from sealyard.cli.stores import (
     Stores,
     VersionArgument,
 )
+from sealyard.cli.trusting import TrustRootOption, trust_of
 from sealyard.delivery.pull import Puller
 from sealyard.delivery.release_api import Release
-from sealyard.delivery.trust import UnsignedApiTrust
 from sealyard.errors import InvalidError
 from sealyard.sealing.context import ReleaseContext
 
@@ -63,6 +63,7 @@ def pull(
             "--sealed-dir", help="Keep the manifest and both sealed parts in this folder."
         ),
     ] = None,
+    trust_root: TrustRootOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch both parts of a release, check everything, and open it.
@@ -90,7 +91,7 @@ def pull(
         puller = Puller(
             api=release_api,
             cdn=store,
-            trust=UnsignedApiTrust(release_api),
+            trust=trust_of(release_api, trust_root),
             keys=keys,
             prefix=prefix,
             progress=progress,

@@ -23,9 +23,9 @@ from sealyard.cli.stores import (
     Stores,
     VersionArgument,
 )
+from sealyard.cli.trusting import TrustRootOption, trust_of
 from sealyard.delivery.prove import prove
 from sealyard.delivery.release_api import Release
-from sealyard.delivery.trust import UnsignedApiTrust
 from sealyard.sealing.context import ReleaseContext
 
 
@@ -51,6 +51,7 @@ def verify(
             "--manifest-sha256", help="The digest that the manifest must have, from elsewhere."
         ),
     ] = None,
+    trust_root: TrustRootOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Prove that a published release opens: what the verify Job does.
@@ -80,7 +81,7 @@ def verify(
             manifest_sha256=manifest_sha256,
             api=release_api,
             cdn=store,
-            trust=UnsignedApiTrust(release_api),
+            trust=trust_of(release_api, trust_root),
             keys=keys,
             progress=progress,
         )
