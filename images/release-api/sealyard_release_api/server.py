@@ -162,9 +162,12 @@ class _BoundedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         body = ErrorBody(error=Reason.INVALID_REQUEST, message=msg).model_dump_json().encode()
-        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+        state = self.conn.our_state
+        if state not in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.close()
             return
+        # Whoever asks for the head alone gets no more, also where the rest of it is no HTTP.
+        has_body = state is h11.IDLE or self.scope["method"] != "HEAD"
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
@@ -172,7 +175,7 @@ class _BoundedProtocol(H11Protocol):
         ]
         events: tuple[Any, ...] = (
             h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-            h11.Data(data=body),
+            *([h11.Data(data=body)] if has_body else []),
             h11.EndOfMessage(),
         )
         for event in events:

@@ -206,4 +206,6 @@ def test_a_body_that_is_no_http_is_answered_once(tmp_path: Path) -> None:
         for line in ("PUT /nowhere HTTP/1.1", "POST /login HTTP/1.1", "GET /healthz HTTP/1.1"):
             status, body = raw_request(api, f"{line}\r\n{chunked}")
             assert (status, b'"InvalidRequest"' in body) == (400, True)
+        status, body = raw_request(api, f"HEAD /healthz HTTP/1.1\r\n{chunked}")
+        assert (status, body) == (400, b"")
         assert [line for line in api.log_lines() if line["level"] == "error"] == []

@@ -134,9 +134,12 @@ async def _storm(
 
 
 async def _answer(port: int, context: ssl.SSLContext, request: bytes) -> int:
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", port, ssl=context, server_hostname="localhost"
-    )
+    try:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=context, server_hostname="localhost"
+        )
+    except ConnectionError:
+        return 0
     received = b""
     try:
         writer.write(request)
