@@ -19,7 +19,7 @@ from sealyard.api.kind import (
 )
 from sealyard.controller.kubernetes_api import ApiError, Document
 from sealyard.controller.resources import Key, Resource
-from sealyard.controller.status import merged
+from sealyard.core.status import merged
 from support.fleet_builders import device_keys
 
 TIME = "2026-11-23T10:00:00Z"

@@ -19,7 +19,7 @@ PROGRAMS = {
     "operator": ["sealyard.controller.main"],
     "courier": ["sealyard_courier.main"],
     "cli": ["sealyard.cli.main"],
-    "lint": ["sealyard.lint.lint"],
+    "lint": ["sealyard.lint.lint", "sealyard.laptop.carry"],
     "trainer": ["sealyard_trainer.main"],
     "preview": ["sealyard_trainer.report.preview"],
     "exporter": ["sealyard_exporter.main"],

@@ -9,10 +9,12 @@ import typer
 
 from sealyard.cli.dataset import dataset_app
 from sealyard.cli.device import device_app
-from sealyard.cli.device_pull import current_command, pull_command, run_command
+from sealyard.cli.device_pull import current_command, pull_command
+from sealyard.cli.device_pull import run_command as device_run_command
 from sealyard.cli.devices import devices
 from sealyard.cli.keyring import keyring_app
 from sealyard.cli.lint import lint_command
+from sealyard.cli.local_run import run_command
 from sealyard.cli.opening import inspect, open_command
 from sealyard.cli.publish import publish
 from sealyard.cli.pull import pull
@@ -65,13 +67,14 @@ app.command("open")(open_command)
 app.command("inspect")(inspect)
 app.command("devices")(devices)
 app.command("lint")(lint_command)
+app.command("run")(run_command)
 app.command("report")(report)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(keyring_app, name="keyring")
 app.add_typer(trust_app, name="trust")
 device_app.command("pull")(pull_command)
 device_app.command("current")(current_command)
-device_app.command("run")(run_command)
+device_app.command("run")(device_run_command)
 app.add_typer(device_app, name="device")
 app.add_typer(resource_app, name="resource")
 

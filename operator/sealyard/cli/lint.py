@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from sealyard.cli.options import JsonOption, read_file
+from sealyard.cli.options import JsonOption
+from sealyard.cli.texts import FilesArgument, texts_of
 from sealyard.errors import InvalidError, MissingError
-
-STANDARD_INPUT = "-"
-SUFFIXES = frozenset({".yaml", ".yml", ".json"})
-MAX_BYTES = 16 << 20
 
 
 def lint_command(
-    files: Annotated[
-        list[str],
-        typer.Argument(help="YAML files, folders of them, or - for standard input."),
-    ],
+    files: FilesArgument,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,7 +25,7 @@ def lint_command(
     """
     linter = _linter()
     now = datetime.now(UTC)
-    reports = [linter.lint(source, text, now) for source, text in _texts(files)]
+    reports = [linter.lint(source, text, now) for source, text in texts_of(files)]
     findings = [finding for report in reports for finding in report.findings]
     judged = sum(report.judged for report in reports)
     others = sum(report.passed_over for report in reports)
@@ -62,26 +52,3 @@ def _linter() -> Any:
         raise MissingError(
             f"lint needs what sealyard[lint] installs ({error.name} is missing)"
         ) from None
-
-
-def _texts(files: list[str]) -> list[tuple[str, str]]:
-    texts = []
-    for name in files:
-        if name == STANDARD_INPUT:
-            texts.append(("standard input", _decoded(sys.stdin.buffer.read(MAX_BYTES + 1), name)))
-            continue
-        path = Path(name)
-        found = [path]
-        if path.is_dir():
-            found = sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES)
-        texts += [(str(one), _decoded(read_file(one, MAX_BYTES), str(one))) for one in found]
-    return texts
-
-
-def _decoded(raw: bytes, name: str) -> str:
-    if len(raw) > MAX_BYTES:
-        raise InvalidError(f"{name}: has more than {MAX_BYTES} bytes")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise InvalidError(f"{name}: is no text in UTF-8") from None

@@ -12,9 +12,9 @@ from sealyard.controller.events import EventPoster
 from sealyard.controller.kubernetes_api import ApiError, Document, KubernetesApi
 from sealyard.controller.records import ObjectRecord, controller_of
 from sealyard.controller.resources import CUSTOM_RESOURCES, JOBS, Key
-from sealyard.controller.status import Status, difference
 from sealyard.core.jobs import input_config_map
 from sealyard.core.plan import Event, JobKey, Plan
+from sealyard.core.status import Status, difference
 
 REMEMBERED_JOBS = 1000
 FOREIGN_SECONDS = 60.0

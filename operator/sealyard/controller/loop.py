@@ -21,11 +21,11 @@ from sealyard.controller.namespaces import Namespaces
 from sealyard.controller.observe import Around, observe
 from sealyard.controller.records import ObjectRecord
 from sealyard.controller.resources import Key
-from sealyard.controller.status import merged
 from sealyard.controller.workqueue import ShutDown, WorkQueue
 from sealyard.core.plan import Event, Plan
 from sealyard.core.roster import TargetEntry
 from sealyard.core.settings import Settings
+from sealyard.core.status import merged
 
 MAX_ROUNDS = 4
 """Decisions about one object in one pass; more than it ever needs. What is left comes next time."""

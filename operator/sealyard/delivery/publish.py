@@ -15,19 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealyard.api.answers import PublishedVariant, PublishResult
-from sealyard.api.tasks import ExportedVariant, PublishTask, SourceRecord
+from sealyard.api.tasks import ExportedVariant, PublishTask
 from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.publish_variant import Check, VariantPublisher
 from sealyard.delivery.record import Record
 from sealyard.delivery.refusals import NotPublishedError
 from sealyard.delivery.release_api import Release, ReleaseApi
+from sealyard.delivery.source import source_of
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard.jobs.workspace import below
 from sealyard.sealing.keyring import Keyring
 from sealyard.sealing.manifest import (
     Manifest,
-    Source,
-    TrainingRunSource,
     Variant,
     check_prefix,
 )
@@ -74,7 +73,7 @@ class Publisher:
             model=release.model,
             version=release.version,
             variants=[(self._deliver(v, record), v.sha256) for v in self.task.variants],
-            source=_source(self.task.source),
+            source=source_of(self.task.source),
         )
         raw = manifest.encode()
         self.still_ours()
@@ -99,7 +98,7 @@ class Publisher:
     def _wanted(self, release: Release) -> object:
         return (
             (release.model, release.version),
-            _source(self.task.source),
+            source_of(self.task.source),
             sorted(
                 (
                     exported.spec.name,
@@ -128,15 +127,6 @@ class Publisher:
         self.still_ours()
         self.api.put_small(variant.context, uploaded.small_bytes)
         return uploaded.variant
-
-
-def _source(record: SourceRecord) -> Source:
-    return Source(
-        training_run=TrainingRunSource(name=record.training_run, uid=record.training_run_uid),
-        dataset_digest=record.dataset_digest,
-        image=record.image,
-        metrics=record.metrics.to_wire() if record.metrics else {},
-    )
 
 
 def _content(manifest: Manifest) -> object:

@@ -1,4 +1,4 @@
-"""Seal a file into a folder of kept parts, without any network."""
+"""Seal a file, or a whole release, into a folder of kept parts, without any network."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from sealyard.api.tasks import PublishTask
 from sealyard.delivery.kept import MANIFEST_FILE, explained, kept_parts, private_file, write_at
 from sealyard.delivery.readers import FileReader
 from sealyard.delivery.sealing_pipeline import seal_to
+from sealyard.delivery.source import source_of
+from sealyard.errors import IntegrityError
+from sealyard.jobs.workspace import below
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import format_named, object_key
 from sealyard.sealing.keyring import Keyring
-from sealyard.sealing.manifest import ArtifactSource, FormatName, Manifest, Source, Variant
+from sealyard.sealing.manifest import (
+    ArtifactSource,
+    FormatName,
+    Manifest,
+    Source,
+    Variant,
+    check_prefix,
+)
 from sealyard.sealing.split import DEFAULT_LIMITS, SplitLimits
 
 ModelFormat: TypeAlias = Literal["onnx", "tensorrt", "tensorrt-rtx"]
@@ -67,6 +78,97 @@ def seal_file(
         InvalidError: the file changed while it was read, or the subject cannot stand in a manifest.
         MissingError: the file, the folder, or an active key is not there.
     """
+    variant, sha256 = _seal(
+        plaintext,
+        folder,
+        subject,
+        keyring=keyring,
+        sealing_format=sealing_format,
+        prefix=prefix,
+        limits=limits,
+        progress=progress,
+    )
+    context = subject.context
+    # Only an ONNX file is a model by itself; an engine is known by its run, which nobody named.
+    source = Source(artifact=ArtifactSource(sha256=sha256, type="onnx"))
+    manifest = Manifest.build(
+        model=context.model, version=context.version, variants=[(variant, sha256)], source=source
+    )
+    _keep_manifest(folder, manifest)
+    return manifest
+
+
+def seal_release(
+    task: PublishTask,
+    workspace: Path,
+    folder: Path,
+    *,
+    keyring: Keyring,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Manifest:
+    """Seal every variant of a release, as a publish Job would, and upload nothing.
+
+    Args:
+        task: what that Job would be given.
+        workspace: has the exported files.
+        folder: made if it is not there; gets the parts, and then the manifest.
+        keyring: has the active key for the format.
+        progress: told how many bytes of how many, of all variants, are sealed.
+
+    Raises:
+        IntegrityError: a file is not what was exported.
+        InvalidError, MissingError: as `seal_file`.
+    """
+    check_prefix(task.cdn.prefix, "cdn.prefix")
+    total, before = sum(exported.size_bytes for exported in task.variants), 0
+
+    def sealed(done: int, _all: int) -> None:
+        progress(before + done, total)
+
+    variants = []
+    for exported in task.variants:
+        context = ReleaseContext(task.model, task.version, exported.spec.name)
+        variant, sha256 = _seal(
+            below(workspace, exported.path),
+            folder,
+            Subject(
+                context=context,
+                format=exported.spec.format,
+                precision=exported.spec.precision,
+                image_size=exported.image_size,
+            ),
+            keyring=keyring,
+            sealing_format=task.sealing_format,
+            prefix=task.cdn.prefix,
+            limits=SplitLimits(task.split.max_bytes, task.split.max_percent),
+            progress=sealed,
+        )
+        if sha256 != exported.sha256:
+            raise IntegrityError(
+                f"{context}: {exported.path} has SHA-256 {sha256}, and was exported with "
+                f"{exported.sha256}"
+            )
+        variants.append((variant, sha256))
+        before += exported.size_bytes
+    manifest = Manifest.build(
+        model=task.model, version=task.version, variants=variants, source=source_of(task.source)
+    )
+    _keep_manifest(folder, manifest)
+    return manifest
+
+
+def _seal(
+    plaintext: Path,
+    folder: Path,
+    subject: Subject,
+    *,
+    keyring: Keyring,
+    sealing_format: FormatName,
+    prefix: str,
+    limits: SplitLimits,
+    progress: Callable[[int, int], None],
+) -> tuple[Variant, str]:
+    """Both parts into the folder. What the manifest says of them, and the plaintext's digest."""
     context = subject.context
     small_path, big_path = kept_parts(folder, context.variant)
     with FileReader.open(plaintext) as reader, explained(folder):
@@ -78,28 +180,21 @@ def seal_file(
             write = functools.partial(write_at, big.fileno())
             sha256 = seal_to(sealer, reader, write, progress=progress)
         sealed = sealer.finish()
-        variant = Variant(
-            name=context.variant,
-            format=subject.format,
-            precision=subject.precision,
-            image_size=subject.image_size,
-            plaintext_bytes=reader.size,
-            sealing=sealed.sealing,
-            small=sealed.small_part,
-            big=sealed.big_part(object_key(prefix, sealer.object_id)),
-        )
-        # Only an ONNX file is a model by itself; an engine is known by its run, which nobody named.
-        source = Source(artifact=ArtifactSource(sha256=sha256, type="onnx"))
-        manifest = Manifest.build(
-            model=context.model,
-            version=context.version,
-            variants=[(variant, sha256)],
-            source=source,
-        )
-        for path, content in (
-            (small_path, sealed.small),
-            (folder / MANIFEST_FILE, manifest.encode()),
-        ):
-            with private_file(path) as file:
-                file.write(content)
-    return manifest
+        with private_file(small_path) as small:
+            small.write(sealed.small)
+    variant = Variant(
+        name=context.variant,
+        format=subject.format,
+        precision=subject.precision,
+        image_size=subject.image_size,
+        plaintext_bytes=reader.size,
+        sealing=sealed.sealing,
+        small=sealed.small_part,
+        big=sealed.big_part(object_key(prefix, sealer.object_id)),
+    )
+    return variant, sha256
+
+
+def _keep_manifest(folder: Path, manifest: Manifest) -> None:
+    with explained(folder), private_file(folder / MANIFEST_FILE) as file:
+        file.write(manifest.encode())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealyard.controller.status import difference, merged
+from sealyard.core.status import difference, merged
 
 MERGED = [
     ({}, {}, {}),

@@ -1,0 +1,174 @@
+"""The objects that a person would have applied, with the status that each has come to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sealyard.api.compute_profile import ComputeProfile
+from sealyard.api.digests import structure_sha256
+from sealyard.api.model_release import ModelRelease
+from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.training_run import TrainingRun
+from sealyard.core.observed import (
+    ModelReleaseObserved,
+    ObservedClaim,
+    ObservedJob,
+    Profiles,
+    TrainingRunObserved,
+)
+from sealyard.core.status import merged
+from sealyard.errors import InvalidError, MissingError
+from sealyard.jobs.workspace import write_atomic
+
+USED = (TrainingRun.KIND, ModelRelease.KIND, ReleaseTarget.KIND, ComputeProfile.KIND)
+NAMESPACE = "default"
+
+Key = tuple[str, str]
+"""Kind and name."""
+
+
+class Objects:
+    """What is known of the objects of a folder, from one command to the next.
+
+    An object whose spec has changed is another one: in a cluster it would have been refused.
+
+    Args:
+        documents: of the kinds in `USED`, valid by their schemas.
+        path: where every status is kept.
+
+    Raises:
+        InvalidError: two objects have one kind and name, or what is kept cannot be read.
+    """
+
+    def __init__(self, documents: list[dict[str, Any]], path: Path) -> None:
+        self._path = path
+        kept = _kept(path)
+        self._documents: dict[Key, dict[str, Any]] = {}
+        for given in documents:
+            key = given["kind"], given["metadata"]["name"]
+            if key in self._documents:
+                raise InvalidError(f"{' '.join(key)}: is there twice")
+            self._documents[key] = _document(given, kept)
+
+    def of(self, kind: str) -> list[Key]:
+        """The objects of a kind, in the order of the files."""
+        return [key for key in self._documents if key[0] == kind]
+
+    def status(self, key: Key) -> Mapping[str, Any]:
+        """What it has come to."""
+        status: Mapping[str, Any] = self._documents[key]["status"]
+        return status
+
+    def patch(self, key: Key, status: Mapping[str, Any]) -> bool:
+        """Merge a patch into a status and keep it. Whether that changed anything.
+
+        Raises:
+            MissingError: it cannot be kept.
+        """
+        document = self._documents[key]
+        after = merged(document["status"], status)
+        if after == document["status"]:
+            return False
+        document["status"] = after
+        everything = {
+            one["metadata"]["uid"]: one["status"] for one in self._documents.values()
+        } | _without(_kept(self._path), self._documents.values())
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._path, json.dumps(everything, indent=1).encode())
+        except OSError as error:
+            raise MissingError(f"{self._path}: cannot be written ({error.strerror})") from None
+        return True
+
+    def run(self, key: Key, jobs: tuple[ObservedJob, ...] = ()) -> TrainingRunObserved:
+        """A look at a TrainingRun, as the operator's caches would have it."""
+        run = TrainingRun.from_wire(self._documents[key])
+        source = run.spec.model.weights and run.spec.model.weights.training_run_ref
+        return TrainingRunObserved(
+            run,
+            jobs,
+            claims=self._claims(),
+            profiles=self._profiles(key),
+            source=self._run(source.name) if source else None,
+        )
+
+    def release(self, key: Key, jobs: tuple[ObservedJob, ...] = ()) -> ModelReleaseObserved:
+        """A look at a ModelRelease."""
+        release = ModelRelease.from_wire(self._documents[key])
+        return ModelReleaseObserved(
+            release,
+            run=self._run(release.spec.source.training_run_ref.name),
+            target=self._target(release.spec.target_ref.name),
+            jobs=jobs,
+            claims=self._claims(),
+            profiles=self._profiles(key),
+        )
+
+    def _run(self, name: str) -> TrainingRun | None:
+        found = self._documents.get((TrainingRun.KIND, name))
+        return TrainingRun.from_wire(found) if found else None
+
+    def _target(self, name: str) -> ReleaseTarget | None:
+        found = self._documents.get((ReleaseTarget.KIND, name))
+        return ReleaseTarget.from_wire(found) if found else None
+
+    def _profiles(self, key: Key) -> Profiles:
+        profiles = {name: self._documents[kind, name] for kind, name in self.of("ComputeProfile")}
+        reference = self._documents[key]["spec"].get("profileRef")
+        if reference:
+            named = profiles.get(reference["name"])
+            return Profiles(named=ComputeProfile.from_wire(named) if named else None)
+        parsed = [ComputeProfile.from_wire(one) for one in profiles.values()]
+        return Profiles(defaults=tuple(one for one in parsed if one.spec.default))
+
+    def _claims(self) -> tuple[ObservedClaim, ...]:
+        """Folders are there as soon as somebody looks, for as many as want to."""
+        names = {name for one in self._documents.values() for name in _claim_names(one["spec"])}
+        return tuple(ObservedClaim(name, ("ReadWriteMany",), "Bound") for name in sorted(names))
+
+
+def _document(given: Mapping[str, Any], kept: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    name, spec = given["metadata"]["name"], given["spec"]
+    uid = structure_sha256([given["kind"], name, spec])[:32]
+    status = kept.get(uid, {})
+    # Whoever gives the command again wants what failed tried again; its checkpoints are there.
+    is_over = status.get("phase") == "Failed"
+    return {
+        "kind": given["kind"],
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": uid},
+        "spec": spec,
+        "status": {} if is_over else status,
+    }
+
+
+def _kept(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        kept: dict[str, dict[str, Any]] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise InvalidError(f"{path}: is damaged; delete it to begin anew") from None
+    return kept
+
+
+def _without(
+    kept: Mapping[str, dict[str, Any]], documents: Iterator[dict[str, Any]] | Any
+) -> dict[str, dict[str, Any]]:
+    """What is kept of objects that are not among these."""
+    known = {one["metadata"]["uid"] for one in documents}
+    return {uid: status for uid, status in kept.items() if uid not in known}
+
+
+def _claim_names(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for field, below in value.items():
+            if field == "claimName":
+                yield below
+            else:
+                yield from _claim_names(below)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _claim_names(item)
