@@ -3,7 +3,7 @@
 A program's `main` is one call of `run_program`. Its work is a function from a task and the mounts
 to an `Answer`; it fails by raising. What the operator reads from that is fixed here once:
 
-- `SealyardError` becomes its exit code and its message the answer;
+- `SealyardError` becomes its exit code and its message the answer, and so does a full volume;
 - SIGTERM, or a newer pod at the same work, becomes 143 after every `finally` has run;
 - anything else is a fault: exit code 70, the traceback in the log and not in the answer.
 """
@@ -31,6 +31,7 @@ from sealyard.api.tasks import TASK_VERSION, Task
 from sealyard.errors import InvalidError, SealyardError
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.process import Interrupted, interrupt_on, keep_private
+from sealyard.jobs.storage import storage_fault
 
 EXIT_FAULT = 70
 SHOWN_PROBLEMS = 3
@@ -91,6 +92,9 @@ def _attempt(
     except SealyardError as error:
         return error.exit_code, Answer(message=_one_line(str(error)))
     except Exception as error:
+        if (fault := storage_fault(error, mounts)) is not None:
+            logger.info("the trace of it", exc_info=error)
+            return fault.exit_code, Answer(message=_one_line(str(fault)))
         logger.exception("unexpected fault")
         name = type(error).__name__
         return EXIT_FAULT, Answer(message=f"unexpected {name}; the pod's log has the traceback")
