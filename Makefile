@@ -19,7 +19,7 @@ LOAD_SECONDS ?= 30
 export PYTHONPATH := local
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo demo-stop test fuzz fuzz-api load-api verify generate lock cluster clean
+.PHONY: help bench demo demo-stop test test-gpu fuzz fuzz-api load-api verify generate lock cluster clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ demo-stop: ## Stop what the demo started, and delete its folder
 test: setup ## All tests: units, real servers, the embedded cluster, the main job end to end
 	$(BIN)/pytest -n $(WORKERS) --ignore=tests/e2e $(PYTEST_ARGS)
 	$(if $(PYTEST_ARGS),,$(BIN)/pytest tests/e2e) # one after the other: they share one installation
+
+test-gpu: $(VENV)/.ready ## What needs an NVIDIA GPU; the rest of the tests skip it where there is none
+	$(BIN)/pytest -m gpu --log-cli-level=INFO tests/gpu $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.ready ## Search longer for input that breaks a reader (FUZZ_SECONDS for each target)
 	@for target in $(FUZZ_TARGETS); do \
