@@ -9,6 +9,8 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 # For example `--only publish --mebibytes 256 --rounds 3`; benchmarks/README.md has them all.
 BENCH_ARGS ?=
+# Of NVIDIA, large, and needed by one format of export alone; an empty value installs them, too.
+LEFT_OUT ?= onnxruntime-ep-nv-tensorrt-rtx-cu13 tensorrt-rtx-cu13-bindings
 # What of the demo outlives it; it can be stopped without the environment that started it.
 DEMO_CLUSTER := .demo/cluster
 FUZZ_TARGETS ?= header manifest keyring secret open
@@ -97,7 +99,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@echo "environment: installing into $(VENV) (several GB with PyTorch; a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'uv==0.13.9'
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@printf '%s\n' $(LEFT_OUT) | $(BIN)/uv pip install --quiet --python $(BIN)/python \
+	  --require-hashes -r requirements.lock --excludes -
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 	@echo "environment: ready"
