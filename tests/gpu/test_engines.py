@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sealyard.api.model_release import VariantFormat
-from sealyard.device.platform import this_platform
 from sealyard_exporter.engine.library import MODULES, load
 from support.export_jobs import export, export_task, variant
+from support.gpu import gpu_says
 from support.job_programs import TIMEOUT_SECONDS
 from support.training_jobs import MakePod, Training
 
@@ -33,7 +33,7 @@ def test_an_engine_runs_and_is_judged(
 ) -> None:
     if not all(find_spec(name) for name in MODULES[kind]):
         pytest.skip(f"{kind} is not installed")
-    here = this_platform().compute_capability
+    here = gpu_says("compute_cap")
     if kind == "tensorrt-rtx" and here not in load(kind).capabilities:
         pytest.skip(f"{kind} does not run on compute capability {here}")
     edge = variant(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 
 from sealyard.api.answers import TrainResult
-from sealyard.device.platform import this_platform
+from support.gpu import gpu_says
 from support.interrupted import recorded, started
 from support.job_programs import TIMEOUT_SECONDS, wait_until
 from support.training_jobs import LEARNING_EPOCHS, MakePod, Training, train_task, with_epochs
@@ -45,16 +44,12 @@ def test_a_run_trains_on_the_gpu(trained: Training) -> None:
 
 
 def test_it_computes_in_bf16_where_the_gpu_can(trained: Training) -> None:
-    capability = this_platform().compute_capability
-    assert capability
-    precision = "bf16" if int(capability.partition(".")[0]) >= 8 else "fp32"
+    precision = "bf16" if float(gpu_says("compute_cap")) >= 8 else "fp32"
     assert f"pictures, cuda:0 in {precision}\n" in trained.pod.log_file.read_text()
 
 
 def test_the_report_names_the_gpu(trained: Training) -> None:
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    assert f"{names[0]}, " in (trained.folder / "report.html").read_text()
+    assert f"{gpu_says('name')}, " in (trained.folder / "report.html").read_text()
 
 
 def test_nothing_is_asked_of_the_network(trained: Training) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 from functools import cache
 
 NO_GPU = "needs an NVIDIA GPU and its driver"
@@ -21,3 +22,10 @@ def has_gpu() -> bool:
         and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
         and count.value > 0
     )
+
+
+def gpu_says(field: str) -> str:
+    """What the driver says of the first GPU: its `name`, its `compute_cap`."""
+    command = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()[0].strip()

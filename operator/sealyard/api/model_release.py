@@ -50,7 +50,7 @@ class ReleaseSource(Model):
 
 ComputeCapability = Annotated[
     str,
-    StringConstraints(pattern=r"^[1-9][0-9]?\.[0-9]$", max_length=4),
+    StringConstraints(pattern=r"^[1-9][0-9]?\.[0-9]$", max_length=16),
     says('must be what `nvidia-smi --query-gpu=compute_cap` says, in quotes: "8.6"'),
 ]
 
