@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sealyard.api.model_release import Platform
+from sealyard.api.model_release import Platform, VariantFormat
 from sealyard.jobs.mounts import Mounts
 from sealyard_exporter.engine.file import parted
 from sealyard_exporter.engine.library import MODULES
@@ -98,9 +98,9 @@ def test_a_gpu_that_the_library_does_not_know(
 
 @pytest.mark.parametrize("kind", ["tensorrt", "tensorrt-rtx"])
 def test_without_the_library_the_image_is_named(
-    workspace: Path, make_pod: MakePod, trained: Training, kind: str
+    workspace: Path, make_pod: MakePod, trained: Training, kind: VariantFormat
 ) -> None:
-    if find_spec(MODULES[kind][0]):  # type: ignore[index] # both are formats
+    if all(find_spec(name) for name in MODULES[kind]):
         pytest.skip(f"{kind} is installed")
     pod = make_pod(workspace)
     missing = variant("missing", format=kind, platform=AMPERE)
