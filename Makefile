@@ -9,6 +9,8 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 # For example `--only publish --mebibytes 256 --rounds 3`; benchmarks/README.md has them all.
 BENCH_ARGS ?=
+# Of NVIDIA, large, and needed by one format of export alone; an empty value installs them, too.
+LEFT_OUT ?= onnxruntime-ep-nv-tensorrt-rtx-cu13 tensorrt-rtx-cu13-bindings
 # What of the demo outlives it; it can be stopped without the environment that started it.
 DEMO_CLUSTER := .demo/cluster
 FUZZ_TARGETS ?= header manifest keyring secret open
@@ -19,7 +21,7 @@ LOAD_SECONDS ?= 30
 export PYTHONPATH := local
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo demo-stop test fuzz fuzz-api load-api verify generate lock cluster clean
+.PHONY: help bench demo demo-stop test test-gpu fuzz fuzz-api load-api verify generate lock cluster clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +39,9 @@ demo-stop: ## Stop what the demo started, and delete its folder
 test: setup ## All tests: units, real servers, the embedded cluster, the main job end to end
 	$(BIN)/pytest -n $(WORKERS) --ignore=tests/e2e $(PYTEST_ARGS)
 	$(if $(PYTEST_ARGS),,$(BIN)/pytest tests/e2e) # one after the other: they share one installation
+
+test-gpu: $(VENV)/.ready ## What needs an NVIDIA GPU; the rest of the tests skip it where there is none
+	$(BIN)/pytest -m gpu --log-cli-level=INFO tests/gpu $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.ready ## Search longer for input that breaks a reader (FUZZ_SECONDS for each target)
 	@for target in $(FUZZ_TARGETS); do \
@@ -94,7 +99,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@echo "environment: installing into $(VENV) (several GB with PyTorch; a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'uv==0.13.9'
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@printf '%s\n' $(LEFT_OUT) | $(BIN)/uv pip install --quiet --python $(BIN)/python \
+	  --require-hashes -r requirements.lock --excludes -
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 	@echo "environment: ready"

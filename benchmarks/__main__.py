@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from benchmarks import delivery, grants, memory, sealing
+from benchmarks import delivery, grants, memory, sealing, trainer
 from benchmarks.profiling import profile
 from benchmarks.table import (
     CheckError,
@@ -62,6 +62,8 @@ _ROWS: Final[Mapping[str, Row]] = {
     **{name: Row(row, 2048) for name, row in sealing.ROWS.items()},
     **{name: Row(row, 1024) for name, row in delivery.ROWS.items()},
     **{name: Row(row, 1) for name, row in grants.ROWS.items()},
+    **{name: Row(row, 1) for name, row in trainer.RACES.items()},
+    **{name: Row(peak, 1) for name, peak in trainer.PEAKS.items()},
     **{name: Row(peak, 1024) for name, peak in memory.ROWS.items()},
 }
 
@@ -99,7 +101,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="make bench",
         description=__doc__,
         epilog=f"Rows: {', '.join(_ROWS)}. A group is chosen by what its names begin with: seal, "
-        "open, publish, pull, grants, memory.",
+        "open, publish, pull, grants, trainer, memory.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", nargs="+", metavar="ROW", help="rows or groups; all without it")
@@ -154,8 +156,9 @@ def _profile(name: str, mebibytes: int | None) -> None:
     Raises:
         InvalidError: there is no such row, or it is no race.
     """
-    if name not in _ROWS or name in memory.ROWS:
-        races = ", ".join(row for row in _ROWS if row not in memory.ROWS)
+    peaks = {**memory.ROWS, **trainer.PEAKS}
+    if name not in _ROWS or name in peaks:
+        races = ", ".join(row for row in _ROWS if row not in peaks)
         raise InvalidError(f"--profile: must be one of {races}, not {name!r}")
     with _opened(name, mebibytes) as row:
         assert isinstance(row, Race)  # noqa: S101 - for the type checker; said just above

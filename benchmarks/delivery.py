@@ -17,9 +17,8 @@ from benchmarks.others import python_programs
 from benchmarks.plaintext import Plaintext, plaintext
 from benchmarks.release import Releases
 from benchmarks.sealers import Sealyard, openssl
-from benchmarks.sealing import OpenRace
 from benchmarks.servers import MOUNTED, REGION, Servers, running_servers
-from benchmarks.table import Race, Side
+from benchmarks.table import OpenRace, Race, Side
 from sealyard.api.mounts import CA_KEY
 from sealyard.api.secrets import Purpose
 from sealyard.delivery.cdn import Cdn, CdnPlace

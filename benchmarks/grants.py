@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from benchmarks.sealing import OpenRace
-from benchmarks.table import CheckError, Race, Side
+from benchmarks.table import CheckError, OpenRace, Race, Side
 from sealyard.api.device_api import BATCH_MAX
 from sealyard.api.grants import AuthorisedDevice
 from sealyard.delivery.recipients import Recipient, slots_for

@@ -6,18 +6,16 @@ most three times its size: the plaintext, the object on the CDN and the pulled f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from benchmarks.children import peak_mebibytes
 from benchmarks.delivery import releases_of
-from benchmarks.table import Peak
+from benchmarks.table import OpenPeak, Peak
 
 _MOST_MEBIBYTES: Final = 160
-
-OpenPeak: TypeAlias = Callable[[Path, int], AbstractContextManager[Peak]]
 
 
 @contextmanager

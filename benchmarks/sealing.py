@@ -17,11 +17,10 @@ from benchmarks.bare import Bare
 from benchmarks.children import Program, run
 from benchmarks.plaintext import Plaintext, plaintext
 from benchmarks.sealers import Age, OpenSSL, Sealer, Sealyard, openssl, running_tink
-from benchmarks.table import Race, Side
+from benchmarks.table import OpenRace, Race, Side
 
 _VARIANTS: Final = 2
 
-OpenRace: TypeAlias = Callable[[Path, int], AbstractContextManager[Race]]
 OpenSealer: TypeAlias = Callable[[Path], AbstractContextManager[Sealer]]
 
 

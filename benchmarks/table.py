@@ -5,7 +5,9 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 Work: TypeAlias = Callable[[], object]
@@ -27,11 +29,13 @@ class Side:
         run: the work. Raises where it fails.
         before: makes room for it: every round begins from the same state.
         check: proves that the work was done, and takes away what it left.
+        took: the seconds of `run` that count, where that is not all of it.
     """
 
     run: Work
     before: Work = nothing
     check: Work = nothing
+    took: Callable[[], float] | None = None
 
     def seconds(self) -> float:
         """Do it once; how long the work took."""
@@ -39,6 +43,8 @@ class Side:
         begun = time.perf_counter()
         self.run()
         took = time.perf_counter() - begun
+        if self.took:
+            took = self.took()
         self.check()
         return took
 
@@ -79,6 +85,11 @@ class Peak:
     most: float
     size_bytes: int
     mebibytes: Callable[[], float]
+
+
+OpenRace: TypeAlias = Callable[[Path, int], AbstractContextManager[Race]]
+OpenPeak: TypeAlias = Callable[[Path, int], AbstractContextManager[Peak]]
+"""Makes the files of a row in a folder, for a size in bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ PROGRAM_SECONDS = 480
 TIMEOUT_SECONDS = 2000
 """Of a test that runs such programs, the fixtures that it comes to first included."""
 
+DRIVER = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+"""Where a machine's GPUs and their driver are, if they are anywhere unusual: a container runtime
+gives them to a pod."""
+
 # Loaded by the interpreter before anything else: notes every address that is looked up or
 # connected to, and every file that is opened for writing.
 WATCHER = """
@@ -94,6 +98,7 @@ class Pod:
             "PYTHONPATH": str(site),
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "2",
+            **{name: os.environ[name] for name in DRIVER if name in os.environ},
             "WATCHER_LOG": str(self.watch_file),
             TASK_VARIABLE: text,
             POD_UID_VARIABLE: self.uid,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealyard.api.answers import Answer, parse_answer
-from sealyard.api.model_release import SealingFormatName, VariantSpec
+from sealyard.api.model_release import Platform, SealingFormatName, VariantSpec
 from sealyard.api.mounts import TASK_VARIABLE
 from sealyard.api.release_target import SplitSpec
 from sealyard.api.tasks import (
@@ -146,8 +146,8 @@ class Job:
             (flat / path.name).write_bytes(path.read_bytes())
         return flat
 
-    def add(self, name: str, content: bytes) -> None:
-        """Export a variant."""
+    def add(self, name: str, content: bytes, platform: Platform | None = None) -> None:
+        """Export a variant, for all machines if none are named."""
         path = f"{self.release_path}/exports/{name}.onnx"
         (self.workspace / path).parent.mkdir(parents=True, exist_ok=True)
         (self.workspace / path).write_bytes(content)
@@ -158,6 +158,7 @@ class Job:
                 path=path,
                 sha256=hashlib.sha256(content).hexdigest(),
                 size_bytes=len(content),
+                platform=platform,
             )
         )
 

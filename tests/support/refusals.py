@@ -26,6 +26,9 @@ def required_nodes(requirement: dict[str, Any]) -> dict[str, Any]:
     return {"affinity": {"nodeAffinity": required}}
 
 
+RTX = {"name": "edge", "format": "tensorrt-rtx", "precision": "fp16"}
+"""A variant, but for the GPU that it is for."""
+
 REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "TrainingRun",
@@ -97,6 +100,34 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         "must be lower-case letters, digits and dashes",
     ),
     ("ModelRelease", {"variants": []}, "spec.variants", "should have at least 1 items"),
+    *(
+        (
+            "ModelRelease",
+            {"variants": [{"name": "edge", "precision": "fp16", **variant}]},
+            "spec.variants[0]",
+            message,
+        )
+        for variant, message in (
+            (
+                {"format": "tensorrt-rtx"},
+                "must name platform.computeCapability with the format tensorrt-rtx",
+            ),
+            (
+                {"format": "tensorrt-rtx", "platform": {"arch": "x86_64"}},
+                "must name platform.computeCapability with the format tensorrt-rtx",
+            ),
+            (
+                {"format": "tensorrt", "dynamic": True},
+                "must not be dynamic in the format of an engine, which takes one size",
+            ),
+        )
+    ),
+    (
+        "ModelRelease",
+        {"variants": [{**RTX, "platform": {"computeCapability": "sm_86"}}]},
+        "spec.variants[0].platform.computeCapability",
+        "must be what `nvidia-smi --query-gpu=compute_cap` says",
+    ),
     (
         "ModelRelease",
         {"sealing": {"format": "rot13"}},

@@ -17,6 +17,8 @@ from support.progress_server import progress_server
 
 RUN_PATH = "team/coins-0123456789"
 EPOCHS = 3
+LEARNING_EPOCHS = 40
+"""So many that equal models have equal figures: mAP50 0.92 on a processor, in two minutes."""
 RECEIVED = "received.json"
 
 MakePod = Callable[..., Pod]
@@ -76,13 +78,14 @@ class Training:
         return self.pod.workspace / RUN_PATH
 
 
-def train(root: Path, dataset: Path) -> None:
+def train(root: Path, dataset: Path, **changes: Any) -> None:
     """Train to the end in `root`, and write down what the progress endpoint received."""
     token = root / "token"
     token.write_text("a projected token")
     pod = Pod(root=root, workspace=root / "workspace", dataset=dataset, token=token)
     with progress_server(root / "server") as received:
-        exit_code = pod.run("sealyard-trainer", train_task(progress=received.endpoint))
+        task = train_task(progress=received.endpoint, **changes)
+        exit_code = pod.run("sealyard-trainer", task)
     assert exit_code == 0, pod.log_file.read_text()
     seen = {
         "dataset": str(dataset),

@@ -12,7 +12,7 @@ are equally likely the order is chance. For these only the sorted confidences ar
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,19 @@ SEED = 20
 PHOTOGRAPHS = ("bus.jpg", "zidane.jpg")
 
 Pixels = npt.NDArray[np.float32]
+Runs = Callable[[Pixels], Pixels]
+"""From a batch of pictures to the raw output."""
 logger = logging.getLogger(__name__)
 
 
 def compare(
-    checkpoint: Path, exported: Path, *, image_size: int, dynamic: bool, most: float
+    checkpoint: Path, exported: Runs, *, image_size: int, dynamic: bool, most: float
 ) -> float:
-    """The largest difference between a checkpoint and its ONNX export.
+    """The largest difference between a checkpoint and its export.
 
     Args:
         checkpoint: The .pt file.
-        exported: The .onnx file.
+        exported: Runs the export.
         image_size: The side of the square pictures that the export takes.
         dynamic: Whether to try another size and a batch of two as well.
         most: The largest difference that is right for its precision.
@@ -55,9 +57,8 @@ def compare(
     model = load_checkpoint(str(checkpoint), device="cpu", inplace=False, fuse=False)[0]
     model = model.float().eval()
     end_to_end = bool(getattr(model, "end2end", False))
-    session = _session(exported)
     largest = max(
-        _difference(_run_torch(model, pixels), _run_onnx(session, pixels), end_to_end)
+        _difference(_run_torch(model, pixels), _relative(exported(pixels), pixels), end_to_end)
         for pixels in _inputs(image_size, dynamic=dynamic)
     )
     logger.info("largest difference to the checkpoint: %.2e", largest)
@@ -67,6 +68,37 @@ def compare(
             "for its precision"
         )
     return largest
+
+
+def runs_onnx(path: Path) -> Runs:
+    """Runs an .onnx file on the processor.
+
+    Raises:
+        IntegrityError: it cannot be loaded; and when it is called, that it does not run.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        raise _does_not_run(error) from error
+    name = session.get_inputs()[0].name
+
+    def run(pixels: Pixels) -> Pixels:
+        try:
+            output: Pixels = session.run(None, {name: pixels})[0]
+        except Exception as error:
+            raise _does_not_run(error) from error
+        return output
+
+    return run
+
+
+def runs_module(module: Any) -> Runs:
+    """Runs what takes and gives tensors, wherever it puts them."""
+    return lambda pixels: module(torch.from_numpy(pixels)).cpu().numpy()
 
 
 def _inputs(size: int, *, dynamic: bool) -> list[Pixels]:
@@ -95,17 +127,6 @@ def _photograph(name: str, size: int) -> Pixels:
     )
 
 
-def _session(exported: Path) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(
-            str(exported), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise _does_not_run(error) from error
-
-
 def _does_not_run(error: Exception) -> IntegrityError:
     return IntegrityError(f"the export does not run: {str(error)[:300]}")
 
@@ -115,15 +136,6 @@ def _run_torch(model: Any, pixels: Pixels) -> Pixels:
         output = model(torch.from_numpy(pixels))
     raw = output[0] if isinstance(output, tuple | list) else output
     return _relative(raw.numpy(), pixels)
-
-
-def _run_onnx(session: Any, pixels: Pixels) -> Pixels:
-    name = session.get_inputs()[0].name
-    try:
-        raw = session.run(None, {name: pixels})[0]
-    except Exception as error:
-        raise _does_not_run(error) from error
-    return _relative(raw, pixels)
 
 
 def _relative(raw: Any, pixels: Pixels) -> Pixels:

@@ -60,6 +60,12 @@ def export(request: Request) -> Path:
     return target
 
 
+def metadata_of(path: Path) -> dict[str, str]:
+    """What a file that was exported says of itself."""
+    model = onnx.load(str(path))
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
 def _clean(path: Path, facts: Mapping[str, str]) -> None:
     """Replace the metadata: ultralytics writes the dataset's path and the time into it."""
     model = onnx.load(str(path))

@@ -31,7 +31,14 @@ FIXED_CONVOLUTION = "/dfl/"
 Pixels = npt.NDArray[np.float32]
 
 
-def convert(path: Path, precision: Precision, pictures: Sequence[Path], image_size: int) -> None:
+def convert(
+    path: Path,
+    precision: Precision,
+    pictures: Sequence[Path],
+    image_size: int,
+    *,
+    for_engine: bool = False,
+) -> None:
     """Make the file one of this precision, in place.
 
     Args:
@@ -39,6 +46,8 @@ def convert(path: Path, precision: Precision, pictures: Sequence[Path], image_si
         precision: of its weights from now on; fp32 changes nothing.
         pictures: what activations are calibrated on for int8.
         image_size: the side of the square pictures that the model takes.
+        for_engine: whether an engine is built from it: TensorRT knows no zero but 0, and no biases
+            in eight bits.
 
     Raises:
         InvalidError: the model cannot be converted.
@@ -53,7 +62,7 @@ def convert(path: Path, precision: Precision, pictures: Sequence[Path], image_si
             if precision == "fp16":
                 converted = convert_float_to_float16(model, keep_io_types=True)
             else:
-                converted = _quantized(path, pictures, image_size)
+                converted = _quantized(path, pictures, image_size, for_engine)
     except (ValueError, RuntimeError) as error:
         raise InvalidError(f"the model cannot be made {precision}: {str(error)[:300]}") from error
     del converted.metadata_props[:]
@@ -61,7 +70,9 @@ def convert(path: Path, precision: Precision, pictures: Sequence[Path], image_si
     path.write_bytes(converted.SerializeToString(deterministic=True))
 
 
-def _quantized(path: Path, pictures: Sequence[Path], image_size: int) -> onnx.ModelProto:
+def _quantized(
+    path: Path, pictures: Sequence[Path], image_size: int, for_engine: bool
+) -> onnx.ModelProto:
     """Static quantisation of the convolutions: signed eight bits, weights by channel.
 
     As ONNX Runtime recommends it (QDQ with both signed): every execution provider reads it, and no
@@ -82,6 +93,7 @@ def _quantized(path: Path, pictures: Sequence[Path], image_size: int) -> onnx.Mo
             nodes_to_exclude=[node.name for node in nodes if FIXED_CONVOLUTION in node.name],
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
+            extra_options={"ActivationSymmetric": for_engine, "QuantizeBias": not for_engine},
         )
         return onnx.load(str(quantised))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from sealyard.api.answers import Answer, ExportResult
 from sealyard.api.digests import structure_sha256
+from sealyard.api.model_release import VariantFormat, VariantSpec
 from sealyard.api.tasks import ExportTask
 from sealyard.api.training_run import Metrics
 from sealyard.errors import IntegrityError, MissingError
@@ -26,12 +28,17 @@ from sealyard.jobs.workspace import (
     make_folder,
     remove_temporaries,
 )
-from sealyard_exporter.validation_set import evenly_spaced, pinned_validation_set
+from sealyard_exporter.validation_set import pinned_validation_set
 from sealyard_trainer.dataset import Dataset
 
-MODEL_FILE = "model.onnx"
-DEFAULT_OPSET = 18
 PACKAGES = ("sealyard", "onnx", "torch", "ultralytics-opencv-headless")
+ENGINE_PACKAGES: Mapping[VariantFormat, tuple[str, ...]] = {
+    "onnx": (),
+    "tensorrt": ("tensorrt",),
+    "tensorrt-rtx": ("tensorrt-rtx-cu13-bindings",),
+}
+"""What builds the engine of a format, where it is installed."""
+ON_ONNX = "; measured on the ONNX file that it was built from, as no such GPU was here to run it"
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +56,7 @@ def run(task: ExportTask, mounts: Mounts) -> Answer:
     make_folder(folder, mounts.workspace)
     remove_temporaries(folder)
     inputs = _inputs(task)
-    if (answer := _finished(folder, inputs)) is not None:
+    if (answer := _finished(folder, task.variant, inputs)) is not None:
         logger.info("this export is done already; its answer is given again")
         return answer
     validation = pinned_validation_set(task, mounts)
@@ -71,18 +78,31 @@ def _inputs(task: ExportTask) -> dict[str, str]:
         "checkpoint": task.checkpoint_sha256,
         "imageSize": str(task.image_size),
         "release": f"{task.model} {task.version}",
-        "software": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
+        "software": ", ".join(_software(task.variant)),
         "variant": structure_sha256(task.variant.to_wire()),
     }
 
 
-def _finished(folder: Path, inputs: Mapping[str, str]) -> Answer | None:
+def _software(variant: VariantSpec) -> Iterator[str]:
+    for name in PACKAGES:
+        yield f"{name} {importlib.metadata.version(name)}"
+    for name in ENGINE_PACKAGES[variant.format]:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            yield f"{name} {importlib.metadata.version(name)}"
+
+
+def model_file(variant: VariantSpec) -> str:
+    """What the exported file is called in its folder."""
+    return "model.engine" if variant.is_engine else "model.onnx"
+
+
+def _finished(folder: Path, variant: VariantSpec, inputs: Mapping[str, str]) -> Answer | None:
     done = read_done(folder)
     if done is None or done.inputs != inputs:
         return None
     try:
         result = ExportResult.model_validate(done.answer.result)
-        digest = hash_file(folder / MODEL_FILE)
+        digest = hash_file(folder / model_file(variant))
     except (ValidationError, OSError, IntegrityError):
         return None
     whole = (digest.sha256, digest.size_bytes) == (result.sha256, result.size_bytes)
@@ -109,45 +129,27 @@ def _fetch_checkpoint(task: ExportTask, mounts: Mounts, work: Path) -> Path:
 def _export(
     task: ExportTask, checkpoint: Path, folder: Path, lock: WorkspaceLock, validation: Dataset
 ) -> ExportResult:
-    from sealyard_exporter import comparison, judge, onnx_export, precision  # noqa: PLC0415 - after work_offline
+    from sealyard_exporter import making  # noqa: PLC0415 - after work_offline
+    from sealyard_exporter.engine import making as engine  # noqa: PLC0415 - likewise
 
-    request = onnx_export.Request(
-        checkpoint=checkpoint,
-        image_size=task.image_size,
-        dynamic=bool(task.variant.dynamic),
-        opset=task.variant.opset or DEFAULT_OPSET,
-        facts={
-            "sealyard.checkpointSha256": task.checkpoint_sha256,
-            "sealyard.model": task.model,
-            "sealyard.precision": task.variant.precision,
-            "sealyard.version": task.version,
-            "sealyard.variant": task.variant.name,
-        },
-    )
-    exported = onnx_export.export(request)
-    precision.convert(
-        exported,
-        task.variant.precision,
-        evenly_spaced(validation, precision.CALIBRATION_PICTURES),
-        task.image_size,
-    )
-    difference = comparison.compare(
-        checkpoint,
-        exported,
-        image_size=task.image_size,
-        dynamic=request.dynamic,
-        most=comparison.MOST_DIFFERENCE[task.variant.precision],
-    )
-    metrics = judge.judge(exported, validation, image_size=task.image_size)
+    variant = task.variant
+    # What keeps an engine from being built is said before anything takes its time.
+    plan = engine.plan(variant) if variant.is_engine else None
+    made = making.make_onnx(task, checkpoint, validation)
+    if plan:
+        made = engine.make(plan, made, checkpoint, validation, task)
     lock.check()
-    digest = copy_atomic(exported, folder / MODEL_FILE)
+    name = model_file(variant)
+    digest = copy_atomic(made.path, folder / name)
     return ExportResult(
-        variant=task.variant.name,
-        path=f"{task.release_path}/exports/{task.variant.name}/{MODEL_FILE}",
+        variant=variant.name,
+        path=f"{task.release_path}/exports/{variant.name}/{name}",
         sha256=digest.sha256,
         size_bytes=digest.size_bytes,
-        max_difference=difference,
-        metrics=metrics,
+        max_difference=made.max_difference,
+        metrics=made.metrics,
+        figures_of=made.figures_of,
+        platform=made.platform,
     )
 
 
@@ -155,6 +157,7 @@ def _summary(result: ExportResult) -> str:
     return (
         f"exported {result.variant}: {result.size_bytes} bytes, "
         f"at most {result.max_difference:.1e} from the checkpoint, {_figures(result.metrics)}"
+        f"{ON_ONNX if result.figures_of == 'onnx' else ''}"
     )
 
 

@@ -186,10 +186,11 @@ class _Hooks:
 
     def on_train_start(self, trainer: Any) -> None:
         logger.info(
-            "training %d epochs on %d pictures, %s",
+            "training %d epochs on %d pictures, %s in %s",
             trainer.epochs - trainer.start_epoch,
             len(trainer.train_loader.dataset),
             trainer.device,
+            trainer.args.amp or "fp32",
         )
         self._report_now()
 

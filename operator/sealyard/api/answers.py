@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from sealyard.api.model import Model, Name, RelativePath, Sha256, Timestamp
+from sealyard.api.model_release import FiguresOf, Platform
 from sealyard.api.probe import MAX_CHECKS, CheckOutcome
 from sealyard.api.release_target import RewrapSummary
 from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
@@ -60,6 +61,12 @@ class ExportResult(Model):
     metrics: Metrics | None = Field(
         default=None, description="Of the exported file, on the run's validation set."
     )
+    figures_of: FiguresOf = Field(
+        default="file",
+        description="What was measured; `onnx` is what an engine was built from that cannot run "
+        "here.",
+    )
+    platform: Platform | None = Field(default=None, description="Where the file runs.")
 
 
 class PublishedVariant(Model):

@@ -64,7 +64,9 @@ class GpuRange(Model):
     )
     default: GpuCount = Field(default=1, description="For a run that says nothing.")
     min: GpuCount = Field(
-        default=0, description="The least that a run may ask for, and what an export gets."
+        default=0,
+        description="The least that a run may ask for, and what an export gets; an engine of the "
+        "format tensorrt gets one.",
     )
     max: GpuCount = Field(default=MOST_GPUS, description="The most that a run may ask for.")
 

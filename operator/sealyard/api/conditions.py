@@ -74,6 +74,7 @@ class Reason(StrEnum):
     # Stalled
     INVALID_SPEC = "InvalidSpec"
     PROFILE_AMBIGUOUS = "ProfileAmbiguous"
+    PROFILE_UNFIT = "ProfileUnfit"
     OVERRIDE_REFUSED = "OverrideRefused"
     INVALID_INPUT = "InvalidInput"
     INTEGRITY_FAILED = "IntegrityFailed"
@@ -135,6 +136,8 @@ MEANINGS = {
     Reason.NOT_GRANTED: "Some devices or releases were not granted, all others are (an event).",
     Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
     Reason.PROFILE_AMBIGUOUS: "Several ComputeProfiles are the default. Leave one.",
+    Reason.PROFILE_UNFIT: "The ComputeProfile gives no GPU, and something can be made on one "
+    "alone.",
     Reason.OVERRIDE_REFUSED: "spec.compute asks for what the ComputeProfile does not allow.",
     Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",
     Reason.INTEGRITY_FAILED: "A digest, tag or artifact was not what was promised (65).",

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from sealyard.api.attempts import Attempts
 from sealyard.api.conditions import Condition
 from sealyard.api.digests import spec_hash
-from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message
+from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message, rules
 from sealyard.api.model import (
     EndTime,
     LocalObjectReference,
@@ -18,6 +18,7 @@ from sealyard.api.model import (
     SemVer,
     Sha256,
     Timestamp,
+    says,
 )
 from sealyard.api.training_run import ClaimSource, Metrics
 
@@ -34,7 +35,9 @@ ModelReleasePhase = Literal[
     "Revoked",
     "Failed",
 ]
+VariantFormat = Literal["onnx", "tensorrt", "tensorrt-rtx"]
 Precision = Literal["fp32", "fp16", "int8"]
+FiguresOf = Literal["file", "onnx"]
 GateMetric = Literal["map50", "map50_95", "precision", "recall", "maxDifference"]
 SealingFormatName = Literal["sealed-v2", "aes-256-cbc-v1"]
 
@@ -45,11 +48,51 @@ class ReleaseSource(Model):
     training_run_ref: LocalObjectReference
 
 
+ComputeCapability = Annotated[
+    str,
+    StringConstraints(pattern=r"^[1-9][0-9]?\.[0-9]$", max_length=16),
+    says('must be what `nvidia-smi --query-gpu=compute_cap` says, in quotes: "8.6"'),
+]
+
+
+class PlatformSpec(Model):
+    """The machines that a variant is for; others are offered the next one that fits them."""
+
+    arch: Literal["x86_64", "aarch64"] | None = Field(
+        default=None, description="Of the processor; any where none is given."
+    )
+    compute_capability: ComputeCapability | None = Field(
+        default=None, description="Of the GPU; any where none is given."
+    )
+
+
+class Platform(PlatformSpec):
+    """The machines that an exported file runs on."""
+
+    runtime: Annotated[str, StringConstraints(max_length=64)] | None = None
+    runtime_version: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
 class VariantSpec(Model):
     """One file of the release. No defaults here: in lists they drift under server-side apply."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            {
+                "must name platform.computeCapability with the format tensorrt-rtx: an engine is "
+                "built for one": "self.format != 'tensorrt-rtx' || (has(self.platform) && "
+                "has(self.platform.computeCapability))",
+                "must not be dynamic in the format of an engine, which takes one size": "self."
+                "format == 'onnx' || !has(self.dynamic) || !self.dynamic",
+            }
+        )
+    )
+
     name: Name
-    format: Literal["onnx"] = Field(description="What kind of file it is.")
+    format: VariantFormat = Field(
+        description="What kind of file it is. `tensorrt` is built on a GPU, for that kind of GPU; "
+        "`tensorrt-rtx` on any machine, for the one that `platform` names."
+    )
     precision: Precision = Field(
         description="Of its weights: `int8` is calibrated on the validation set."
     )
@@ -63,6 +106,19 @@ class VariantSpec(Model):
     opset: Annotated[int, Field(ge=12, le=24)] | None = Field(
         default=None, description="The ONNX operator set; 18 by default."
     )
+    platform: PlatformSpec | None = Field(
+        default=None, description="The machines that it is for; all that can run it by default."
+    )
+
+    @property
+    def is_engine(self) -> bool:
+        """Whether it is built from an ONNX file for one kind of GPU."""
+        return self.format != "onnx"
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether it can only be built on a GPU: TensorRT tries out what is fastest."""
+        return self.format == "tensorrt"
 
 
 class Gate(Model):
@@ -195,6 +251,12 @@ class VariantStatus(Model):
     metrics: Metrics | None = Field(
         default=None, description="Of the exported file, on the run's validation set."
     )
+    figures_of: FiguresOf | None = Field(
+        default=None,
+        description="What `metrics` and `maxDifference` were measured on: the file itself, or the "
+        "ONNX file that the engine was built from, where there was no such GPU to run it.",
+    )
+    platform: Platform | None = Field(default=None, description="Where it runs.")
     small: PartStatus | None = None
     big: PartStatus | None = None
 

@@ -11,17 +11,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sealyard.api.model import HttpsUrl, Model, Name, RelativePath, SemVer, Sha256
-from sealyard.api.model_release import SealingFormatName, VariantSpec
+from sealyard.api.model_release import Platform, SealingFormatName, VariantSpec
 from sealyard.api.release_target import SplitSpec
 from sealyard.api.tracking import Experiment
 from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec, PinnedWeights
 
-TASK_VERSION = 2
+TASK_VERSION = 3
 """The newest that programs understand; they understand those before it, too."""
 FIRST_TASK_VERSION = 1
 WEIGHTS_TASK_VERSION = 2
 """A task carries the least version that has all it says, so that an older image which a profile
 pins refuses only what it would get wrong: this one, where it would train from scratch."""
+PLATFORM_TASK_VERSION = 3
+"""And this one, where it would offer to every machine what runs on some of them."""
 
 
 class Owner(Model):
@@ -126,6 +128,7 @@ class ExportedVariant(Model):
     path: RelativePath = Field(description="Below /workspace.")
     sha256: Sha256
     size_bytes: Annotated[int, Field(ge=0)]
+    platform: Platform | None = Field(default=None, description="Where it runs; anywhere if none.")
 
 
 class SourceRecord(Model):

@@ -17,7 +17,7 @@ from pathlib import Path
 from sealyard.api.answers import PublishedVariant, PublishResult
 from sealyard.api.tasks import ExportedVariant, PublishTask
 from sealyard.delivery.cdn import Cdn
-from sealyard.delivery.publish_variant import Check, VariantPublisher
+from sealyard.delivery.publish_variant import Check, VariantPublisher, platform_of
 from sealyard.delivery.record import Record
 from sealyard.delivery.refusals import NotPublishedError
 from sealyard.delivery.release_api import Release, ReleaseApi
@@ -107,6 +107,7 @@ class Publisher:
                     exported.spec.format,
                     exported.spec.precision,
                     exported.image_size,
+                    platform_of(exported).model_dump_json(),
                     self.task.sealing_format,
                 )
                 for exported in self.task.variants
@@ -144,6 +145,7 @@ def _content(manifest: Manifest) -> object:
                 variant.format,
                 variant.precision,
                 variant.image_size,
+                variant.platform.model_dump_json(),
                 variant.sealing.format,
             )
             for variant in predicate.variants

@@ -19,7 +19,7 @@ from sealyard.jobs.workspace import below
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import Sealer, format_named, object_key
 from sealyard.sealing.keyring import Keyring
-from sealyard.sealing.manifest import Variant
+from sealyard.sealing.manifest import Platform, Variant
 from sealyard.sealing.split import SplitLimits
 
 logger = logging.getLogger(__name__)
@@ -148,6 +148,11 @@ class VariantPublisher:
         return SplitLimits(self.task.split.max_bytes, self.task.split.max_percent)
 
 
+def platform_of(exported: ExportedVariant) -> Platform:
+    """The machines that a variant runs on, as a manifest says it."""
+    return Platform(**exported.platform.model_dump()) if exported.platform else Platform()
+
+
 def _uploaded(exported: ExportedVariant, sealer: Sealer, key: str) -> Uploaded:
     sealed = sealer.finish()
     return Uploaded(
@@ -157,6 +162,7 @@ def _uploaded(exported: ExportedVariant, sealer: Sealer, key: str) -> Uploaded:
             format=exported.spec.format,
             precision=exported.spec.precision,
             image_size=exported.image_size,
+            platform=platform_of(exported),
             plaintext_bytes=exported.size_bytes,
             sealing=sealed.sealing,
             small=sealed.small_part,

@@ -8,6 +8,7 @@ from sealyard.api.answers import VerifyResult
 from sealyard.api.tasks import ExportedVariant, VerifyTask
 from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.opening_pipeline import Opening, Progress
+from sealyard.delivery.publish_variant import platform_of
 from sealyard.delivery.readers import ObjectReader
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.errors import IntegrityError
@@ -58,6 +59,10 @@ def _check_entry(entry: Entry, exported: ExportedVariant) -> None:
         raise IntegrityError(
             f"{entry.context}: the manifest promises SHA-256 {promised[0]} and {promised[1]} "
             f"bytes, {exported.sha256} and {exported.size_bytes} bytes were exported"
+        )
+    if entry.variant.platform != platform_of(exported):
+        raise IntegrityError(
+            f"{entry.context}: the manifest offers it to other machines than it was exported for"
         )
 
 

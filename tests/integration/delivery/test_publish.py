@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sealyard.api.model_release import SealingFormatName
+from sealyard.api.model_release import Platform, SealingFormatName
 from sealyard.api.tasks import Owner, TidyTask
 from support.stores import Stores
 
@@ -73,6 +73,30 @@ def test_publishing_again_gives_the_same_answer(
     for variant in job.variants:
         (job.workspace / variant.path).unlink()
     assert job.publish().result == first
+
+
+def test_an_engine_goes_to_the_machines_that_it_was_built_for(
+    stores: Stores, tmp_path: Path
+) -> None:
+    job = stores.release(tmp_path)
+    engine = Platform(
+        arch="x86_64",
+        compute_capability="8.6",
+        runtime="tensorrt-rtx",
+        runtime_version="1.7.1.116",
+    )
+    job.add("engine", os.urandom(50_000), engine)
+    job.add("onnx-fp32", os.urandom(50_000))
+    published = job.publish().result
+    assert job.verify(published["manifestSha256"]).code == 0
+
+    anywhere = [variant.model_copy(update={"platform": None}) for variant in job.variants]
+    other = job.verify(published["manifestSha256"], variants=anywhere)
+    assert other.code == 65
+    assert "offers it to other machines than it was exported for" in other.answer.message
+    job.record.unlink()
+    assert job.publish().result == published
+    assert job.publish(variants=anywhere).code == 64
 
 
 def test_a_version_is_published_once(stores: Stores, tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ import onnxruntime
 import pytest
 
 from sealyard.api.answers import ExportResult
-from sealyard.api.model_release import VariantSpec
-from sealyard.api.tasks import ExportTask, Owner
+from support.export_jobs import export, export_task, variant
 from support.job_programs import TIMEOUT_SECONDS, Pod
 from support.training_jobs import RUN_PATH, MakePod, Training
 
@@ -32,37 +31,6 @@ def workspace(trained: Training, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return Path(
         shutil.copytree(trained.pod.workspace, tmp_path_factory.mktemp("export") / "workspace")
     )
-
-
-def export_task(trained: Training, **changes: Any) -> ExportTask:
-    """A task to export the run, of which a test changes what it is about."""
-    best = trained.result.artifacts[0]
-    task = ExportTask(
-        owner=Owner(namespace="default", name="coins-1", uid="release-1"),
-        attempt=1,
-        variant=VariantSpec(name="edge", format="onnx", precision="fp32"),
-        checkpoint_path=best.path,
-        checkpoint_sha256=best.sha256,
-        image_size=64,
-        run_path=RUN_PATH,
-        dataset_path="coins",
-        release_path="coins-1-abcdef0123",
-        model="coins",
-        version="1.0.0",
-    )
-    return task.model_copy(update=changes)
-
-
-def variant(name: str, **changes: Any) -> VariantSpec:
-    """A variant of its own, so that tests do not meet in one folder."""
-    return VariantSpec.model_validate(
-        {"name": name, "format": "onnx", "precision": "fp32", **changes}
-    )
-
-
-def export(pod: Pod, task: ExportTask) -> ExportResult:
-    assert pod.run("sealyard-exporter", task) == 0, pod.log_file.read_text()
-    return ExportResult.model_validate(pod.answer().result)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from sealyard.api.answers import TrainResult
-from sealyard.api.tasks import ProgressEndpoint, TrainTask
+from sealyard.api.tasks import ProgressEndpoint
 from sealyard.jobs.lock import WorkspaceLock
 from sealyard_local.pki import PrivateCA
+from support.interrupted import in_mid_epoch, recorded, started
 from support.job_programs import TIMEOUT_SECONDS, Pod, wait_until
 from support.shared import made_once
 from support.training_jobs import RUN_PATH, MakePod, train_task, with_epochs
@@ -23,29 +24,6 @@ pytestmark = [pytest.mark.training, pytest.mark.timeout(TIMEOUT_SECONDS)]
 EPOCHS = 4
 LONG = 200
 """More epochs than a test waits for."""
-
-
-def recorded(workspace: Path) -> list[int]:
-    """The epochs of the checkpoints that are whole."""
-    folder = workspace / RUN_PATH / "checkpoints"
-    return sorted(int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.json"))
-
-
-def started(pod: Pod, epoch: int) -> bool:
-    """Whether the checkpoint of an epoch is there, so that the next epoch has begun."""
-    return epoch in recorded(pod.workspace)
-
-
-def in_mid_epoch(pod: Pod, task: TrainTask, epoch: int, number: signal.Signals) -> int:
-    """Start a training, signal it while the epoch after this one is trained, wait for its end."""
-    process = pod.start("sealyard-trainer", task)
-    try:
-        wait_until(lambda: started(pod, epoch), process, pod)
-        process.send_signal(number)
-        return process.wait(120)
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="module")

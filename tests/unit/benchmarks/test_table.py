@@ -53,6 +53,14 @@ def test_median_of_all_rounds_but_the_first(
     assert ("TOO SLOW" in table.as_text([result])) is not reached
 
 
+def test_what_a_side_says_that_counts(spend: Callable[[float], None]) -> None:
+    ours = Side(run=lambda: spend(100), took=lambda: 1.0)
+    result = table.measure("race", Race("a", "b", 0.9, 1, ours, Side(lambda: spend(3))), rounds=1)
+
+    assert isinstance(result, RaceResult)
+    assert (result.ours_seconds, result.theirs_seconds, result.ratio) == (1, 3, 3)
+
+
 @pytest.mark.parametrize(("peaks", "reached"), [([90, 100], True), ([100.1, 90], False)])
 def test_highest_peak_of_all_rounds(peaks: list[float], reached: bool) -> None:
     result = table.measure("peak", Peak("ours", 100, 8 << 20, lambda: peaks.pop(0)), rounds=2)

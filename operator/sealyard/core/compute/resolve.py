@@ -29,4 +29,12 @@ def for_export(release: ModelRelease, profiles: Profiles, settings: Settings) ->
     profile = choose(release.spec.profile_ref, profiles, who="release")
     if isinstance(profile, State):
         return profile
+    engines = [variant.name for variant in release.spec.variants if variant.needs_gpu]
+    if engines and profile and not (profile.spec.gpus and profile.spec.gpus.max):
+        return stalled(
+            Reason.PROFILE_UNFIT,
+            f"ComputeProfile {profile.metadata.name} gives no GPU, and {', '.join(engines)} of the "
+            "format tensorrt can be built on one alone: name a profile that gives one in "
+            "spec.profileRef, and the release goes on",
+        )
     return merge(profile, ComputeSpec(), settings)

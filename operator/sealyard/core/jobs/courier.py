@@ -10,6 +10,8 @@ from sealyard.api.model_release import Lineage, ModelRelease, PinnedTarget
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Purpose, Role
 from sealyard.api.tasks import (
+    FIRST_TASK_VERSION,
+    PLATFORM_TASK_VERSION,
     ExportedVariant,
     ProbeTask,
     PublishTask,
@@ -45,6 +47,11 @@ def publish_job(
     """The Job that seals, splits and uploads, with the credentials that may write."""
     spec = target.spec
     task = PublishTask(
+        task_version=(
+            PLATFORM_TASK_VERSION
+            if any(variant.platform for variant in variants)
+            else FIRST_TASK_VERSION
+        ),
         owner=owner_of(release),
         attempt=attempt,
         model=release.spec.model,

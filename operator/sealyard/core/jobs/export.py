@@ -6,7 +6,7 @@ from typing import Any
 
 from sealyard.api.model_release import ModelRelease, VariantSpec
 from sealyard.api.secrets import Role
-from sealyard.api.tasks import ExportTask, Owner
+from sealyard.api.tasks import FIRST_TASK_VERSION, PLATFORM_TASK_VERSION, ExportTask, Owner
 from sealyard.api.training_run import Artifact, TrainingRun, workspace_path
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
@@ -15,6 +15,8 @@ from sealyard.core.settings import Settings
 ENTRY_POINT = "sealyard-exporter"
 REQUESTS = {"cpu": "500m", "memory": "1Gi"}
 LIMITS = {"memory": "4Gi"}
+LIMITS_ON_GPU = {"memory": "8Gi"}
+"""CUDA and the builder of engines keep some gigabytes in the host's memory."""
 SCRATCH_SIZE = "2Gi"
 
 
@@ -36,6 +38,7 @@ def export_job(
     claim = run.spec.workspace.persistent_volume_claim
     dataset = run.spec.dataset.persistent_volume_claim
     task = ExportTask(
+        task_version=PLATFORM_TASK_VERSION if variant.is_engine else FIRST_TASK_VERSION,
         owner=Owner(
             namespace=release.metadata.namespace,
             name=release.metadata.name,
@@ -61,7 +64,7 @@ def export_job(
             image=compute.images.exporter,
             entry_point=ENTRY_POINT,
             task=task,
-            resources=_resources(compute),
+            resources=_resources(compute, variant),
             mounts=[pod.workspace(claim.claim_name), pod.dataset(dataset.claim_name)],
             scratch_size=SCRATCH_SIZE,
             ttl_seconds=settings.release_ttl_seconds_after_finished,
@@ -70,7 +73,9 @@ def export_job(
     )
 
 
-def _resources(compute: Compute) -> dict[str, Any]:
-    """No format needs a GPU yet, so an export gets no more than the profile gives to every pod."""
-    gpus = {compute.pods.gpu_resource: str(compute.least_gpus)} if compute.least_gpus else {}
-    return {"requests": REQUESTS | gpus, "limits": LIMITS | gpus}
+def _resources(compute: Compute, variant: VariantSpec) -> dict[str, Any]:
+    """One GPU for what is built on it; no more than the profile gives to every pod for the rest."""
+    count = max(compute.least_gpus, int(variant.needs_gpu))
+    gpus = {compute.pods.gpu_resource: str(count)} if count else {}
+    limits = LIMITS_ON_GPU if variant.needs_gpu else LIMITS
+    return {"requests": REQUESTS | gpus, "limits": limits | gpus}

@@ -10,6 +10,8 @@ from sealyard.core.conditions import stalled
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.plan import Plan
 
+MEASURED_ON_ONNX = " (measured on the ONNX file that it was built from)"
+
 
 def gate_failed(situation: Situation) -> Plan | None:
     """Ends a release of which some variant is not good enough: other bytes need another version.
@@ -40,10 +42,11 @@ def misses(gates: Iterable[Gate], variants: Iterable[VariantStatus]) -> Iterator
         for gate in gates:
             found = _figure(gate, variant)
             wanted = _wanted(gate)
+            whose = f"{variant.name}{MEASURED_ON_ONNX if variant.figures_of == 'onnx' else ''}"
             if found is None:
                 yield f"{variant.name}: there is no {gate.metric}, and the gate wants {wanted}"
             elif not _passes(gate, found):
-                yield f"{variant.name}: {gate.metric} is {found:.6g}, and the gate wants {wanted}"
+                yield f"{whose}: {gate.metric} is {found:.6g}, and the gate wants {wanted}"
 
 
 def _figure(gate: Gate, variant: VariantStatus) -> float | None:

@@ -165,6 +165,7 @@ class Situation:
                 path=variant.path,
                 sha256=variant.sha256,
                 size_bytes=variant.size_bytes,
+                platform=variant.platform,
             )
             for spec, variant in zip(self.release.spec.variants, self.variants, strict=True)
             if variant.image_size

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from sealyard.api.answers import ExportResult, PublishedVariant
-from sealyard.api.model_release import PartStatus, VariantSpec, VariantStatus
+from sealyard.api.model_release import PartStatus, Platform, VariantSpec, VariantStatus
 from sealyard.api.training_run import TrainingRun
 from sealyard.core import attempts
 from sealyard.core.attempts import Work
@@ -86,6 +86,8 @@ def _exported(
             image_size=size,
             max_difference=work.result.max_difference,
             metrics=work.result.metrics,
+            figures_of=work.result.figures_of,
+            platform=work.result.platform or _asked_for(spec),
         )
     phase: Literal["Pending", "Exporting", "Failed"] = "Pending"
     if attempts.failure(work, backoff_limit=backoff_limit):
@@ -95,6 +97,11 @@ def _exported(
     return VariantStatus(
         name=spec.name, phase=phase, image_size=size if work.ledger.started else None
     )
+
+
+def _asked_for(spec: VariantSpec) -> Platform | None:
+    """What an exporter that knows nothing of platforms leaves to the spec."""
+    return Platform(**spec.platform.model_dump()) if spec.platform else None
 
 
 def _published(

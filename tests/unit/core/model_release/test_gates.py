@@ -55,6 +55,17 @@ def test_a_figure_that_nobody_took_passes_no_gate() -> None:
     ]
 
 
+def test_a_figure_that_another_file_reached_is_said_to_be_that_files() -> None:
+    engine = VariantStatus(
+        name="edge", phase="Exported", metrics=Metrics(map50=0.4), figures_of="onnx"
+    )
+    (missed,) = misses([Gate(metric="map50", min=0.5)], [engine])
+    assert missed == (
+        "edge (measured on the ONNX file that it was built from): map50 is 0.4, and the gate wants "
+        "at least 0.5"
+    )
+
+
 def test_what_passes_is_published() -> None:
     plan = look(exporting().with_spec("gates", [LIMIT]), EXPORTED)
     assert job_names(plan) == [name(Role.PUBLISH)]

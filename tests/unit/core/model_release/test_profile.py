@@ -26,6 +26,8 @@ from support.profiles import a_compute_profile, named, the_default
 
 EXPORTER = f"registry.test/exporter@sha256:{DIGEST}"
 GPU = a_compute_profile().with_spec("images.exporter", EXPORTER)
+EVERY_POD = a_compute_profile().with_spec("gpus", {"min": 1})
+AMPERE = {"computeCapability": "8.6"}
 NAMING = a_model_release("first", "second").with_spec("profileRef", {"name": "gpu"})
 
 
@@ -47,6 +49,47 @@ def test_exports_run_as_the_profile_says() -> None:
         assert pod["containers"][0]["image"] == EXPORTER
         assert pod["nodeSelector"] == {"pool": "gpu"}
     assert len(plan.create) == 2
+
+
+@pytest.mark.parametrize(
+    ("variant", "profiles", "gpus", "memory"),
+    [
+        ({"format": "onnx"}, NO_PROFILES, None, "4Gi"),
+        ({"format": "tensorrt-rtx", "platform": AMPERE}, the_default(GPU), None, "4Gi"),
+        ({"format": "tensorrt-rtx", "platform": AMPERE}, the_default(EVERY_POD), "1", "4Gi"),
+        ({"format": "tensorrt"}, the_default(GPU), "1", "8Gi"),
+        ({"format": "tensorrt"}, NO_PROFILES, "1", "8Gi"),
+    ],
+)
+def test_only_what_is_built_on_a_gpu_gets_one(
+    variant: dict[str, Any], profiles: Profiles, gpus: str | None, memory: str
+) -> None:
+    release = a_model_release().with_spec(
+        "variants", [{"name": "edge", "precision": "fp16", **variant}]
+    )
+    (job,) = plan_of(release, profiles=profiles).create
+    resources = job["spec"]["template"]["spec"]["containers"][0]["resources"]
+    wanted = {"memory": memory} | ({"nvidia.com/gpu": gpus} if gpus else {})
+    assert resources["limits"] == wanted
+    assert resources["requests"].get("nvidia.com/gpu") == gpus
+    # An image that knows no engines says so, and not that a format is wrong.
+    version = "1" if variant["format"] == "onnx" else "3"
+    assert job["metadata"]["labels"]["sealyard.io/task-version"] == version
+
+
+@pytest.mark.parametrize("gpus", [None, {"default": 0, "max": 0}])
+def test_a_profile_without_gpus_builds_no_engine_that_needs_one(gpus: Any) -> None:
+    release = a_model_release().with_spec(
+        "variants", [{"name": "edge", "format": "tensorrt", "precision": "fp16"}]
+    )
+    profile = a_compute_profile().with_spec("gpus", gpus)
+    plan = plan_of(release, profiles=the_default(profile))
+    assert plan.create == ()
+    assert says(plan)[1:3] == ("FFT", "ProfileUnfit")
+    assert says(plan)[3] == (
+        "ComputeProfile gpu gives no GPU, and edge of the format tensorrt can be built on one "
+        "alone: name a profile that gives one in spec.profileRef, and the release goes on"
+    )
 
 
 @pytest.mark.parametrize(

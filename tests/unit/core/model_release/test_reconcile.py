@@ -43,6 +43,9 @@ from support.release_stages import (
     verifying,
 )
 
+BUILT_FOR = {"computeCapability": "8.6"}
+ENGINE = {"arch": "x86_64", **BUILT_FOR, "runtime": "tensorrt-rtx", "runtimeVersion": "1.7.1"}
+
 
 @pytest.mark.parametrize(
     ("run", "expected"),
@@ -290,3 +293,30 @@ def test_progress_of_the_run_changes_nothing() -> None:
 )
 def test_sizes_for_people(size: int, text: str) -> None:
     assert human_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "platform", "version"),
+    [
+        (None, None, None, 1),
+        # Of an exporter that knows nothing of platforms: what was asked for holds.
+        ({"arch": "aarch64"}, None, {"arch": "aarch64"}, 3),
+        (BUILT_FOR, {"platform": ENGINE, "figuresOf": "onnx"}, ENGINE, 3),
+    ],
+)
+def test_where_a_variant_runs_goes_from_its_export_to_its_publication(
+    asked: Any, answered: Any, platform: Any, version: int
+) -> None:
+    (variant,) = a_model_release().document["spec"]["variants"]
+    asked_for = variant | ({"platform": asked} if asked else {})
+    release = a_model_release().with_spec("variants", [asked_for])
+    exported = a_job(Role.EXPORT, variant="onnx-fp32").complete(EXPORT_RESULT | (answered or {}))
+    plan = look(release.after(look(release)), exported)
+    (shown,) = plan.status["variants"]
+    assert shown.get("platform") == platform
+    assert shown["figuresOf"] == ("onnx" if answered else "file")
+    task = task_of(plan.create[0])
+    assert task["kind"] == "publish"
+    assert task["variants"][0].get("platform") == platform
+    # A courier that knows nothing of platforms would offer it to every machine.
+    assert task["taskVersion"] == version
