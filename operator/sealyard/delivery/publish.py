@@ -17,11 +17,11 @@ from pathlib import Path
 from sealyard.api.answers import PublishedVariant, PublishResult
 from sealyard.api.tasks import ExportedVariant, PublishTask
 from sealyard.delivery.cdn import Cdn
-from sealyard.delivery.publish_variant import Check, VariantPublisher, platform_of
+from sealyard.delivery.publish_variant import Check, VariantPublisher
 from sealyard.delivery.record import Record
 from sealyard.delivery.refusals import NotPublishedError
 from sealyard.delivery.release_api import Release, ReleaseApi
-from sealyard.delivery.source import source_of
+from sealyard.delivery.source import platform_of, source_of
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard.jobs.workspace import below
 from sealyard.sealing.keyring import Keyring

@@ -13,13 +13,14 @@ from sealyard.delivery.cdn import Cdn, UploadForgottenError
 from sealyard.delivery.readers import FileReader, digest_of
 from sealyard.delivery.record import Record, Uploaded, VariantRecord, encoded
 from sealyard.delivery.sealing_pipeline import seal_to
+from sealyard.delivery.source import platform_of
 from sealyard.delivery.upload import Upload, UploadState
 from sealyard.errors import IntegrityError, SealyardError
 from sealyard.jobs.workspace import below
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import Sealer, format_named, object_key
 from sealyard.sealing.keyring import Keyring
-from sealyard.sealing.manifest import Platform, Variant
+from sealyard.sealing.manifest import Variant
 from sealyard.sealing.split import SplitLimits
 
 logger = logging.getLogger(__name__)
@@ -146,11 +147,6 @@ class VariantPublisher:
     @property
     def _limits(self) -> SplitLimits:
         return SplitLimits(self.task.split.max_bytes, self.task.split.max_percent)
-
-
-def platform_of(exported: ExportedVariant) -> Platform:
-    """The machines that a variant runs on, as a manifest says it."""
-    return Platform(**exported.platform.model_dump()) if exported.platform else Platform()
 
 
 def _uploaded(exported: ExportedVariant, sealer: Sealer, key: str) -> Uploaded:

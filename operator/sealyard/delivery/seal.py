@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -12,7 +12,7 @@ from sealyard.api.tasks import PublishTask
 from sealyard.delivery.kept import MANIFEST_FILE, explained, kept_parts, private_file, write_at
 from sealyard.delivery.readers import FileReader
 from sealyard.delivery.sealing_pipeline import seal_to
-from sealyard.delivery.source import source_of
+from sealyard.delivery.source import platform_of, source_of
 from sealyard.errors import IntegrityError
 from sealyard.jobs.workspace import below
 from sealyard.sealing.context import ReleaseContext
@@ -22,6 +22,7 @@ from sealyard.sealing.manifest import (
     ArtifactSource,
     FormatName,
     Manifest,
+    Platform,
     Source,
     Variant,
     check_prefix,
@@ -41,12 +42,14 @@ class Subject:
         format: of the file.
         precision: of the model in it.
         image_size: that the model takes, in pixels.
+        platform: the machines that it runs on; all if none are said.
     """
 
     context: ReleaseContext
     format: ModelFormat
     precision: Precision
     image_size: int
+    platform: Platform = field(default_factory=Platform)
 
 
 def seal_file(
@@ -136,6 +139,7 @@ def seal_release(
                 format=exported.spec.format,
                 precision=exported.spec.precision,
                 image_size=exported.image_size,
+                platform=platform_of(exported),
             ),
             keyring=keyring,
             sealing_format=task.sealing_format,
@@ -187,6 +191,7 @@ def _seal(
         format=subject.format,
         precision=subject.precision,
         image_size=subject.image_size,
+        platform=subject.platform,
         plaintext_bytes=reader.size,
         sealing=sealed.sealing,
         small=sealed.small_part,

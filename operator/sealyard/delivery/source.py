@@ -1,9 +1,9 @@
-"""Where a released model comes from, as its manifest says it."""
+"""What a manifest says of where a model comes from, and where it runs."""
 
 from __future__ import annotations
 
-from sealyard.api.tasks import SourceRecord
-from sealyard.sealing.manifest import Source, TrainingRunSource
+from sealyard.api.tasks import ExportedVariant, SourceRecord
+from sealyard.sealing.manifest import Platform, Source, TrainingRunSource
 
 
 def source_of(record: SourceRecord) -> Source:
@@ -14,3 +14,8 @@ def source_of(record: SourceRecord) -> Source:
         image=record.image,
         metrics=record.metrics.to_wire() if record.metrics else {},
     )
+
+
+def platform_of(exported: ExportedVariant) -> Platform:
+    """The machines that a variant runs on, as a manifest says it."""
+    return Platform(**exported.platform.model_dump()) if exported.platform else Platform()

@@ -8,9 +8,9 @@ from sealyard.api.answers import VerifyResult
 from sealyard.api.tasks import ExportedVariant, VerifyTask
 from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.opening_pipeline import Opening, Progress
-from sealyard.delivery.publish_variant import platform_of
 from sealyard.delivery.readers import ObjectReader
 from sealyard.delivery.release_api import Release, ReleaseApi
+from sealyard.delivery.source import platform_of
 from sealyard.errors import IntegrityError
 from sealyard.sealing.context import ReleaseContext
 from sealyard.sealing.formats import open_sealed
