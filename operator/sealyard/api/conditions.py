@@ -28,6 +28,8 @@ class Reason(StrEnum):
 
     # Under way
     PENDING = "Pending"
+    QUEUED = "Queued"
+    PREEMPTED = "Preempted"
     TRAINING = "Training"
     WAITING_FOR_TRAINING = "WaitingForTraining"
     EXPORTING = "Exporting"
@@ -97,6 +99,8 @@ class Reason(StrEnum):
 
 MEANINGS = {
     Reason.PENDING: "Accepted; its first Job is about to run.",
+    Reason.QUEUED: "Kueue has not admitted its Job yet. The message names the queue.",
+    Reason.PREEMPTED: "Kueue took back what its Job had; it is queued again, and then resumes.",
     Reason.TRAINING: "A pod trains.",
     Reason.WAITING_FOR_TRAINING: "The TrainingRun has not succeeded yet.",
     Reason.EXPORTING: "Variants are exported and compared with the checkpoint.",

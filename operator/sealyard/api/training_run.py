@@ -19,6 +19,7 @@ from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_me
 from sealyard.api.model import (
     LocalObjectReference,
     Model,
+    Name,
     ObjectName,
     Quantity,
     RelativePath,
@@ -28,7 +29,7 @@ from sealyard.api.model import (
 )
 from sealyard.api.tracking import TrackingSpec
 
-TrainingRunPhase = Literal["Pending", "Running", "Suspended", "Succeeded", "Failed"]
+TrainingRunPhase = Literal["Pending", "Queued", "Running", "Suspended", "Succeeded", "Failed"]
 
 
 class ModelScale(Model):
@@ -187,6 +188,11 @@ class TrainingRunSpec(Model):
     tracking: TrackingSpec | None = Field(
         default=None, description="May change; the next attempt heeds it."
     )
+    queue_name: Name | None = Field(
+        default=None,
+        description="A LocalQueue of Kueue in the same namespace: each attempt waits until it is "
+        "admitted there.",
+    )
     suspend: bool = Field(
         default=False,
         description="Ends the pod after it has kept what it learnt; false goes on from there.",
@@ -199,7 +205,7 @@ class TrainingRunSpec(Model):
     active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = Field(
         default=None,
         description="From the first attempt to the end of the last, waiting included; counted anew "
-        "once it was suspended.",
+        "once it was suspended, and each time that its queue admitted it.",
     )
     progress_deadline_seconds: Annotated[int, Field(ge=60, le=604_800)] | None = Field(
         default=None,
@@ -323,6 +329,7 @@ class TrainingRun(CustomResource):
         PrinterColumn("Epoch", ".status.summary.epoch", wide=True),
         PrinterColumn("Attempts", ".status.attempts", type="integer", wide=True),
         PrinterColumn("GPUs", ".status.compute.gpus", type="integer", wide=True),
+        PrinterColumn("Queue", ".spec.queueName", wide=True),
         PrinterColumn("Profile", ".status.compute.profile", wide=True),
         PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
         ready_message(),

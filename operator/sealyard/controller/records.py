@@ -32,6 +32,7 @@ from sealyard.api.secrets import Role
 from sealyard.controller.links import Link, links, touches
 from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, TARGETS, Key
 from sealyard.core.observed import ObservedClaim, ObservedJob, ObservedPod
+from sealyard.core.queue import QUEUE_LABEL
 from sealyard.core.roster import ChannelEntry, DeviceEntry, Entry, ReleaseEntry, TargetEntry
 
 Raw = Mapping[str, Any]
@@ -168,6 +169,7 @@ def job_record(raw: Raw) -> JobRecord | None:
         return None
     status = raw.get("status") or {}
     ended = _job_end(status)
+    begun_at = status.get("startTime")
     finished_at = status.get("completionTime") or (ended or {}).get("lastTransitionTime")
     job = ObservedJob(
         namespace=intern(metadata["namespace"]),
@@ -182,6 +184,9 @@ def job_record(raw: Raw) -> JobRecord | None:
         finished_at=timestamp(finished_at) if ended and finished_at else None,
         failure_reason=ended.get("reason") if ended and ended["type"] == "Failed" else None,
         deleting="deletionTimestamp" in metadata,
+        suspended=bool((raw.get("spec") or {}).get("suspend")),
+        queue=labels.get(QUEUE_LABEL) or None,
+        begun_at=timestamp(begun_at) if begun_at else None,
         image=_image(raw),
     )
     return JobRecord(

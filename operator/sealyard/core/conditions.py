@@ -27,6 +27,7 @@ WORTH_A_WARNING = frozenset(
         Reason.POD_NOT_STARTED,
         Reason.NODE_LOST,
         Reason.RETRYING,
+        Reason.PREEMPTED,
     }
 )
 """Reasons that are no failure yet and still call for somebody's eye."""

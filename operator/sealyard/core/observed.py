@@ -60,6 +60,12 @@ class ObservedJob:
     failure_reason: str | None = None
     """The reason of the Job's Failed condition: `PodFailurePolicy`, `BackoffLimitExceeded`, …"""
     deleting: bool = False
+    suspended: bool = False
+    """Its spec.suspend, which is Kueue's to set in a queue: it has no pod, or is to lose it."""
+    queue: str | None = None
+    """The LocalQueue that its label names."""
+    begun_at: datetime | None = None
+    """When Kubernetes began with it: anew each time that it was admitted, None while suspended."""
     image: str | None = None
     """That its pod is to run."""
     pod: ObservedPod | None = None

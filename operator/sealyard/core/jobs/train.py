@@ -82,6 +82,7 @@ def train_job(
             grace_seconds=GRACE_SECONDS,
             deadline_seconds=deadline_seconds,
             ttl_seconds=spec.ttl_seconds_after_finished,
+            queue=spec.queue_name,
             pods=compute.pods,
         )
     )

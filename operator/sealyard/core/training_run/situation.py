@@ -116,7 +116,11 @@ class Situation:
     def started_at(self) -> datetime | None:
         """When the first attempt started, counted anew after a reopening."""
         recorded = None if self.reopening.granted else parse_time(self.run.status.start_time)
-        return recorded or (self.work.job.created_at if self.work.job else None)
+        job = self.work.job
+        if recorded or job is None:
+            return recorded
+        # What a queue admits begins when Kubernetes says so, which it does a moment later.
+        return job.begun_at or (None if job.queue else job.created_at)
 
     @property
     def deadline(self) -> datetime | None:
