@@ -10,8 +10,8 @@ from sealyard.api.kind import CustomResource, PrinterColumn, rules
 from sealyard.api.model import LocalObjectReference, Model, ObjectName, Quantity, says
 from sealyard.api.placement import KEYS, Affinity, Labels, Toleration
 
-MOST_GPUS = 1
-"""That the trainer can use."""
+MOST_GPUS = 16
+"""Of one pod; no node has more."""
 DEFAULT_GPU_RESOURCE = "nvidia.com/gpu"
 DEFAULT_CPU = "2"
 DEFAULT_MEMORY = "4Gi"
@@ -68,7 +68,7 @@ class GpuRange(Model):
         description="The least that a run may ask for, and what an export gets; an engine of the "
         "format tensorrt gets one.",
     )
-    max: GpuCount = Field(default=MOST_GPUS, description="The most that a run may ask for.")
+    max: GpuCount = Field(default=1, description="The most that a run may ask for.")
 
 
 class Amount(Model):

@@ -139,7 +139,9 @@ class ComputeSpec(Model):
     """What the training pod asks of its node. What is not set comes from the ComputeProfile."""
 
     gpus: GpuCount | None = Field(
-        default=None, description="0 trains on the CPU; so does a run without a profile."
+        default=None,
+        description="Of the pod, each with a process of its own. 0 trains on the CPU; so does a "
+        "run without a profile.",
     )
     cpu: Quantity | None = Field(
         default=None,

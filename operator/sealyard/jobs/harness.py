@@ -65,7 +65,7 @@ def run_program(
         arguments: The command line without the program's name; it may only move the mounts.
         environment: Where the task is; the process's own by default.
     """
-    _prepare_process()
+    prepare_process()
     mounts = _parse_arguments(name, arguments)
     interrupt_on({signal.SIGTERM: "interrupted by SIGTERM; the next attempt goes on from here"})
     try:
@@ -182,7 +182,8 @@ def _parse_arguments(name: str, arguments: Sequence[str] | None) -> Mounts:
     return Mounts(**{name: path.absolute() for name, path in paths.items()})
 
 
-def _prepare_process() -> None:
+def prepare_process() -> None:
+    """Log as every program of ours does, and leave nothing that others may read."""
     keep_private(0o027)
     faulthandler.enable()
     formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s")
