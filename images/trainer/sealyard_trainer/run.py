@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 
 from sealyard.api.answers import Answer, TrainResult
 from sealyard.api.tasks import TrainTask
-from sealyard.errors import MissingError
+from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.done import Done, parse_requested_at, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
@@ -27,11 +28,14 @@ from sealyard_trainer.dataset_check import Inspection, inspect
 from sealyard_trainer.dataset_lock import Verdict, compare_with_lock, write_lock
 from sealyard_trainer.dataset_view import make_view
 from sealyard_trainer.hyperparameters import to_arguments
-from sealyard_trainer.processes import check_shares, in_processes
+from sealyard_trainer.other_node import train_beside
+from sealyard_trainer.processes import Crew, Meeting, check_shares, in_processes
 from sealyard_trainer.run_folder import REPORT, RunFolder
+from sealyard_trainer.shared_start import SharedStart, write_shared_start
 from sealyard_trainer.tracking.tracking import Tracking
 from sealyard_trainer.weights_file import fetch_weights
 
+INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 PACKAGES = ("sealyard", "torch", "ultralytics-opencv-headless")
 
 logger = logging.getLogger(__name__)
@@ -45,7 +49,11 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         Interrupted: another pod has taken over.
     """
     arguments = to_arguments(task.hyperparameters)
-    check_shares(arguments, processes_of(task))
+    meeting = _meeting(task)
+    count = processes_of(task)
+    check_shares(arguments, count * (meeting.nodes if meeting else 1))
+    if meeting and meeting.index:
+        return train_beside(task, mounts, arguments, count=count, meeting=meeting)
     requested_at = parse_requested_at(task.requested_at)
     folder = RunFolder(below(mounts.workspace, task.run_path), task.run_path)
     folder.open(mounts.workspace)
@@ -89,7 +97,8 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         view.mkdir()
         data = make_view(dataset, view)
         place = Place(folder, lock, dataset, inspection, data, Path(private))
-        result, untold = _train(task, mounts, place, arguments)
+        crew = Crew(count, Path(private), mounts, meeting)
+        result, untold = _train(task, mounts, place, arguments, crew)
     answer = Answer(message=_summary(task, result, untold), result=result.to_wire())
     write_done(folder.path, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
     folder.tidy()
@@ -110,8 +119,23 @@ def software() -> str:
 
 
 def processes_of(task: TrainTask) -> int:
-    """How many processes train: one for each GPU."""
+    """How many processes train on a node: one for each GPU."""
     return max(task.gpus, 1)
+
+
+def _meeting(task: TrainTask) -> Meeting | None:
+    """Where the nodes meet, if there are several; which of them this is, Kubernetes says."""
+    nodes = task.nodes
+    if nodes is None:
+        return None
+    index = os.environ.get(INDEX_VARIABLE, "")
+    if not index.isdecimal() or int(index) >= nodes.count:
+        raise InvalidError(
+            f"{INDEX_VARIABLE} is {index or 'not set'}; a number below {nodes.count} is wanted, as "
+            "an indexed Job sets it"
+        )
+    name = f"{task.owner.uid}-{task.attempt}"
+    return Meeting(nodes.count, int(index), nodes.host, nodes.port, name)
 
 
 def _inspect(task: TrainTask, mounts: Mounts) -> tuple[Dataset, Inspection]:
@@ -143,12 +167,14 @@ def _train(
     mounts: Mounts,
     place: Place,
     arguments: Mapping[str, Any],
+    crew: Crew,
 ) -> Outcome:
     work_offline(mounts.scratch)
     from sealyard_trainer.layout import lay_out  # noqa: PLC0415 - ultralytics reads the environment
 
     checkpoints = place.folder.checkpoints()
     checkpoint = checkpoints.newest()
+    resumes = checkpoint is not None
     done_epochs = checkpoint.epoch if checkpoint else 0
     if checkpoint:
         logger.info("resuming after epoch %d", done_epochs)
@@ -165,10 +191,12 @@ def _train(
     assignment = Assignment(
         task, mounts, place, arguments, checkpoint, weights, attempts, work, start
     )
-    count = processes_of(task)
-    if count > 1:
-        return in_processes(count, lead, support, assignment, place.private)
-    return lead(assignment)
+    if crew.everybody == 1:
+        return lead(assignment)
+    if crew.meeting:
+        shared = SharedStart(work=work.name, start=str(start.relative_to(work)), resumes=resumes)
+        write_shared_start(place.folder.path, shared)
+    return in_processes(crew, lead, support, assignment)
 
 
 def _summary(task: TrainTask, result: TrainResult, untold: str | None) -> str:

@@ -17,6 +17,9 @@ DEFAULT_CPU = "2"
 DEFAULT_MEMORY = "4Gi"
 DEFAULT_SHARED_MEMORY = "1Gi"
 
+MOST_NODES = 64
+
+NodeCount = Annotated[int, Field(ge=1, le=MOST_NODES)]
 GpuCount = Annotated[int, Field(ge=0, le=MOST_GPUS)]
 Overridable = Literal["gpus", "cpu", "memory", "sharedMemory"]
 
@@ -172,6 +175,10 @@ class ComputeProfileSpec(Model):
     cpu: CpuAmount = Field(default_factory=CpuAmount)
     memory: MemoryAmount = Field(default_factory=MemoryAmount)
     shared_memory: SharedMemoryAmount = Field(default_factory=SharedMemoryAmount)
+    max_nodes: NodeCount = Field(
+        default=1,
+        description="The most nodes that a run may ask for, each with all of the above.",
+    )
     overridable: Annotated[list[Overridable], Field(max_length=4)] = Field(
         default_factory=list,
         description="The fields of spec.compute that a run may set to another value.",

@@ -12,6 +12,7 @@ from sealyard.api.compute_profile import (
     DEFAULT_MEMORY,
     DEFAULT_SHARED_MEMORY,
     GpuCount,
+    NodeCount,
 )
 from sealyard.api.conditions import Condition
 from sealyard.api.digests import build_input_hash
@@ -142,6 +143,11 @@ class ComputeSpec(Model):
         default=None,
         description="Of the pod, each with a process of its own. 0 trains on the CPU; so does a "
         "run without a profile.",
+    )
+    nodes: NodeCount | None = Field(
+        default=None,
+        description="How many pods train together, each with all of the rest. More than one needs "
+        "JobSet in the cluster, and claims that several nodes can mount.",
     )
     cpu: Quantity | None = Field(
         default=None,
@@ -277,6 +283,7 @@ class ComputeStatus(Model):
     profile: ObjectName | None = Field(
         default=None, description="The ComputeProfile that it came from, if any."
     )
+    nodes: int | None = Field(default=None, description="How many, where it is not one.")
     gpus: Annotated[int, Field(ge=0)]
     cpu: Quantity
     memory: Quantity
@@ -284,7 +291,7 @@ class ComputeStatus(Model):
 
 
 class JobRef(Model):
-    """The Job of the newest attempt."""
+    """The Job of the newest attempt, or the JobSet where several nodes train."""
 
     name: ObjectName
     uid: Annotated[str, StringConstraints(max_length=64)]

@@ -16,6 +16,7 @@ MAX_MESSAGE_LENGTH = 1024
 WORTH_A_WARNING = frozenset(
     {
         Reason.CLAIM_MISSING,
+        Reason.JOB_SET_MISSING,
         Reason.PROFILE_MISSING,
         Reason.TRAINING_RUN_MISSING,
         Reason.TARGET_MISSING,

@@ -53,9 +53,9 @@ def trouble(job: ObservedJob, *, now: datetime) -> State | None:
     return under_way(Reason.POD_NOT_STARTED, f"pod {pod.name} cannot start: {why}")
 
 
-def waiting_for_pod(job_name: str) -> State:
+def waiting_for_pod(kind: str, job_name: str) -> State:
     """The state between the creation of a Job and the start of its pod."""
-    return under_way(Reason.PENDING, f"waiting for the pod of Job {job_name}")
+    return under_way(Reason.PENDING, f"waiting for the pod of {kind} {job_name}")
 
 
 def look_again(job: ObservedJob, now: datetime) -> float | None:

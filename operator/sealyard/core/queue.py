@@ -23,12 +23,12 @@ def waiting_for_admission(job: ObservedJob) -> State:
     if job.queue is None:
         return under_way(
             Reason.QUEUED,
-            f"Job {job.name} is suspended, and not by the operator: it runs once whoever suspended "
-            "it sets its spec.suspend to false",
+            f"{job.kind} {job.name} is suspended, and not by the operator: it runs once whoever "
+            "suspended it sets its spec.suspend to false",
         )
     return under_way(
         Reason.QUEUED,
-        f"Job {job.name} waits in LocalQueue {job.queue} until Kueue admits it; "
+        f"{job.kind} {job.name} waits in LocalQueue {job.queue} until Kueue admits it; "
         f"{NOTHING_IS_ADMITTED}",
     )
 
@@ -38,8 +38,8 @@ def preempted(job: ObservedJob) -> State:
     where = f" in LocalQueue {job.queue}" if job.queue else ""
     return under_way(
         Reason.PREEMPTED,
-        f"Job {job.name} was suspended after it had been admitted, to make room for another, say; "
-        f"it waits{where} to be admitted again, and goes on from its last checkpoint",
+        f"{job.kind} {job.name} was suspended after it had been admitted, to make room for "
+        f"another, say; it waits{where} to be admitted again, and goes on from its last checkpoint",
     )
 
 

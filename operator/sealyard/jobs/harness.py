@@ -89,16 +89,21 @@ def _attempt(
     try:
         answer = _run(handlers, environment, mounts)
         answer.encode()
-    except SealyardError as error:
-        return error.exit_code, Answer(message=_one_line(str(error)))
-    except Exception as error:
-        if (fault := storage_fault(error, mounts)) is not None:
-            logger.info("the trace of it", exc_info=error)
-            return fault.exit_code, Answer(message=_one_line(str(fault)))
-        logger.exception("unexpected fault")
-        name = type(error).__name__
-        return EXIT_FAULT, Answer(message=f"unexpected {name}; the pod's log has the traceback")
+    except Exception as error:  # noqa: BLE001 - it is told, as an error of ours or a fault
+        return failed(error, mounts)
     return 0, answer
+
+
+def failed(error: Exception, mounts: Mounts) -> tuple[int, Answer]:
+    """The exit code and the answer of a program whose work ended so; a fault is logged."""
+    if isinstance(error, SealyardError):
+        return error.exit_code, Answer(message=_one_line(str(error)))
+    if (fault := storage_fault(error, mounts)) is not None:
+        logger.info("the trace of it", exc_info=error)
+        return fault.exit_code, Answer(message=_one_line(str(fault)))
+    logger.error("unexpected fault", exc_info=error)
+    name = type(error).__name__
+    return EXIT_FAULT, Answer(message=f"unexpected {name}; the pod's log has the traceback")
 
 
 def _one_line(message: str) -> str:

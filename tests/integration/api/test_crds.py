@@ -262,6 +262,7 @@ def test_the_columns(server: Server) -> None:
         ("profiles", {"ComputeProfile"}),
         ("fine-tuning", {"TrainingRun"}),
         ("queues", {"TrainingRun"}),
+        ("distributed", {"TrainingRun"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )

@@ -52,9 +52,9 @@ def test_every_process_needs_its_share(
         (143, "superseded by pod b; this one stops", 143, "superseded by pod b; this one stops"),
         (
             70,
-            "unexpected ValueError",
+            "unexpected ValueError; the pod's log has the traceback",
             70,
-            "unexpected ValueError in process 1 of 2; the pod's log has the traceback",
+            "process 1 of 2: unexpected ValueError; the pod's log has the traceback",
         ),
         (-9, None, 137, "process 1 of 2 was ended by SIGKILL"),
         (-11, None, 139, "process 1 of 2 was ended by SIGSEGV"),

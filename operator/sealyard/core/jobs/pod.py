@@ -85,6 +85,8 @@ class JobParts:
     queue: str | None = None
     """The LocalQueue of Kueue that has to admit it."""
     pods: PodSettings = field(default_factory=PodSettings)
+    name: str | None = None
+    """Where it is not the usual one."""
 
 
 def workspace(claim_name: str, *, read_only: bool = False) -> Mount:
@@ -238,7 +240,8 @@ def build(parts: JobParts) -> dict[str, Any]:
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": job_name(metadata.name, metadata.uid, parts.role, parts.variant, parts.attempt),
+            "name": parts.name
+            or job_name(metadata.name, metadata.uid, parts.role, parts.variant, parts.attempt),
             "namespace": metadata.namespace,
             "labels": labels | queue,
             "annotations": annotations,

@@ -25,7 +25,7 @@ def queued(situation: Situation) -> Plan | None:
         ledger = attempts.interrupt(
             ledger, EndReason.SUSPENDED, MOVED, now=situation.now, epoch=situation.epoch
         )
-        gone = (JobKey(job.namespace, job.name, job.uid, after_its_pods=True),)
+        gone = (JobKey.of(job, after_its_pods=True),)
     return situation.decide(
         "Queued",
         preempted(job) if _was_admitted(situation) else waiting_for_admission(job),

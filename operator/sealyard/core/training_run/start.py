@@ -29,7 +29,7 @@ def start(situation: Situation) -> Plan | None:
     )
     return situation.decide(
         "Pending",
-        waiting_for_pod(job["metadata"]["name"]),
+        waiting_for_pod(job["kind"], job["metadata"]["name"]),
         ledger=attempts.start(situation.work.ledger, watched=situation.watched),
         status={
             "startTime": format_time(situation.started_at or situation.now),
