@@ -1,4 +1,4 @@
-"""A JobSet: several pods that train together, on a node each, and find each other by name.
+"""A JobSet: several pods that train together, and find each other by name.
 
 https://jobset.sigs.k8s.io, 0.10 or newer. The operator retries here, too: nothing is restarted in
 a set, because what is left of it waits for a pod that has gone.
