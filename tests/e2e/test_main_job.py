@@ -15,6 +15,7 @@ from skimage import data
 from sealyard_local.demo import picture
 from support.bystander import leaves_no_core, processes_of
 from support.coins import coins_program
+from support.kueue import Kueue
 from support.operator import wait_for
 from support.secret_search import SecretSearch, has_web_token
 from support.whole import Whole
@@ -112,7 +113,8 @@ def test_what_a_publication_wrote_down_is_for_its_writer_alone(whole: Whole) -> 
 
 
 def test_a_run_and_a_release_survive_what_can_happen(whole: Whole, tmp_path: Path) -> None:
-    """A claim and a Secret come late, a pod dies in mid-epoch, the operator dies in each phase."""
+    """A claim and a Secret come late, a queue takes back what it gave, a pod dies in mid-epoch, the
+    operator dies in each phase."""
     whole.wait_until_ready("modelrelease", "coins-1.0.0")
     target = whole.kubectl.get("releasetarget", "stores")["spec"]
     whole.kubectl.apply(
@@ -128,13 +130,22 @@ def test_a_run_and_a_release_survive_what_can_happen(whole: Whole, tmp_path: Pat
     assert "hard-workspace" in whole.wait_for_reason("trainingrun", "hard", "ClaimMissing")
     whole.kubectl.apply(_claim("hard-workspace"))
 
-    wait_for(lambda: _epoch(whole) >= 2, 300, "two whole epochs")
+    kueue = Kueue(whole.kubectl)
+    job = _admit(whole, kueue, attempt=1)
+    wait_for(lambda: _epoch(whole) >= 1, 300, "a whole epoch")
+    kueue.preempt(job)
+    whole.wait_for_reason("trainingrun", "hard", "Preempted")
+    before = _epoch(whole)
+    assert _admit(whole, kueue, attempt=1) == job
+    wait_for(lambda: _epoch(whole) > max(before, 1), 300, "an epoch after the preemption")
+    assert whole.status("trainingrun", "hard")["tasks"][0].get("failures", 0) == 0
     seen = {whole.status("modelrelease", "hard-1.0.0")["phase"]}
     whole.kill_operator()
     whole.kubectl(
         "delete", "pods", "-l", f"sealyard.io/owner-uid={_uid(whole)},sealyard.io/role=train",
         "--force", "--grace-period=0",
     )  # fmt: skip
+    _admit(whole, kueue, attempt=2)
     run = whole.wait_until_ready("trainingrun", "hard")
     assert run["attempts"] == 2
     assert run["resumedFromEpoch"] >= 1
@@ -174,6 +185,20 @@ def _epoch(whole: Whole) -> int:
     return int(whole.status("trainingrun", "hard").get("progress", {}).get("epoch", 0))
 
 
+def _admit(whole: Whole, kueue: Kueue, *, attempt: int) -> str:
+    """Admits the Job of an attempt, once it waits. Gives its name."""
+    selector = f"sealyard.io/owner-uid={_uid(whole)},sealyard.io/attempt={attempt}"
+
+    def waiting() -> str | None:
+        jobs = whole.kubectl.get("jobs", "", f"--selector={selector}")["items"]
+        names = [job["metadata"]["name"] for job in jobs if job["spec"]["suspend"]]
+        return next(iter(names), None)
+
+    name = wait_for(waiting, 120, f"the Job of attempt {attempt} in its queue")
+    kueue.admit(name, {})
+    return name
+
+
 def _uid(whole: Whole) -> str:
     return str(whole.kubectl.get("trainingrun", "hard")["metadata"]["uid"])
 
@@ -201,6 +226,7 @@ def _hard_run() -> dict[str, Any]:
             # Enough that a fast machine is still training once progress, told every 10 s, shows it.
             "hyperparameters": {"epochs": 40, "imageSize": 64, "extra": {"mosaic": 0.0}},
             "compute": {"cpu": "500m", "memory": "3Gi"},
+            "queueName": "training",
             "workspace": {"persistentVolumeClaim": {"claimName": "hard-workspace"}},
         },
     }

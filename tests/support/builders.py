@@ -323,6 +323,10 @@ class JobBuilder:
     def created_at(self, moment: datetime) -> JobBuilder:
         return JobBuilder(replace(self.job, created_at=moment))
 
+    def queued(self, queue: str | None = "gpu") -> ObservedJob:
+        """Suspended, and so without a pod."""
+        return replace(self.job, suspended=True, queue=queue)
+
     def waiting(self, reason: str, message: str | None = None) -> ObservedJob:
         return replace(self.job, pod=self._pod(waiting_reason=reason, waiting_message=message))
 

@@ -267,7 +267,8 @@ class FakeApi:
         more = {"continue": str(start + 1)} if start + 1 < len(found) else {}
         return {"metadata": {"resourceVersion": str(self.version), **more}, "items": items}
 
-    async def create_job(self, manifest: Document) -> Document:
+    async def create_job(self, resource: Resource, manifest: Document) -> Document:
+        assert resource.kind == manifest["kind"]
         self._enter("create_job")
         name = manifest["metadata"]["name"]
         identity = (manifest["metadata"]["namespace"], name)
@@ -283,16 +284,24 @@ class FakeApi:
         self.writes.append(("create", name))
         return copy.deepcopy(raw)
 
-    async def read_job(self, namespace: str, name: str) -> Document:
+    async def read_job(self, resource: Resource, namespace: str, name: str) -> Document:
         self._enter("read_job")
+        assert resource.kind == self.jobs[namespace, name]["kind"]
         return copy.deepcopy(self.jobs[namespace, name])
 
     async def delete_job(
-        self, namespace: str, name: str, uid: str, *, after_its_pods: bool = False
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        uid: str,
+        *,
+        after_its_pods: bool = False,
     ) -> Document:
         self._enter("delete_job")
         if (namespace, name) not in self.jobs:
             raise ApiError(404, "not found")
+        assert resource.kind == self.jobs[namespace, name]["kind"]
         if self.jobs[namespace, name]["metadata"]["uid"] != uid:
             raise ApiError(409, "the uid is another")
         self.writes.append(("delete", name))

@@ -57,6 +57,8 @@ class Pod:
     secrets: Path | None = None
     ca: Path | None = None
     weights: Path | None = None
+    index: int | None = None
+    """Which of several pods of an indexed Job it is."""
 
     @property
     def answer_file(self) -> Path:
@@ -103,6 +105,8 @@ class Pod:
             TASK_VARIABLE: text,
             POD_UID_VARIABLE: self.uid,
         }
+        if self.index is not None:
+            environment["JOB_COMPLETION_INDEX"] = str(self.index)
         command = [
             *(str(BIN / program), "--workspace", str(self.workspace)),
             *("--scratch", str(scratch), "--termination-message", str(self.answer_file)),

@@ -252,7 +252,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         "must be what a device plugin offers: nvidia.com/gpu",
     ),
     ("ComputeProfile", {"gpus": {"max": 0}}, "spec.gpus", "must have min ≤ default ≤ max"),
-    ("ComputeProfile", {"gpus": {"max": 2}}, "spec.gpus.max", "less than or equal to 1"),
+    ("ComputeProfile", {"gpus": {"max": 17}}, "spec.gpus.max", "less than or equal to 16"),
     (
         "ComputeProfile",
         {"memory": {"default": None, "max": "2Gi"}},

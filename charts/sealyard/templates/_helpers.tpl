@@ -65,6 +65,10 @@ app.kubernetes.io/part-of: sealyard
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create, delete, get, list, watch]
+# Of https://jobset.sigs.k8s.io, where several nodes train together.
+- apiGroups: [jobset.x-k8s.io]
+  resources: [jobsets]
+  verbs: [create, delete, get, list]
 - apiGroups: [""]
   resources: [pods, persistentvolumeclaims]
   verbs: [list, watch]

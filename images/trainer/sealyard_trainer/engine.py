@@ -21,13 +21,12 @@ from sealyard.api.answers import Transfer
 from sealyard.api.training_run import Metrics, ModelSpec
 from sealyard.errors import InvalidError
 from sealyard.jobs.lock import WorkspaceLock
-from sealyard.jobs.workspace import copy_atomic
-from sealyard_trainer.architecture import write_architecture
-from sealyard_trainer.checkpoints import Checkpoint, Checkpoints
+from sealyard_trainer.checkpoints import Checkpoints
 from sealyard_trainer.curve import Curve
 from sealyard_trainer.figures import read_metrics
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
+from sealyard_trainer.several import OneOfSeveral, leave, number_of_processes
 from sealyard_trainer.starting_point import load_starting_point, transfer
 from sealyard_trainer.tracking.tracking import Tracking
 from sealyard_trainer.ultralytics_trainer import Trainer
@@ -52,7 +51,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What is trained, from what, and where the pieces go."""
+    """What is trained, and from what: the same for each of several processes."""
 
     model: ModelSpec
     arguments: Mapping[str, Any]
@@ -61,14 +60,24 @@ class Training:
     gpus: int
     folder: Path
     """Ultralytics' own folder: its files are half written at times and nobody else reads them."""
+    start: Path
+    """The file in it that ultralytics begins with: an architecture, or a checkpoint."""
+    resumes: bool
+    """Whether that is a checkpoint of this run."""
+    weights: Weights | None = None
+    """What it begins with, if it begins; a checkpoint of its own has learnt from them already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Where the pieces go, between the epochs and at their ends."""
+
     checkpoints: Checkpoints
     curve: Curve
     lock: WorkspaceLock
     meter: Meter
     progress: ProgressClient | None
     tracking: Tracking
-    weights: Weights | None = None
-    """What it begins with, if it begins; a checkpoint of its own has learnt from them already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +93,12 @@ class Trained:
     """What was taken from the weights, where this attempt began with them."""
 
 
-def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
+def train(training: Training, record: Record | None) -> Trained:
     """Train to the end, from the beginning or from a checkpoint.
+
+    Args:
+        training: what is trained.
+        record: None in a process that helps another one, which records what they do.
 
     Raises:
         InvalidError: ultralytics refuses an argument, the architecture cannot be built, or the
@@ -94,15 +107,17 @@ def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
     """
     LOGGER.setLevel(logging.WARNING)
     SETTINGS.update(dict.fromkeys(INTEGRATIONS, False) | {"sync": False})
-    hooks = _Hooks(training)
-    trainer = _trainer(training, checkpoint)
-    for event in HOOKED:
-        trainer.add_callback(event, getattr(hooks, event))
+    trainer = _trainer(training)
+    if record is not None:
+        hooks = _Hooks(record)
+        for event in HOOKED:
+            trainer.add_callback(event, getattr(hooks, event))
     start = None
-    if training.weights and checkpoint is None:
+    if training.weights and not training.resumes:
         start = _Start(training.weights, training.model.architecture)
     trainer.on_new_model = start
     trainer.train()
+    leave()
     return Trained(
         epochs=trainer.epoch + 1,
         metrics=read_metrics(trainer.metrics),
@@ -112,42 +127,31 @@ def train(training: Training, checkpoint: Checkpoint | None) -> Trained:
     )
 
 
-def _trainer(training: Training, checkpoint: Checkpoint | None) -> Any:
+def _trainer(training: Training) -> Any:
+    processes = number_of_processes()
     overrides = {
         **training.arguments,
         **_device(training.gpus, training.arguments.get("amp", True)),
         "data": str(training.data),
         "save_dir": str(training.folder),
         "exist_ok": True,
+        "resume" if training.resumes else "model": str(training.start),
     }
-    if checkpoint is None:
-        overrides["model"] = str(write_architecture(training.model, training.folder))
-    else:
-        # The weights' folder is where ultralytics looks for the best model so far.
-        weights = training.folder / "weights"
-        weights.mkdir()
-        overrides["resume"] = str(_place(checkpoint.last, weights / "last.pt"))
-        _place(checkpoint.best, weights / "best.pt")
-        training.curve.copy_to(training.folder / "results.csv")
     try:
-        trainer = Trainer(overrides=overrides)
+        trainer = (OneOfSeveral if processes > 1 else Trainer)(overrides=overrides)
     except (TypeError, ValueError, SyntaxError) as error:
         raise InvalidError(f"spec.hyperparameters: {' '.join(str(error).split())}") from error
     return trainer
-
-
-def _place(source: Path, target: Path) -> Path:
-    copy_atomic(source, target)
-    return target
 
 
 def _device(gpus: int, amp: Any) -> dict[str, Any]:
     """Where it runs, in which precision, and with how many processes that load pictures."""
     if gpus == 0:
         return {"device": "cpu", "amp": False, "workers": 0}
-    if not torch.cuda.is_available():
+    found = torch.cuda.device_count()
+    if found < gpus:
         raise InvalidError(
-            "spec.compute.gpus is 1 and PyTorch finds no GPU in the pod; "
+            f"spec.compute.gpus is {gpus} and PyTorch finds {found or 'no'} GPU in the pod; "
             "the node's driver, or the image, does not fit"
         )
     if amp == "fp16":
@@ -157,8 +161,9 @@ def _device(gpus: int, amp: Any) -> dict[str, Any]:
         )
     wanted = amp not in (False, "fp32")
     precision = "bf16" if wanted and torch.cuda.is_bf16_supported() else False
-    workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
-    return {"device": "0", "amp": precision, "workers": workers}
+    workers = min(max(len(os.sched_getaffinity(0)) // gpus, 1), MOST_WORKERS)
+    devices = ",".join(map(str, range(gpus)))
+    return {"device": devices, "amp": precision, "workers": workers}
 
 
 class _Start:
@@ -179,8 +184,8 @@ class _Start:
 class _Hooks:
     """What happens between batches and epochs."""
 
-    def __init__(self, training: Training) -> None:
-        self._training = training
+    def __init__(self, record: Record) -> None:
+        self._record = record
         self._batches = 0
         self._validated = False
 
@@ -201,48 +206,48 @@ class _Hooks:
     def on_train_batch_end(self, trainer: Any) -> None:
         self._batches += 1
         part = self._batches / len(trainer.train_loader)
-        report = self._training.meter.batch(part, time.monotonic())
-        if self._training.progress:
-            self._training.progress.report(report)
+        report = self._record.meter.batch(part, time.monotonic())
+        if self._record.progress:
+            self._record.progress.report(report)
 
     def on_val_batch_end(self, _validator: Any) -> None:
         """Say that it lives: a validation may take longer than an epoch."""
-        if self._training.progress:
-            report = self._training.meter.report(time.monotonic())
-            self._training.progress.report(report)
+        if self._record.progress:
+            report = self._record.meter.report(time.monotonic())
+            self._record.progress.report(report)
 
     def on_model_save(self, trainer: Any) -> None:
         """Keep the epoch. The last one needs no checkpoint: its model is what comes out."""
-        self._training.lock.check()
-        point = self._training.curve.append(Path(trainer.csv))
+        self._record.lock.check()
+        point = self._record.curve.append(Path(trainer.csv))
         if not trainer.stop:
-            self._training.checkpoints.save(
+            self._record.checkpoints.save(
                 epoch=trainer.epoch + 1,
                 last=Path(trainer.last),
                 best=Path(trainer.best),
                 best_changed=bool(trainer.best_fitness == trainer.fitness),
             )
-        self._training.tracking.epoch(point)
+        self._record.tracking.epoch(point)
 
     def on_fit_epoch_end(self, trainer: Any) -> None:
         if self._validated:
             return  # ultralytics calls it once more, after it has validated the best model
         self._validated = True
         metrics = read_metrics(trainer.metrics)
-        report = self._training.meter.epoch(metrics, time.monotonic())
+        report = self._record.meter.epoch(metrics, time.monotonic())
         logger.info(
             "epoch %d of %d: mAP50 %.3f, mAP50-95 %.3f, precision %.3f, recall %.3f",
             trainer.epoch + 1,
             trainer.epochs,
             *(value or 0.0 for value in _figures(metrics)),
         )
-        if self._training.progress:
-            self._training.progress.report(report, urgent=True)
+        if self._record.progress:
+            self._record.progress.report(report, urgent=True)
 
     def _report_now(self) -> None:
-        if self._training.progress:
-            report = self._training.meter.report(time.monotonic())
-            self._training.progress.report(report, urgent=True)
+        if self._record.progress:
+            report = self._record.meter.report(time.monotonic())
+            self._record.progress.report(report, urgent=True)
 
 
 def _figures(metrics: Metrics) -> tuple[float | None, ...]:

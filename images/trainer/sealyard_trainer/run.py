@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sealyard.api.answers import Answer, TrainResult, Transfer
+from sealyard.api.answers import Answer, TrainResult
 from sealyard.api.tasks import TrainTask
-from sealyard.api.training_run import Artifact, DatasetStatus
 from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.done import Done, parse_requested_at, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.offline import work_offline
 from sealyard.jobs.workspace import below
+from sealyard_trainer.assignment import Assignment, Outcome, Place, lead, support
 from sealyard_trainer.attempts import Attempt, note_attempt
 from sealyard_trainer.curve import Curve, read_points
 from sealyard_trainer.dataset import Dataset, read_dataset
@@ -28,16 +28,14 @@ from sealyard_trainer.dataset_check import Inspection, inspect
 from sealyard_trainer.dataset_lock import Verdict, compare_with_lock, write_lock
 from sealyard_trainer.dataset_view import make_view
 from sealyard_trainer.hyperparameters import to_arguments
-from sealyard_trainer.progress import Meter
-from sealyard_trainer.progress_client import start_progress
+from sealyard_trainer.other_node import train_beside
+from sealyard_trainer.processes import Crew, Meeting, check_shares, in_processes
 from sealyard_trainer.run_folder import REPORT, RunFolder
+from sealyard_trainer.shared_start import SharedStart, write_shared_start
 from sealyard_trainer.tracking.tracking import Tracking
 from sealyard_trainer.weights_file import fetch_weights
 
-if TYPE_CHECKING:
-    from sealyard_trainer.engine import Trained
-
-MOST_GPUS = 1
+INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 PACKAGES = ("sealyard", "torch", "ultralytics-opencv-headless")
 
 logger = logging.getLogger(__name__)
@@ -51,10 +49,11 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         Interrupted: another pod has taken over.
     """
     arguments = to_arguments(task.hyperparameters)
-    if task.gpus > MOST_GPUS:
-        raise InvalidError(
-            f"spec.compute.gpus is {task.gpus}; this release trains on {MOST_GPUS} at most"
-        )
+    meeting = _meeting(task)
+    count = processes_of(task)
+    check_shares(arguments, count * (meeting.nodes if meeting else 1))
+    if meeting and meeting.index:
+        return train_beside(task, mounts, arguments, count=count, meeting=meeting)
     requested_at = parse_requested_at(task.requested_at)
     folder = RunFolder(below(mounts.workspace, task.run_path), task.run_path)
     folder.open(mounts.workspace)
@@ -93,16 +92,14 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         software=inputs["software"],
         weights=weights,
     )
-    with (
-        tempfile.TemporaryDirectory(prefix="run-", dir=mounts.scratch) as private,
-        Tracking(task, mounts, dataset_digest=inspection.digest, lock=lock) as tracking,
-    ):
+    with tempfile.TemporaryDirectory(prefix="run-", dir=mounts.scratch) as private:
         view = Path(private, "dataset")
         view.mkdir()
         data = make_view(dataset, view)
-        place = _Place(folder, lock, dataset, inspection, data, Path(private))
-        result = _train(task, mounts, place, arguments, tracking)
-    answer = Answer(message=_summary(task, result, tracking.failure), result=result.to_wire())
+        place = Place(folder, lock, dataset, inspection, data, Path(private))
+        crew = Crew(count, Path(private), mounts, meeting)
+        result, untold = _train(task, mounts, place, arguments, crew)
+    answer = Answer(message=_summary(task, result, untold), result=result.to_wire())
     write_done(folder.path, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
     folder.tidy()
     return answer
@@ -121,18 +118,24 @@ def software() -> str:
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The run's folder, the right to write to it, and what is learnt from."""
+def processes_of(task: TrainTask) -> int:
+    """How many processes train on a node: one for each GPU."""
+    return max(task.gpus, 1)
 
-    folder: RunFolder
-    lock: WorkspaceLock
-    dataset: Dataset
-    inspection: Inspection
-    data: Path
-    """The data.yaml of the checked view."""
-    private: Path
-    """A folder of this attempt alone, which goes with it."""
+
+def _meeting(task: TrainTask) -> Meeting | None:
+    """Where the nodes meet, if there are several; which of them this is, Kubernetes says."""
+    nodes = task.nodes
+    if nodes is None:
+        return None
+    index = os.environ.get(INDEX_VARIABLE, "")
+    if not index.isdecimal() or int(index) >= nodes.count:
+        raise InvalidError(
+            f"{INDEX_VARIABLE} is {index or 'not set'}; a number below {nodes.count} is wanted, as "
+            "an indexed Job sets it"
+        )
+    name = f"{task.owner.uid}-{task.attempt}"
+    return Meeting(nodes.count, int(index), nodes.host, nodes.port, name)
 
 
 def _inspect(task: TrainTask, mounts: Mounts) -> tuple[Dataset, Inspection]:
@@ -162,99 +165,38 @@ def _counts(counts: Mapping[str, int]) -> str:
 def _train(
     task: TrainTask,
     mounts: Mounts,
-    place: _Place,
+    place: Place,
     arguments: Mapping[str, Any],
-    tracking: Tracking,
-) -> TrainResult:
+    crew: Crew,
+) -> Outcome:
     work_offline(mounts.scratch)
-    from sealyard_trainer import engine  # noqa: PLC0415 - ultralytics reads the environment
+    from sealyard_trainer.layout import lay_out  # noqa: PLC0415 - ultralytics reads the environment
 
     checkpoints = place.folder.checkpoints()
     checkpoint = checkpoints.newest()
+    resumes = checkpoint is not None
     done_epochs = checkpoint.epoch if checkpoint else 0
     if checkpoint:
         logger.info("resuming after epoch %d", done_epochs)
     weights = None
     if task.weights and checkpoint is None:
-        copied = fetch_weights(task.weights, mounts.weights, place.private)
-        weights = engine.Weights(copied, task.weights.sha256)
+        weights = fetch_weights(task.weights, mounts.weights, place.private)
     attempts = note_attempt(
         place.folder.path,
         Attempt(number=task.attempt, from_epoch=done_epochs, started_at=datetime.now(UTC)),
     )
-    epochs = task.hyperparameters.epochs
-    progress = start_progress(task.progress, mounts.progress_token)
+    work = place.folder.make_work(place.lock.holder)
     curve = Curve(place.folder.curve, epochs=done_epochs)
-    tracking.begin(curve.points, place.folder.events)
-    meter = Meter(task.owner, epochs=epochs, done=done_epochs, now=time.monotonic())
-    training = engine.Training(
-        model=task.model,
-        arguments=arguments,
-        data=place.data,
-        gpus=task.gpus,
-        folder=place.folder.make_work(place.lock.holder),
-        checkpoints=checkpoints,
-        curve=curve,
-        lock=place.lock,
-        meter=meter,
-        progress=progress,
-        tracking=tracking,
-        weights=weights,
+    start = lay_out(work, task.model, checkpoint, curve)
+    assignment = Assignment(
+        task, mounts, place, arguments, checkpoint, weights, attempts, work, start
     )
-    try:
-        trained = engine.train(training, checkpoint)
-        place.lock.check()
-        if progress:
-            progress.report(meter.finished(trained.metrics), urgent=True)
-    finally:
-        if progress:
-            progress.close()
-    artifacts = place.folder.keep_results(trained.best, training.folder)
-    artifacts += _explain(
-        task, mounts, place, arguments=arguments, attempts=attempts, trained=trained
-    )
-    inspection = place.inspection
-    return TrainResult(
-        epochs=trained.epochs,
-        resumed_from_epoch=done_epochs or None,
-        metrics=trained.metrics,
-        dataset=DatasetStatus(digest=inspection.digest, images=sum(inspection.pictures.values())),
-        weights=trained.transfer
-        or (Transfer(sha256=task.weights.sha256) if task.weights else None),
-        artifacts=artifacts,
-    )
-
-
-def _explain(
-    task: TrainTask,
-    mounts: Mounts,
-    place: _Place,
-    *,
-    arguments: Mapping[str, Any],
-    attempts: Sequence[Attempt],
-    trained: Trained,
-) -> list[Artifact]:
-    """The report as an artifact; none if it could not be made, which fails no run."""
-    from sealyard_trainer.report.making import Finished, make_report  # noqa: PLC0415 - as engine
-
-    finished = Finished(
-        task=task,
-        arguments=arguments,
-        dataset=place.dataset,
-        inspection=place.inspection,
-        epochs=trained.epochs,
-        metrics=trained.metrics,
-        attempts=attempts,
-        trainer=trained.trainer,
-        weights=place.folder.best,
-        curve=place.folder.curve,
-    )
-    try:
-        make_report(finished, place.folder.report, mounts.scratch)
-        return [place.folder.artifact(REPORT)]
-    except Exception:
-        logger.exception("the report could not be made; the run is done without it")
-        return []
+    if crew.everybody == 1:
+        return lead(assignment)
+    if crew.meeting:
+        shared = SharedStart(work=work.name, start=str(start.relative_to(work)), resumes=resumes)
+        write_shared_start(place.folder.path, shared)
+    return in_processes(crew, lead, support, assignment)
 
 
 def _summary(task: TrainTask, result: TrainResult, untold: str | None) -> str:

@@ -17,6 +17,7 @@ from sealyard.jobs.workspace import copy_atomic, hash_file, make_folder, remove_
 from sealyard_trainer.attempts import ATTEMPTS_FILE
 from sealyard_trainer.checkpoints import Checkpoints
 from sealyard_trainer.dataset_lock import LOCK_FILE
+from sealyard_trainer.shared_start import SHARED_FILE
 
 BEST, CURVE, REPORT, PLOTS = "best.pt", "results.csv", "report.html", "plots"
 EVENTS = "tensorboard"
@@ -96,7 +97,7 @@ class RunFolder:
         self.checkpoints().clear()
         for folder in (PLOTS, EVENTS):
             shutil.rmtree(self.path / folder, ignore_errors=True)
-        for name in (BEST, CURVE, REPORT, LOCK_FILE, ATTEMPTS_FILE):
+        for name in (BEST, CURVE, REPORT, LOCK_FILE, ATTEMPTS_FILE, SHARED_FILE):
             (self.path / name).unlink(missing_ok=True)
 
     def keep_results(self, best: Path, plots: Path) -> list[Artifact]:
@@ -112,7 +113,8 @@ class RunFolder:
     def tidy(self) -> None:
         """Delete what only an unfinished run needs."""
         shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
-        (self.path / ATTEMPTS_FILE).unlink(missing_ok=True)
+        for name in (ATTEMPTS_FILE, SHARED_FILE):
+            (self.path / name).unlink(missing_ok=True)
         for folder in self.path.glob(f"{WORK_PREFIX}*"):
             shutil.rmtree(folder, ignore_errors=True)
 

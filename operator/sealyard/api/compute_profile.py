@@ -10,13 +10,16 @@ from sealyard.api.kind import CustomResource, PrinterColumn, rules
 from sealyard.api.model import LocalObjectReference, Model, ObjectName, Quantity, says
 from sealyard.api.placement import KEYS, Affinity, Labels, Toleration
 
-MOST_GPUS = 1
-"""That the trainer can use."""
+MOST_GPUS = 16
+"""Of one pod; no node has more."""
 DEFAULT_GPU_RESOURCE = "nvidia.com/gpu"
 DEFAULT_CPU = "2"
 DEFAULT_MEMORY = "4Gi"
 DEFAULT_SHARED_MEMORY = "1Gi"
 
+MOST_NODES = 64
+
+NodeCount = Annotated[int, Field(ge=1, le=MOST_NODES)]
 GpuCount = Annotated[int, Field(ge=0, le=MOST_GPUS)]
 Overridable = Literal["gpus", "cpu", "memory", "sharedMemory"]
 
@@ -68,7 +71,7 @@ class GpuRange(Model):
         description="The least that a run may ask for, and what an export gets; an engine of the "
         "format tensorrt gets one.",
     )
-    max: GpuCount = Field(default=MOST_GPUS, description="The most that a run may ask for.")
+    max: GpuCount = Field(default=1, description="The most that a run may ask for.")
 
 
 class Amount(Model):
@@ -172,6 +175,10 @@ class ComputeProfileSpec(Model):
     cpu: CpuAmount = Field(default_factory=CpuAmount)
     memory: MemoryAmount = Field(default_factory=MemoryAmount)
     shared_memory: SharedMemoryAmount = Field(default_factory=SharedMemoryAmount)
+    max_nodes: NodeCount = Field(
+        default=1,
+        description="The most nodes that a run may ask for, each with all of the above.",
+    )
     overridable: Annotated[list[Overridable], Field(max_length=4)] = Field(
         default_factory=list,
         description="The fields of spec.compute that a run may set to another value.",

@@ -28,6 +28,8 @@ class Reason(StrEnum):
 
     # Under way
     PENDING = "Pending"
+    QUEUED = "Queued"
+    PREEMPTED = "Preempted"
     TRAINING = "Training"
     WAITING_FOR_TRAINING = "WaitingForTraining"
     EXPORTING = "Exporting"
@@ -46,6 +48,7 @@ class Reason(StrEnum):
 
     # Waiting for something that somebody has to create; recovers by itself
     CLAIM_MISSING = "ClaimMissing"
+    JOB_SET_MISSING = "JobSetMissing"
     PROFILE_MISSING = "ProfileMissing"
     TRAINING_RUN_MISSING = "TrainingRunMissing"
     TARGET_MISSING = "TargetMissing"
@@ -76,6 +79,7 @@ class Reason(StrEnum):
     PROFILE_AMBIGUOUS = "ProfileAmbiguous"
     PROFILE_UNFIT = "ProfileUnfit"
     OVERRIDE_REFUSED = "OverrideRefused"
+    CLAIM_NOT_SHARED = "ClaimNotShared"
     INVALID_INPUT = "InvalidInput"
     INTEGRITY_FAILED = "IntegrityFailed"
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
@@ -97,6 +101,8 @@ class Reason(StrEnum):
 
 MEANINGS = {
     Reason.PENDING: "Accepted; its first Job is about to run.",
+    Reason.QUEUED: "Kueue has not admitted its Job yet. The message names the queue.",
+    Reason.PREEMPTED: "Kueue took back what its Job had; it is queued again, and then resumes.",
     Reason.TRAINING: "A pod trains.",
     Reason.WAITING_FOR_TRAINING: "The TrainingRun has not succeeded yet.",
     Reason.EXPORTING: "Variants are exported and compared with the checkpoint.",
@@ -113,6 +119,7 @@ MEANINGS = {
     Reason.NODE_LOST: "A pod's node does not answer. Bring it back, or taint it out of service.",
     Reason.RETRYING: "An attempt failed, was interrupted or lost; the next one is due.",
     Reason.CLAIM_MISSING: "A PersistentVolumeClaim does not exist. Create it.",
+    Reason.JOB_SET_MISSING: "More than one node is asked for, and JobSet is not installed.",
     Reason.PROFILE_MISSING: "The ComputeProfile does not exist. Create it.",
     Reason.TRAINING_RUN_MISSING: "The TrainingRun does not exist. Create it.",
     Reason.TARGET_MISSING: "The ReleaseTarget does not exist. Create it.",
@@ -139,6 +146,7 @@ MEANINGS = {
     Reason.PROFILE_UNFIT: "The ComputeProfile gives no GPU, and something can be made on one "
     "alone.",
     Reason.OVERRIDE_REFUSED: "spec.compute asks for what the ComputeProfile does not allow.",
+    Reason.CLAIM_NOT_SHARED: "More than one node is asked for, and one alone can mount a claim.",
     Reason.INVALID_INPUT: "A Job refused its input (exit code 64): a broken dataset, say.",
     Reason.INTEGRITY_FAILED: "A digest, tag or artifact was not what was promised (65).",
     Reason.BACKOFF_LIMIT_EXCEEDED: "Too many attempts failed.",

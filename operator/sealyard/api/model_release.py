@@ -191,6 +191,11 @@ class ModelReleaseSpec(Model):
         description="The ComputeProfile of the exports; the one that is the default where none is "
         "given.",
     )
+    queue_name: Name | None = Field(
+        default=None,
+        description="A LocalQueue of Kueue in the same namespace, for the exports; what delivers "
+        "them asks for no GPU and waits for nobody's.",
+    )
     not_after: EndTime | None = Field(
         default=None,
         description="When the release expires: the signed index says so to devices, and lists it "

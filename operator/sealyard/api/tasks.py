@@ -16,7 +16,7 @@ from sealyard.api.release_target import SplitSpec
 from sealyard.api.tracking import Experiment
 from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec, PinnedWeights
 
-TASK_VERSION = 3
+TASK_VERSION = 4
 """The newest that programs understand; they understand those before it, too."""
 FIRST_TASK_VERSION = 1
 WEIGHTS_TASK_VERSION = 2
@@ -24,6 +24,8 @@ WEIGHTS_TASK_VERSION = 2
 pins refuses only what it would get wrong: this one, where it would train from scratch."""
 PLATFORM_TASK_VERSION = 3
 """And this one, where it would offer to every machine what runs on some of them."""
+NODES_TASK_VERSION = 4
+"""And this one, where each of several pods would train by itself."""
 
 
 class Owner(Model):
@@ -55,6 +57,14 @@ class RemoteMlflow(Model):
     image: str = Field(description="What the pod runs; a parameter of the MLflow run.")
 
 
+class Nodes(Model):
+    """Pods that train together. Which of them a pod is stands in JOB_COMPLETION_INDEX."""
+
+    count: Annotated[int, Field(ge=2)]
+    host: str = Field(description="Where the first of them is found.")
+    port: Annotated[int, Field(ge=1, le=65_535)]
+
+
 class Task(Model):
     """What all tasks carry."""
 
@@ -77,6 +87,7 @@ class TrainTask(Task):
         default=None, description="What to fine-tune; its path is below /weights."
     )
     gpus: Annotated[int, Field(ge=0)] = 0
+    nodes: Nodes | None = None
     requested_at: str | None = Field(
         default=None, description="A DONE.json older than this is void (RFC 3339)."
     )

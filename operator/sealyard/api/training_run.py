@@ -12,6 +12,7 @@ from sealyard.api.compute_profile import (
     DEFAULT_MEMORY,
     DEFAULT_SHARED_MEMORY,
     GpuCount,
+    NodeCount,
 )
 from sealyard.api.conditions import Condition
 from sealyard.api.digests import build_input_hash
@@ -19,6 +20,7 @@ from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_me
 from sealyard.api.model import (
     LocalObjectReference,
     Model,
+    Name,
     ObjectName,
     Quantity,
     RelativePath,
@@ -28,7 +30,7 @@ from sealyard.api.model import (
 )
 from sealyard.api.tracking import TrackingSpec
 
-TrainingRunPhase = Literal["Pending", "Running", "Suspended", "Succeeded", "Failed"]
+TrainingRunPhase = Literal["Pending", "Queued", "Running", "Suspended", "Succeeded", "Failed"]
 
 
 class ModelScale(Model):
@@ -138,7 +140,14 @@ class ComputeSpec(Model):
     """What the training pod asks of its node. What is not set comes from the ComputeProfile."""
 
     gpus: GpuCount | None = Field(
-        default=None, description="0 trains on the CPU; so does a run without a profile."
+        default=None,
+        description="Of the pod, each with a process of its own. 0 trains on the CPU; so does a "
+        "run without a profile.",
+    )
+    nodes: NodeCount | None = Field(
+        default=None,
+        description="How many pods train together, each with all of the rest. More than one needs "
+        "JobSet in the cluster, and claims that several nodes can mount.",
     )
     cpu: Quantity | None = Field(
         default=None,
@@ -187,6 +196,11 @@ class TrainingRunSpec(Model):
     tracking: TrackingSpec | None = Field(
         default=None, description="May change; the next attempt heeds it."
     )
+    queue_name: Name | None = Field(
+        default=None,
+        description="A LocalQueue of Kueue in the same namespace: each attempt waits until it is "
+        "admitted there.",
+    )
     suspend: bool = Field(
         default=False,
         description="Ends the pod after it has kept what it learnt; false goes on from there.",
@@ -199,7 +213,7 @@ class TrainingRunSpec(Model):
     active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = Field(
         default=None,
         description="From the first attempt to the end of the last, waiting included; counted anew "
-        "once it was suspended.",
+        "once it was suspended, and each time that its queue admitted it.",
     )
     progress_deadline_seconds: Annotated[int, Field(ge=60, le=604_800)] | None = Field(
         default=None,
@@ -269,6 +283,7 @@ class ComputeStatus(Model):
     profile: ObjectName | None = Field(
         default=None, description="The ComputeProfile that it came from, if any."
     )
+    nodes: int | None = Field(default=None, description="How many, where it is not one.")
     gpus: Annotated[int, Field(ge=0)]
     cpu: Quantity
     memory: Quantity
@@ -276,7 +291,7 @@ class ComputeStatus(Model):
 
 
 class JobRef(Model):
-    """The Job of the newest attempt."""
+    """The Job of the newest attempt, or the JobSet where several nodes train."""
 
     name: ObjectName
     uid: Annotated[str, StringConstraints(max_length=64)]
@@ -323,6 +338,7 @@ class TrainingRun(CustomResource):
         PrinterColumn("Epoch", ".status.summary.epoch", wide=True),
         PrinterColumn("Attempts", ".status.attempts", type="integer", wide=True),
         PrinterColumn("GPUs", ".status.compute.gpus", type="integer", wide=True),
+        PrinterColumn("Queue", ".spec.queueName", wide=True),
         PrinterColumn("Profile", ".status.compute.profile", wide=True),
         PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
         ready_message(),

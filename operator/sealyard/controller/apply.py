@@ -11,7 +11,7 @@ from sealyard.controller.caches import Caches
 from sealyard.controller.events import EventPoster
 from sealyard.controller.kubernetes_api import ApiError, Document, KubernetesApi
 from sealyard.controller.records import ObjectRecord, controller_of
-from sealyard.controller.resources import CUSTOM_RESOURCES, JOBS, Key
+from sealyard.controller.resources import CUSTOM_RESOURCES, JOB_SETS, JOBS, Key
 from sealyard.core.jobs import input_config_map
 from sealyard.core.plan import Event, JobKey, Plan
 from sealyard.core.status import Status, difference
@@ -187,19 +187,20 @@ class Applier:
         await self._poster.post(record, events)
 
     async def _delete(self, job: JobKey) -> None:
+        resource = JOB_SETS if job.is_set else JOBS
         try:
             answer = await self._api.delete_job(
-                job.namespace, job.name, job.uid, after_its_pods=job.after_its_pods
+                resource, job.namespace, job.name, job.uid, after_its_pods=job.after_its_pods
             )
         except ApiError as error:
             # 409: another Job of the same name has taken its place.
             if error.status not in {NOT_FOUND, CONFLICT}:
                 raise
             answer = {}
-        if answer.get("kind") == JOBS.kind:
-            self._caches.note(JOBS, answer)
+        if answer.get("kind") == resource.kind:
+            self._caches.note(resource, answer)
         else:
-            self._caches.remove(JOBS, job.namespace, job.name, job.uid)
+            self._caches.remove(resource, job.namespace, job.name, job.uid)
 
     async def _supply(self, record: ObjectRecord, name: str, texts: tuple[str, ...]) -> None:
         """Create the ConfigMaps of a Job that is there.
@@ -226,22 +227,24 @@ class Applier:
     async def _create(self, record: ObjectRecord, manifest: Document) -> None:
         namespace = manifest["metadata"]["namespace"]
         name = manifest["metadata"]["name"]
+        resource = JOB_SETS if manifest["kind"] == JOB_SETS.kind else JOBS
         try:
-            raw = await self._api.create_job(manifest)
+            raw = await self._api.create_job(resource, manifest)
         except ApiError as error:
             if error.status in REFUSED:
-                message = f"Job {name} cannot be created; it is tried again: {error}"
+                message = f"{resource.kind} {name} cannot be created; it is tried again: {error}"
                 await self._poster.post(record, [Event("Warning", Reason.RETRYING, message)])
             if error.status != CONFLICT:
                 raise
-            raw = await self._api.read_job(namespace, name)
+            raw = await self._api.read_job(resource, namespace, name)
             owner = controller_of(raw["metadata"])
             if owner is None or owner["uid"] != record.uid:
                 logger.warning(
-                    "the Job %s exists and belongs to somebody else",
+                    "the %s %s exists and belongs to somebody else",
+                    resource.kind,
                     name,
                     extra={"key": str(record.key)},
                 )
                 self._foreign.record(record.key, name)
                 raise NameTakenError(name) from error
-        self._caches.note(JOBS, raw)
+        self._caches.note(resource, raw)

@@ -21,6 +21,7 @@ from sealyard.controller.records import (
     PodRecord,
     claim_record,
     job_record,
+    job_set_record,
     object_record,
     pod_record,
 )
@@ -29,6 +30,7 @@ from sealyard.controller.resources import (
     CLAIMS,
     CUSTOM_RESOURCES,
     DEVICES,
+    JOB_SETS,
     JOBS,
     PODS,
     PROFILES,
@@ -39,6 +41,9 @@ from sealyard.core.roster import TargetEntry
 
 Name = tuple[str, str]
 """Namespace and name."""
+
+JobName = tuple[str, Name]
+"""Of which kind, and its name."""
 
 REMEMBERED_REMOVALS = 10_000
 
@@ -94,12 +99,14 @@ class Caches:
         self._objects: dict[str, _Store[ObjectRecord]] = {
             kind: _Store() for kind in (*CUSTOM_RESOURCES, PROFILES.kind)
         }
-        self._jobs: _Store[JobRecord] = _Store()
+        self.has_job_sets = False
+        """JobSet is installed in the cluster."""
+        self._jobs: dict[str, _Store[JobRecord]] = {JOBS.kind: _Store(), JOB_SETS.kind: _Store()}
         self._pods: _Store[PodRecord] = _Store()
         self._claims: _Store[ClaimRecord] = _Store()
         self._dependents: defaultdict[Link, set[Key]] = defaultdict(set)
-        self._jobs_by_owner: defaultdict[str, set[Name]] = defaultdict(set)
-        self._job_by_uid: dict[str, Name] = {}
+        self._jobs_by_owner: defaultdict[str, set[JobName]] = defaultdict(set)
+        self._job_by_uid: dict[str, JobName] = {}
         self._pods_by_job: defaultdict[str, set[Name]] = defaultdict(set)
         self._pod_by_uid: dict[str, Name] = {}
 
@@ -107,8 +114,8 @@ class Caches:
 
     def note(self, resource: Resource, raw: Mapping[str, Any]) -> set[Key]:
         """Take in an object as it was listed, watched or answered to a write."""
-        if resource is JOBS:
-            return self._note_job(raw)
+        if resource in {JOBS, JOB_SETS}:
+            return self._note_job(resource, raw)
         if resource is PODS:
             return self._note_pod(raw)
         if resource is CLAIMS:
@@ -120,8 +127,8 @@ class Caches:
     def remove(self, resource: Resource, namespace: str, name: str, uid: str) -> set[Key]:
         """Forget an object that is gone from the API server."""
         identity = (namespace, name)
-        if resource is JOBS:
-            return self._remove_job(identity, uid)
+        if resource in {JOBS, JOB_SETS}:
+            return self._remove_job(resource, identity, uid)
         if resource is PODS:
             return self._remove_pod(identity, uid)
         if resource is CLAIMS:
@@ -157,8 +164,8 @@ class Caches:
         return sorted(self._dependents.get(link, ()))
 
     def jobs_of(self, owner_uid: str) -> list[JobRecord]:
-        """The Jobs that an object controls, the oldest first."""
-        found = [self._jobs.get(*name) for name in self._jobs_by_owner.get(owner_uid, ())]
+        """The Jobs and JobSets that an object controls, the oldest first."""
+        found = [self._job(name) for name in self._jobs_by_owner.get(owner_uid, ())]
         return sorted(
             (record for record in found if record is not None),
             key=lambda record: (record.job.created_at, record.job.attempt, record.job.name),
@@ -173,6 +180,17 @@ class Caches:
             default=None,
         )
 
+    def pods_of(self, job_uid: str) -> list[PodRecord]:
+        """The newest pod of each index of a JobSet."""
+        newest: dict[int, PodRecord] = {}
+        found = (self._pods.get(*name) for name in self._pods_by_job.get(job_uid, ()))
+        for record in sorted(
+            (record for record in found if record is not None),
+            key=lambda record: (record.created_at, record.version),
+        ):
+            newest[record.pod.index] = record
+        return list(newest.values())
+
     def pod(self, uid: str) -> PodRecord | None:
         """A pod by its uid."""
         name = self._pod_by_uid.get(uid)
@@ -184,7 +202,8 @@ class Caches:
 
     def __len__(self) -> int:
         custom = sum(len(store) for store in self._objects.values())
-        return custom + len(self._jobs) + len(self._pods) + len(self._claims)
+        jobs = sum(len(store) for store in self._jobs.values())
+        return custom + jobs + len(self._pods) + len(self._claims)
 
     # How it hangs together.
 
@@ -192,7 +211,7 @@ class Caches:
         if resource.kind in self._objects:
             return self._objects[resource.kind]
         others: dict[str, _Store[Any]] = {
-            JOBS.kind: self._jobs,
+            **self._jobs,
             PODS.kind: self._pods,
             CLAIMS.kind: self._claims,
         }
@@ -240,13 +259,18 @@ class Caches:
         }
         return {key for key in concerned if looks_at.get(key.kind)}
 
-    def _note_job(self, raw: Mapping[str, Any]) -> set[Key]:
-        record = job_record(raw)
+    def _job(self, name: JobName) -> JobRecord | None:
+        kind, identity = name
+        return self._jobs[kind].get(*identity)
+
+    def _note_job(self, resource: Resource, raw: Mapping[str, Any]) -> set[Key]:
+        record = job_record(raw) if resource is JOBS else job_set_record(raw)
         if record is None:
             return set()
-        name = (record.job.namespace, record.job.name)
-        known = self._jobs.get(*name)
-        if not self._jobs.accept(name, record):
+        identity = (record.job.namespace, record.job.name)
+        store, name = self._jobs[resource.kind], (resource.kind, identity)
+        known = store.get(*identity)
+        if not store.accept(identity, record):
             return set()
         if known is not None and known.uid != record.uid:
             _unlink(self._jobs_by_owner, known.job.owner_uid, name)
@@ -281,11 +305,11 @@ class Caches:
             concerns.add(record.target)
         return concerns
 
-    def _remove_job(self, name: Name, uid: str) -> set[Key]:
-        record = self._jobs.discard(name, uid)
+    def _remove_job(self, resource: Resource, identity: Name, uid: str) -> set[Key]:
+        record = self._jobs[resource.kind].discard(identity, uid)
         if record is None:
             return set()
-        _unlink(self._jobs_by_owner, record.job.owner_uid, name)
+        _unlink(self._jobs_by_owner, record.job.owner_uid, (resource.kind, identity))
         self._job_by_uid.pop(uid, None)
         return {record.owner}
 
@@ -299,7 +323,7 @@ class Caches:
 
     def _pod_concerns(self, pod: PodRecord) -> set[Key]:
         name = self._job_by_uid.get(pod.job_uid)
-        job = self._jobs.get(*name) if name else None
+        job = self._job(name) if name else None
         return {job.owner} if job is not None else set()
 
     def _claim_concerns(self, name: Name) -> set[Key]:

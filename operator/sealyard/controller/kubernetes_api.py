@@ -16,7 +16,6 @@ from kubernetes.aio.client import ApiClient
 from sealyard.controller.resources import (
     CONFIG_MAPS,
     EVENTS,
-    JOBS,
     NAMESPACES,
     TOKEN_REVIEWS,
     Resource,
@@ -48,18 +47,24 @@ class KubernetesApi(Protocol):
         """At most `CHUNK_SIZE` objects; `token` is the `continue` of the chunk before."""
         ...
 
-    async def create_job(self, manifest: Document) -> Document:
-        """Create a Job. 409 says that the name is taken."""
+    async def create_job(self, resource: Resource, manifest: Document) -> Document:
+        """Create a Job or JobSet. 409 says that the name is taken."""
         ...
 
-    async def read_job(self, namespace: str, name: str) -> Document:
-        """The Job as it is now."""
+    async def read_job(self, resource: Resource, namespace: str, name: str) -> Document:
+        """The Job or JobSet as it is now."""
         ...
 
     async def delete_job(
-        self, namespace: str, name: str, uid: str, *, after_its_pods: bool = False
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        uid: str,
+        *,
+        after_its_pods: bool = False,
     ) -> Document:
-        """Delete a Job and its pods, if it is still the one with this uid (else 409).
+        """Delete a Job or JobSet and its pods, if it is still the one with this uid (else 409).
 
         Answers with a Status if it is gone, with the Job if something still holds it.
         """
@@ -120,28 +125,34 @@ class KubernetesClient:
             accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         return await self._request("GET", resource.path(namespace), query, accept=accept)
 
-    async def create_job(self, manifest: Document) -> Document:
-        """Create a Job. 409 says that the name is taken."""
+    async def create_job(self, resource: Resource, manifest: Document) -> Document:
+        """Create a Job or JobSet. 409 says that the name is taken."""
         namespace = manifest["metadata"]["namespace"]
         return await self._request(
-            "POST", JOBS.path(namespace), {"fieldManager": FIELD_MANAGER}, manifest
+            "POST", resource.path(namespace), {"fieldManager": FIELD_MANAGER}, manifest
         )
 
-    async def read_job(self, namespace: str, name: str) -> Document:
-        """The Job as it is now."""
-        return await self._request("GET", JOBS.path(namespace, name))
+    async def read_job(self, resource: Resource, namespace: str, name: str) -> Document:
+        """The Job or JobSet as it is now."""
+        return await self._request("GET", resource.path(namespace, name))
 
     async def delete_job(
-        self, namespace: str, name: str, uid: str, *, after_its_pods: bool = False
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        uid: str,
+        *,
+        after_its_pods: bool = False,
     ) -> Document:
-        """Delete a Job and its pods, if it is still the one with this uid (else 409)."""
+        """Delete a Job or JobSet and its pods, if it is still the one with this uid (else 409)."""
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": "Foreground" if after_its_pods else "Background",
             "preconditions": {"uid": uid},
         }
-        return await self._request("DELETE", JOBS.path(namespace, name), body=options)
+        return await self._request("DELETE", resource.path(namespace, name), body=options)
 
     async def create_config_map(self, manifest: Document) -> None:
         """Create a ConfigMap. 409 says that the name is taken."""

@@ -47,10 +47,10 @@ class Lister:
     async def fill(self) -> None:
         """List every watched resource in full. Goes on trying until all of it is there."""
         for resource in WATCHED:
-            for namespace in self._where(resource):
+            for namespace in self.where(resource):
                 while True:
                     try:
-                        await self._list(resource, namespace, metadata_only=False)
+                        await self.list_all(resource, namespace, metadata_only=False)
                         break
                     except ApiError as error:
                         logger.warning(
@@ -76,18 +76,24 @@ class Lister:
     async def sweep(self) -> None:
         """Forget what vanished unseen. What cannot be listed is left for the next time."""
         for resource in WATCHED:
-            for namespace in self._where(resource):
+            for namespace in self.where(resource):
                 try:
-                    await self._list(resource, namespace, metadata_only=True)
+                    await self.list_all(resource, namespace, metadata_only=True)
                 except ApiError as error:
                     logger.warning("the sweep of %s failed: %s", resource.plural, error)
 
-    def _where(self, resource: Resource) -> Sequence[str | None]:
+    def where(self, resource: Resource) -> Sequence[str | None]:
+        """The namespaces to list it in; None is all of them."""
         return self._namespaces if resource.namespaced else (None,)
 
-    async def _list(
+    async def list_all(
         self, resource: Resource, namespace: str | None, *, metadata_only: bool
     ) -> None:
+        """Take in what there is of a resource, and forget what there is not.
+
+        Raises:
+            ApiError: it cannot be listed.
+        """
         uids: set[str] = set()
         token = ""
         while True:

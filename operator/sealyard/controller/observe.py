@@ -37,6 +37,7 @@ from sealyard.controller.resources import (
     TARGETS,
     Key,
 )
+from sealyard.core.nodes import speaker
 from sealyard.core.observed import (
     DeviceObserved,
     Listing,
@@ -102,6 +103,7 @@ def observe(
             foreign_jobs=around.foreign_jobs,
             profiles=_profiles(caches, record),
             source=TrainingRun.from_wire(source.parse()) if source else None,
+            job_sets=caches.has_job_sets,
         )
     if record.key.kind == RELEASES.kind:
         return _observe_release(caches, record, document, now, around)
@@ -307,6 +309,10 @@ def _jobs(caches: Caches, record: ObjectRecord) -> tuple[ObservedJob, ...]:
 
 
 def _with_pod(caches: Caches, job: ObservedJob) -> ObservedJob:
+    if job.is_set:
+        pods = [record.pod for record in caches.pods_of(job.uid)]
+        begun = [pod.started_at for pod in pods if pod.started_at]
+        return replace(job, pod=speaker(pods), begun_at=min(begun, default=None))
     newest = caches.newest_pod(job.uid)
     return replace(job, pod=newest.pod) if newest else job
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from sys import intern
 from typing import Any
@@ -32,9 +32,12 @@ from sealyard.api.secrets import Role
 from sealyard.controller.links import Link, links, touches
 from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, TARGETS, Key
 from sealyard.core.observed import ObservedClaim, ObservedJob, ObservedPod
+from sealyard.core.queue import QUEUE_LABEL
 from sealyard.core.roster import ChannelEntry, DeviceEntry, Entry, ReleaseEntry, TargetEntry
 
 Raw = Mapping[str, Any]
+INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
+JOB_SET_UID_LABEL = "jobset.sigs.k8s.io/jobset-uid"
 _ROLES = frozenset(role.value for role in Role)
 
 
@@ -87,6 +90,7 @@ class PodRecord:
 
     namespace: str
     job_uid: str
+    """Of the Job, or of the JobSet that this belongs to."""
     version: int
     created_at: datetime
     pod: ObservedPod
@@ -168,6 +172,7 @@ def job_record(raw: Raw) -> JobRecord | None:
         return None
     status = raw.get("status") or {}
     ended = _job_end(status)
+    begun_at = status.get("startTime")
     finished_at = status.get("completionTime") or (ended or {}).get("lastTransitionTime")
     job = ObservedJob(
         namespace=intern(metadata["namespace"]),
@@ -182,6 +187,9 @@ def job_record(raw: Raw) -> JobRecord | None:
         finished_at=timestamp(finished_at) if ended and finished_at else None,
         failure_reason=ended.get("reason") if ended and ended["type"] == "Failed" else None,
         deleting="deletionTimestamp" in metadata,
+        suspended=bool((raw.get("spec") or {}).get("suspend")),
+        queue=labels.get(QUEUE_LABEL) or None,
+        begun_at=timestamp(begun_at) if begun_at else None,
         image=_image(raw),
     )
     return JobRecord(
@@ -189,6 +197,27 @@ def job_record(raw: Raw) -> JobRecord | None:
         version=int(metadata["resourceVersion"]),
         job=job,
     )
+
+
+def job_set_record(raw: Raw) -> JobRecord | None:
+    """The record of a JobSet, or None if it carries our label but is none of ours."""
+    spec = raw.get("spec") or {}
+    group: Raw = next(iter(spec.get("replicatedJobs") or ()), {})
+    ends = {"Completed": "Complete", "Failed": "Failed"}
+    conditions = [
+        {**condition, "type": ends[condition["type"]]}
+        for condition in (raw.get("status") or {}).get("conditions") or ()
+        if condition["type"] in ends
+    ]
+    template = ((group.get("template") or {}).get("spec") or {}).get("template")
+    record = job_record(
+        {
+            "metadata": raw["metadata"],
+            "spec": {"suspend": spec.get("suspend"), "template": template},
+            "status": {"conditions": conditions},
+        }
+    )
+    return replace(record, job=replace(record.job, is_set=True)) if record else None
 
 
 def _image(job: Raw) -> str | None:
@@ -218,6 +247,8 @@ def pod_record(raw: Raw) -> PodRecord | None:
     state = container.get("state") or {}
     terminated = state.get("terminated") or {}
     deleted_by = metadata.get("deletionTimestamp")
+    ended_at = terminated.get("finishedAt")
+    labels = metadata.get("labels") or {}
     started_at = (state.get("running") or {}).get("startedAt")
     waiting = state.get("waiting") or _unschedulable(status) or {}
     pod = ObservedPod(
@@ -232,12 +263,14 @@ def pod_record(raw: Raw) -> PodRecord | None:
         waiting_reason=waiting.get("reason"),
         waiting_message=waiting.get("message"),
         started_at=timestamp(started_at) if started_at else None,
+        ended_at=timestamp(ended_at) if ended_at else None,
+        index=int(labels.get(INDEX_LABEL, "0")),
         deleted_by=timestamp(deleted_by) if deleted_by else None,
         disrupted=_condition(status, "DisruptionTarget", "True") is not None,
     )
     return PodRecord(
         namespace=intern(metadata["namespace"]),
-        job_uid=owner["uid"],
+        job_uid=labels.get(JOB_SET_UID_LABEL) or owner["uid"],
         version=int(metadata["resourceVersion"]),
         created_at=timestamp(metadata["creationTimestamp"]),
         pod=pod,

@@ -67,6 +67,8 @@ CHANNELS = _custom(ReleaseChannel)
 DEVICES = _custom(Device)
 PROFILES = _custom(ComputeProfile)
 JOBS = Resource("batch", "v1", "jobs", "Job", _OURS)
+JOB_SETS = Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet", _OURS)
+"""Of another project, which a cluster may lack: looked for now and then (`job_sets.py`)."""
 PODS = Resource("", "v1", "pods", "Pod", _OURS)
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")

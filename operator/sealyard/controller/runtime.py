@@ -26,6 +26,7 @@ from sealyard.controller.configuration import Configuration, ProgressSection
 from sealyard.controller.events import EventPoster, instance_name
 from sealyard.controller.handlers import make_registry, make_settings
 from sealyard.controller.health import make_health_app
+from sealyard.controller.job_sets import JobSetLooker
 from sealyard.controller.kubernetes_api import KubernetesApi, KubernetesClient
 from sealyard.controller.listing import Lister
 from sealyard.controller.loop import ControlLoop, Reconcile
@@ -84,6 +85,7 @@ class Operator:
             api, self._caches, foreign, EventPoster(api, instance_name()), self._concerns
         )
         self._lister = Lister(api, self._caches, configuration.watch_namespaces, self._concerns)
+        self._job_sets = JobSetLooker(self._lister, self._caches, self._concerns)
         self._control = ControlLoop(
             queue=self._queue,
             caches=self._caches,
@@ -108,7 +110,7 @@ class Operator:
             health = self._configuration.health
             health_app = make_health_app(self._queue.oldest_age, lambda: self._listed)
             await stack.enter_async_context(_served(health_app, health.host, health.port))
-            filling = asyncio.create_task(self._lister.fill(), name="first listing")
+            filling = asyncio.create_task(self._fill(), name="first listing")
             if not await self._until_stopped({filling}, endless=False):
                 return
             logger.info("the first listing is complete: %d objects", len(self._caches))
@@ -120,12 +122,17 @@ class Operator:
             self._begin()
             await self._work()
 
+    async def _fill(self) -> None:
+        await self._lister.fill()
+        await self._job_sets.fill()
+
     async def _work(self) -> None:
         workers = asyncio.create_task(
             self._control.run(self._configuration.workers), name="workers"
         )
         background = {
             asyncio.create_task(self._lister.sweep_forever(), name="sweeper"),
+            asyncio.create_task(self._job_sets.look_forever(), name="looker for JobSets"),
             asyncio.create_task(self._writer.run(), name="progress writer"),
         }
         if self._configuration.progress is not None:

@@ -300,9 +300,9 @@ def _reason_of_failure(job: ObservedJob, pod: ObservedPod | None) -> EndReason:
 def _describe(job: ObservedJob, pod: ObservedPod | None, reason: EndReason) -> str:
     """What a person needs to know where the program itself said nothing."""
     if reason is EndReason.DEADLINE_EXCEEDED:
-        return f"Job {job.name} ran longer than its deadline"
+        return f"{job.kind} {job.name} ran longer than its deadline"
     if pod is None:
-        return f"the pod of Job {job.name} was deleted"
+        return f"the pod of {job.kind} {job.name} was deleted"
     if reason is EndReason.OUT_OF_MEMORY:
         return f"pod {pod.name} ran out of memory"
     if pod.exit_code is None:

@@ -16,6 +16,7 @@ MAX_MESSAGE_LENGTH = 1024
 WORTH_A_WARNING = frozenset(
     {
         Reason.CLAIM_MISSING,
+        Reason.JOB_SET_MISSING,
         Reason.PROFILE_MISSING,
         Reason.TRAINING_RUN_MISSING,
         Reason.TARGET_MISSING,
@@ -27,6 +28,7 @@ WORTH_A_WARNING = frozenset(
         Reason.POD_NOT_STARTED,
         Reason.NODE_LOST,
         Reason.RETRYING,
+        Reason.PREEMPTED,
     }
 )
 """Reasons that are no failure yet and still call for somebody's eye."""

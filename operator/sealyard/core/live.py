@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sealyard.api.conditions import Reason
 from sealyard.core.conditions import State, under_way
 from sealyard.core.observed import ObservedJob, ObservedPod
+from sealyard.core.queue import waiting_for_admission
 
 PATIENCE = timedelta(seconds=10)
 """How long a pod may be unscheduled or unpulled before anybody is told: most are, for a moment."""
@@ -32,6 +33,8 @@ def is_lost(pod: ObservedPod, now: datetime) -> bool:
 
 def trouble(job: ObservedJob, *, now: datetime) -> State | None:
     """What keeps a live Job's pod from starting, or ending; None while all may be well."""
+    if job.suspended and not job.deleting:
+        return waiting_for_admission(job)
     pod = job.pod
     if pod and is_lost(pod, now):
         return under_way(
@@ -50,9 +53,9 @@ def trouble(job: ObservedJob, *, now: datetime) -> State | None:
     return under_way(Reason.POD_NOT_STARTED, f"pod {pod.name} cannot start: {why}")
 
 
-def waiting_for_pod(job_name: str) -> State:
+def waiting_for_pod(kind: str, job_name: str) -> State:
     """The state between the creation of a Job and the start of its pod."""
-    return under_way(Reason.PENDING, f"waiting for the pod of Job {job_name}")
+    return under_way(Reason.PENDING, f"waiting for the pod of {kind} {job_name}")
 
 
 def look_again(job: ObservedJob, now: datetime) -> float | None:
@@ -60,7 +63,7 @@ def look_again(job: ObservedJob, now: datetime) -> float | None:
     if job.state != "Active":
         return POLL_SECONDS
     if not has_started(job) and not _overdue(job, now):
-        return (job.created_at + PATIENCE - now).total_seconds() + 0.1
+        return (_begun_at(job) + PATIENCE - now).total_seconds() + 0.1
     lost_from = _lost_from(job.pod) if job.pod else None
     if lost_from is not None and lost_from > now:
         return (lost_from - now).total_seconds() + 0.1
@@ -72,4 +75,9 @@ def _lost_from(pod: ObservedPod) -> datetime | None:
 
 
 def _overdue(job: ObservedJob, now: datetime) -> bool:
-    return now >= job.created_at + PATIENCE
+    return now >= _begun_at(job) + PATIENCE
+
+
+def _begun_at(job: ObservedJob) -> datetime:
+    """One that waited in a queue gets its pod long after it was created."""
+    return job.begun_at or job.created_at

@@ -35,6 +35,10 @@ class ObservedPod:
     waiting_message: str | None = None
     started_at: datetime | None = None
     """When the container that runs began to."""
+    ended_at: datetime | None = None
+    """When its container did."""
+    index: int = 0
+    """Which of several pods that train together it is; the first is 0."""
     deleted_by: datetime | None = None
     """When it has to be gone, grace included, once somebody deleted it."""
     disrupted: bool = False
@@ -43,7 +47,7 @@ class ObservedPod:
 
 @dataclass(frozen=True, slots=True)
 class ObservedJob:
-    """A Job with our labels, trimmed to what decides."""
+    """A Job with our labels, or a JobSet, trimmed to what decides."""
 
     namespace: str
     name: str
@@ -60,9 +64,22 @@ class ObservedJob:
     failure_reason: str | None = None
     """The reason of the Job's Failed condition: `PodFailurePolicy`, `BackoffLimitExceeded`, …"""
     deleting: bool = False
+    suspended: bool = False
+    """Its spec.suspend, which is Kueue's to set in a queue: it has no pod, or is to lose it."""
+    queue: str | None = None
+    """The LocalQueue that its label names."""
+    begun_at: datetime | None = None
+    """When Kubernetes began with it: anew each time that it was admitted, None while suspended."""
     image: str | None = None
     """That its pod is to run."""
+    is_set: bool = False
+    """It is a JobSet, and has several pods."""
     pod: ObservedPod | None = None
+
+    @property
+    def kind(self) -> str:
+        """As what a user finds it."""
+        return "JobSet" if self.is_set else "Job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +116,8 @@ class TrainingRunObserved:
     profiles: Profiles = Profiles()
     source: TrainingRun | None = None
     """The run that it names to be fine-tuned from, if that exists."""
+    job_sets: bool = False
+    """JobSet is installed in the cluster."""
 
 
 @dataclass(frozen=True, slots=True)

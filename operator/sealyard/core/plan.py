@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sealyard.api.conditions import Reason
+from sealyard.core.observed import ObservedJob
 
 
 @dataclass(frozen=True, slots=True)
 class JobKey:
-    """A Job to delete. The uid is a precondition: a namesake of another life is left alone."""
+    """A Job or JobSet to delete.
+
+    The uid is a precondition: a namesake of another life is left alone.
+    """
 
     namespace: str
     name: str
     uid: str
     after_its_pods: bool = False
     """It stays, being deleted, until its pods have ended: whoever follows can wait for that."""
+    is_set: bool = False
+
+    @classmethod
+    def of(cls, job: ObservedJob, *, after_its_pods: bool = False) -> Self:
+        """What deletes a Job that was seen."""
+        return cls(
+            job.namespace, job.name, job.uid, after_its_pods=after_its_pods, is_set=job.is_set
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,7 @@ class Plan:
 
     delete: tuple[JobKey, ...] = ()
     create: tuple[dict[str, Any], ...] = ()
-    """Complete Job manifests, owner reference included."""
+    """Complete manifests of Jobs and JobSets, owner reference included."""
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By the name of a Job, new or not, the texts of the ConfigMaps that its pod waits for."""
     hold: bool | None = None

@@ -65,7 +65,7 @@ def run_program(
         arguments: The command line without the program's name; it may only move the mounts.
         environment: Where the task is; the process's own by default.
     """
-    _prepare_process()
+    prepare_process()
     mounts = _parse_arguments(name, arguments)
     interrupt_on({signal.SIGTERM: "interrupted by SIGTERM; the next attempt goes on from here"})
     try:
@@ -89,16 +89,21 @@ def _attempt(
     try:
         answer = _run(handlers, environment, mounts)
         answer.encode()
-    except SealyardError as error:
-        return error.exit_code, Answer(message=_one_line(str(error)))
-    except Exception as error:
-        if (fault := storage_fault(error, mounts)) is not None:
-            logger.info("the trace of it", exc_info=error)
-            return fault.exit_code, Answer(message=_one_line(str(fault)))
-        logger.exception("unexpected fault")
-        name = type(error).__name__
-        return EXIT_FAULT, Answer(message=f"unexpected {name}; the pod's log has the traceback")
+    except Exception as error:  # noqa: BLE001 - it is told, as an error of ours or a fault
+        return failed(error, mounts)
     return 0, answer
+
+
+def failed(error: Exception, mounts: Mounts) -> tuple[int, Answer]:
+    """The exit code and the answer of a program whose work ended so; a fault is logged."""
+    if isinstance(error, SealyardError):
+        return error.exit_code, Answer(message=_one_line(str(error)))
+    if (fault := storage_fault(error, mounts)) is not None:
+        logger.info("the trace of it", exc_info=error)
+        return fault.exit_code, Answer(message=_one_line(str(fault)))
+    logger.error("unexpected fault", exc_info=error)
+    name = type(error).__name__
+    return EXIT_FAULT, Answer(message=f"unexpected {name}; the pod's log has the traceback")
 
 
 def _one_line(message: str) -> str:
@@ -182,7 +187,8 @@ def _parse_arguments(name: str, arguments: Sequence[str] | None) -> Mounts:
     return Mounts(**{name: path.absolute() for name, path in paths.items()})
 
 
-def _prepare_process() -> None:
+def prepare_process() -> None:
+    """Log as every program of ours does, and leave nothing that others may read."""
     keep_private(0o027)
     faulthandler.enable()
     formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s")

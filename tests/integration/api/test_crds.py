@@ -261,6 +261,8 @@ def test_the_columns(server: Server) -> None:
         ("quickstart", {"TrainingRun", "ModelRelease", "ReleaseTarget"}),
         ("profiles", {"ComputeProfile"}),
         ("fine-tuning", {"TrainingRun"}),
+        ("queues", {"TrainingRun"}),
+        ("distributed", {"TrainingRun"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )

@@ -202,7 +202,7 @@ def hyperparameters(**extra: Any) -> dict[str, Any]:
         ({"dataset_path": None}, 66, "dataset: there is no data.yaml in the dataset's folder yet"),
         (hyperparameters(resume=True), 64, "spec.hyperparameters.extra.resume is not allowed"),
         (hyperparameters(epochs=9), 64, "spec.hyperparameters.extra.epochs is not allowed; set"),
-        ({"gpus": 2}, 64, "spec.compute.gpus is 2; this release trains on 1 at most"),
+        ({"gpus": 3}, 64, "spec.hyperparameters.batch is 8 and 3 processes train; a multiple of"),
         ({"requested_at": "today"}, 64, "sealyard.io/requestedAt is 'today'; a time such as"),
     ],
 )

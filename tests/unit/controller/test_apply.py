@@ -57,7 +57,7 @@ async def test_a_created_job_is_known_at_once(shell: Shell) -> None:
 
 
 async def test_creating_a_job_that_is_ours_already_is_harmless(shell: Shell) -> None:
-    await shell.api.create_job(raw_job())
+    await shell.api.create_job(JOBS, raw_job())
     assert await shell.children(create=(raw_job(),))
     assert [job.job.name for job in shell.caches.jobs_of("run-1")] == ["run-train-1"]
     assert shell.foreign.of(RUN) == ()
@@ -65,7 +65,7 @@ async def test_creating_a_job_that_is_ours_already_is_harmless(shell: Shell) -> 
 
 @pytest.mark.parametrize("owner", [None, ("TrainingRun", "run", "of another life")])
 async def test_a_job_of_somebody_else_is_left_alone(shell: Shell, owner: Any) -> None:
-    await shell.api.create_job(raw_job(owner=owner))
+    await shell.api.create_job(JOBS, raw_job(owner=owner))
     with pytest.raises(NameTakenError):
         await shell.children(create=(raw_job(),))
     assert shell.caches.jobs_of("run-1") == []
@@ -75,7 +75,7 @@ async def test_a_job_of_somebody_else_is_left_alone(shell: Shell, owner: Any) ->
 
 
 async def test_a_job_is_deleted_by_its_uid_and_forgotten_at_once(shell: Shell) -> None:
-    raw = await shell.api.create_job(raw_job())
+    raw = await shell.api.create_job(JOBS, raw_job())
     shell.caches.note(JOBS, raw)
     await shell.children(delete=(JobKey("ns", "run-train-1", raw["metadata"]["uid"]),))
     assert shell.api.jobs == {}
@@ -93,7 +93,7 @@ async def test_a_job_whose_pods_are_waited_for_is_known_to_be_ending(shell: Shel
 
 async def test_a_namesake_of_a_deleted_job_survives(shell: Shell) -> None:
     shell.caches.note(JOBS, raw_job(uid="job-of-old"))
-    await shell.api.create_job(raw_job())
+    await shell.api.create_job(JOBS, raw_job())
     await shell.children(delete=(JobKey("ns", "run-train-1", "job-of-old"),))
     assert len(shell.api.jobs) == 1
     assert shell.caches.jobs_of("run-1") == []

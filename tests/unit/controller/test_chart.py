@@ -104,6 +104,7 @@ def test_the_rights_are_exactly_these(manifests: Any) -> None:
         ("configmaps", "create"),
         ("namespaces", "get"),
         *(("jobs", verb) for verb in ("create", "delete", "get", "list", "watch")),
+        *(("jobsets", verb) for verb in ("create", "delete", "get", "list")),
         *(
             (kind, verb)
             for kind in ("pods", "persistentvolumeclaims")

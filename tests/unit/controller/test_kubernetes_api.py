@@ -8,6 +8,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import ApiClient, Configuration
 
 from sealyard.controller.kubernetes_api import ApiError, KubernetesClient
+from sealyard.controller.resources import JOBS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -49,6 +50,6 @@ async def test_whatever_is_answered_is_one_kind_of_error(
         configuration = Configuration(host=str(server.make_url("")).rstrip("/"))
         async with ApiClient(configuration) as client:
             with pytest.raises(ApiError) as caught:
-                await KubernetesClient(client).read_job("ns", "x")
+                await KubernetesClient(client).read_job(JOBS, "ns", "x")
     assert caught.value.status == status
     assert says in str(caught.value)

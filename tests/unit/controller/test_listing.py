@@ -7,7 +7,7 @@ import pytest
 from sealyard.controller import listing
 from sealyard.controller.caches import Caches
 from sealyard.controller.listing import Lister
-from sealyard.controller.resources import Key
+from sealyard.controller.resources import JOBS, Key
 from support.controller import RUN, FakeApi, raw_job, raw_profile, raw_run
 
 SECOND = Key("TrainingRun", "ns", "second")
@@ -25,7 +25,7 @@ class Shell:
 
 async def test_the_first_listing_takes_in_every_chunk() -> None:
     shell = Shell()
-    await shell.api.create_job(raw_job())
+    await shell.api.create_job(JOBS, raw_job())
     await shell.lister.fill()
     assert sorted(shell.caches.keys()) == [RUN, SECOND]
     assert len(shell.caches.jobs_of("run-1")) == 1

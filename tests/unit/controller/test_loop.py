@@ -108,7 +108,7 @@ async def test_a_second_pass_writes_nothing() -> None:
 
 async def test_a_name_that_is_taken_is_decided_about_in_the_same_pass() -> None:
     shell = Shell(start_once)
-    await shell.api.create_job(raw_job(owner=None))
+    await shell.api.create_job(JOBS, raw_job(owner=None))
     assert await shell.loop.reconcile(RUN) == FOREIGN_SECONDS, "then it is tried again"
     assert shell.looks[-1].foreign_jobs == ("run-train-1",)
     assert shell.api.writes[1:] == [("status", {"phase": "Failed"})], "no attempt was counted"

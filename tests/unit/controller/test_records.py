@@ -57,6 +57,20 @@ def test_a_job_with_everything() -> None:
     assert (job.owner_uid, job.deleting) == ("release-1", True)
 
 
+def test_a_job_in_a_queue() -> None:
+    raw = raw_job()
+    record = job_record(raw)
+    assert record is not None
+    assert (record.job.suspended, record.job.queue, record.job.begun_at) == (False, None, None)
+    raw["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] = "gpu"
+    raw["spec"]["suspend"] = True
+    raw["status"]["startTime"] = "2026-11-23T11:00:00Z"
+    record = job_record(raw)
+    assert record is not None
+    assert (record.job.suspended, record.job.queue) == (True, "gpu")
+    assert record.job.begun_at == timestamp("2026-11-23T11:00:00Z")
+
+
 @pytest.mark.parametrize(
     "raw",
     [

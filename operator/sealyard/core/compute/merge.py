@@ -25,6 +25,8 @@ class Compute:
     """The name of the ComputeProfile, if there is one."""
     images: Images
     pods: PodSettings
+    nodes: int
+    """How many pods get all of this."""
     gpus: int
     least_gpus: int
     """What a pod gets that uses none if it can do without."""
@@ -39,6 +41,7 @@ class Compute:
         """As the status of a run shows it."""
         return ComputeStatus(
             profile=self.profile,
+            nodes=self.nodes if self.nodes > 1 else None,
             gpus=self.gpus,
             cpu=self.cpu,
             memory=self.memory,
@@ -59,6 +62,7 @@ def merge(profile: ComputeProfile | None, wanted: ComputeSpec, settings: Setting
             profile=None,
             images=settings.images,
             pods=settings.pods,
+            nodes=wanted.nodes or 1,
             gpus=wanted.gpus or 0,
             least_gpus=0,
             cpu=wanted.cpu or DEFAULT_CPU,
@@ -76,6 +80,7 @@ def merge(profile: ComputeProfile | None, wanted: ComputeSpec, settings: Setting
             exporter=spec.images.exporter or settings.images.exporter,
         ),
         pods=_pods(profile, settings.pods),
+        nodes=wanted.nodes or 1,
         gpus=default_gpus if wanted.gpus is None else wanted.gpus,
         least_gpus=spec.gpus.min if spec.gpus else 0,
         cpu=wanted.cpu or spec.cpu.default,

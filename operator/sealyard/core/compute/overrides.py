@@ -11,7 +11,11 @@ from sealyard.core.compute.quantity import amount
 
 def refusals(profile: ComputeProfile, wanted: ComputeSpec) -> list[str]:
     """One line for each field: its name, its value, and what would be right."""
-    return [*_gpus(profile, wanted.gpus), *_amounts(profile, wanted)]
+    return [
+        *_gpus(profile, wanted.gpus),
+        *_nodes(profile, wanted.nodes),
+        *_amounts(profile, wanted),
+    ]
 
 
 def _gpus(profile: ComputeProfile, wanted: int | None) -> Iterator[str]:
@@ -26,6 +30,12 @@ def _gpus(profile: ComputeProfile, wanted: int | None) -> Iterator[str]:
         yield _too_much(said, name, str(most))
     elif wanted < least:
         yield f"{said} is less than ComputeProfile {name} asks for: {least} at least"
+
+
+def _nodes(profile: ComputeProfile, wanted: int | None) -> Iterator[str]:
+    most = profile.spec.max_nodes
+    if wanted is not None and wanted > most:
+        yield _too_much(f"spec.compute.nodes: {wanted}", profile.metadata.name, str(most))
 
 
 def _amounts(profile: ComputeProfile, wanted: ComputeSpec) -> Iterator[str]:

@@ -16,9 +16,10 @@ from sealyard.core.jobs.errands import grant_job, index_job, variant_of
 from sealyard.core.jobs.export import export_job
 from sealyard.core.jobs.inputs import input_config_map, input_parts
 from sealyard.core.jobs.remotes import pin
-from sealyard.core.jobs.train import train_job
+from sealyard.core.jobs.train import attempt_name, train_job
 
 __all__ = [
+    "attempt_name",
     "export_job",
     "grant_job",
     "index_job",

@@ -68,6 +68,7 @@ def export_job(
             mounts=[pod.workspace(claim.claim_name), pod.dataset(dataset.claim_name)],
             scratch_size=SCRATCH_SIZE,
             ttl_seconds=settings.release_ttl_seconds_after_finished,
+            queue=release.spec.queue_name,
             pods=compute.pods,
         )
     )

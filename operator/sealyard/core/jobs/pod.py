@@ -40,6 +40,7 @@ from sealyard.api.secrets import SECRET_USES, SECRETS_DIRECTORY, Purpose, Role
 from sealyard.api.tasks import Task, to_environment
 from sealyard.core.jobs.inputs import input_key, input_name
 from sealyard.core.pod_security import container_security, pod_security
+from sealyard.core.queue import QUEUE_LABEL
 from sealyard.core.settings import PodSettings
 
 READABLE_BY_GROUP = 0o440
@@ -81,7 +82,11 @@ class JobParts:
     grace_seconds: int = DEFAULT_GRACE_SECONDS
     deadline_seconds: int | None = None
     ttl_seconds: int | None = None
+    queue: str | None = None
+    """The LocalQueue of Kueue that has to admit it."""
     pods: PodSettings = field(default_factory=PodSettings)
+    name: str | None = None
+    """Where it is not the usual one."""
 
 
 def workspace(claim_name: str, *, read_only: bool = False) -> Mount:
@@ -228,13 +233,17 @@ def build(parts: JobParts) -> dict[str, Any]:
         spec["activeDeadlineSeconds"] = parts.deadline_seconds
     if parts.ttl_seconds is not None:
         spec["ttlSecondsAfterFinished"] = parts.ttl_seconds
+    queue = {QUEUE_LABEL: parts.queue} if parts.queue else {}
+    if queue:
+        spec["suspend"] = True  # until Kueue admits it
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": job_name(metadata.name, metadata.uid, parts.role, parts.variant, parts.attempt),
+            "name": parts.name
+            or job_name(metadata.name, metadata.uid, parts.role, parts.variant, parts.attempt),
             "namespace": metadata.namespace,
-            "labels": labels,
+            "labels": labels | queue,
             "annotations": annotations,
             "ownerReferences": [_owner_reference(parts.owner)],
         },

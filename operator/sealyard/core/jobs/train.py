@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sealyard.api.digests import job_name
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import (
     FIRST_TASK_VERSION,
+    NODES_TASK_VERSION,
     WEIGHTS_TASK_VERSION,
+    Nodes,
     Owner,
     RemoteMlflow,
     TrainTask,
@@ -16,6 +19,7 @@ from sealyard.api.tasks import (
 from sealyard.api.training_run import PinnedWeights, TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
+from sealyard.core.jobs.job_set import LONGEST_OWNER_NAME, job_set, meeting_point
 from sealyard.core.jobs.tracking import remote_mlflow, tracking_mounts
 from sealyard.core.settings import Settings
 from sealyard.core.times import format_time, parse_time
@@ -36,7 +40,7 @@ def train_job(
     weights: PinnedWeights | None = None,
     deadline_seconds: int | None = None,
 ) -> dict[str, Any]:
-    """The Job of one attempt at a TrainingRun.
+    """The Job of one attempt at a TrainingRun, or the JobSet where several nodes train.
 
     Args:
         run: its spec is valid.
@@ -61,7 +65,9 @@ def train_job(
     mlflow = spec.tracking.mlflow if spec.tracking else None
     if mlflow is not None:
         mounts += tracking_mounts(mlflow)
-    return pod.build(
+    name = attempt_name(run, compute.nodes, attempt)
+    nodes = meeting_point(name, compute.nodes) if compute.nodes > 1 else None
+    job = pod.build(
         pod.JobParts(
             owner=run,
             role=Role.TRAIN,
@@ -75,6 +81,7 @@ def train_job(
                 compute.gpus,
                 weights=weights,
                 mlflow=remote_mlflow(mlflow, image) if mlflow else None,
+                nodes=nodes,
             ),
             resources=_resources(compute),
             mounts=mounts,
@@ -82,9 +89,19 @@ def train_job(
             grace_seconds=GRACE_SECONDS,
             deadline_seconds=deadline_seconds,
             ttl_seconds=spec.ttl_seconds_after_finished,
+            queue=spec.queue_name,
             pods=compute.pods,
+            name=name,
         )
     )
+    return job_set(job, compute.nodes) if nodes else job
+
+
+def attempt_name(run: TrainingRun, nodes: int, attempt: int) -> str:
+    """The name of the Job or JobSet of an attempt."""
+    metadata = run.metadata
+    name = metadata.name[:LONGEST_OWNER_NAME] if nodes > 1 else metadata.name
+    return job_name(name, metadata.uid, Role.TRAIN, "", attempt)
 
 
 def _task(
@@ -95,10 +112,12 @@ def _task(
     *,
     weights: PinnedWeights | None,
     mlflow: RemoteMlflow | None,
+    nodes: Nodes | None,
 ) -> TrainTask:
     requested_at = parse_time(run.metadata.annotations.get(REQUESTED_AT_ANNOTATION))
+    version = WEIGHTS_TASK_VERSION if weights else FIRST_TASK_VERSION
     return TrainTask(
-        task_version=WEIGHTS_TASK_VERSION if weights else FIRST_TASK_VERSION,
+        task_version=NODES_TASK_VERSION if nodes else version,
         owner=Owner(namespace=run.metadata.namespace, name=run.metadata.name, uid=run.metadata.uid),
         attempt=attempt,
         model=run.spec.model,
@@ -107,6 +126,7 @@ def _task(
         run_path=run.workspace_path,
         weights=weights,
         gpus=gpus,
+        nodes=nodes,
         requested_at=format_time(requested_at) if requested_at else None,
         progress=settings.progress,
         mlflow=mlflow,

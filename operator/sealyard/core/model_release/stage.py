@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sealyard.api.attempts import Attempts, EndReason
 from sealyard.api.conditions import Reason
 from sealyard.core import attempts, live
 from sealyard.core.attempts import Work
 from sealyard.core.conditions import State, stalled, under_way
 from sealyard.core.model_release.situation import Situation
-from sealyard.core.plan import Plan
+from sealyard.core.plan import JobKey, Plan
+from sealyard.core.queue import MOVED, waits_elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,32 @@ def carry_on(
         state = under_way(reason, f"{doing} in Job {', '.join(names)}")
     again = [live.look_again(job, situation.now) for job in running]
     again += [seconds for seconds in waits.values() if seconds > 0]
+    moving = _waiting_elsewhere(situation, pieces)
     return situation.decide(
         "Exporting" if situation.phase == "Pending" else situation.phase,
         state,
-        ledgers=tuple(
-            attempts.start(piece.work.ledger, watched=situation.watched) for piece in starting
+        ledgers=(
+            *(attempts.start(piece.work.ledger, watched=situation.watched) for piece in starting),
+            *moving.values(),
         ),
         status=status,
         create=jobs,
+        delete=tuple(moving),
         requeue_after=min((seconds for seconds in again if seconds is not None), default=None),
         quiet=_nothing_new(pieces, waiting),
     )
+
+
+def _waiting_elsewhere(situation: Situation, pieces: Sequence[Piece]) -> dict[JobKey, Attempts]:
+    """The Jobs that wait in another queue than the spec names, with the ledgers without them."""
+    wanted = situation.release.spec.queue_name
+    return {
+        JobKey(job.namespace, job.name, job.uid): attempts.interrupt(
+            piece.work.ledger, EndReason.SUSPENDED, MOVED, now=situation.now, epoch=None
+        )
+        for piece in pieces
+        if (job := piece.work.job) and waits_elsewhere(job, wanted)
+    }
 
 
 def _waiting(work: Work[Any]) -> State:

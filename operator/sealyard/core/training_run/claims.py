@@ -11,7 +11,7 @@ from sealyard.core.training_run.situation import Situation
 def claim_missing(situation: Situation) -> Plan | None:
     """Starts nothing that could only hang; goes on as soon as the claim is there."""
     there = {claim.name for claim in situation.claims if not claim.deleting}
-    for field, claim in _wanted(situation).items():
+    for field, claim in claims_of(situation).items():
         if claim not in there:
             return situation.decide(
                 "Pending",
@@ -25,7 +25,7 @@ def claim_missing(situation: Situation) -> Plan | None:
     return None
 
 
-def _wanted(situation: Situation) -> dict[str, str]:
+def claims_of(situation: Situation) -> dict[str, str]:
     """The claims that a Job mounts, by where they are named."""
     spec, weights = situation.run.spec, situation.weights
     wanted = {

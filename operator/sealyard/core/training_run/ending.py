@@ -14,9 +14,9 @@ def ending(situation: Situation) -> Plan | None:
     job = situation.ending
     if job is None:
         return None
-    gone = () if job.deleting else (JobKey(job.namespace, job.name, job.uid, after_its_pods=True),)
+    gone = () if job.deleting else (JobKey.of(job, after_its_pods=True),)
     state = live.trouble(job, now=situation.now) or under_way(
-        Reason.RETRYING, f"waiting until the pod of Job {job.name} has ended"
+        Reason.RETRYING, f"waiting until the pod of {job.kind} {job.name} has ended"
     )
     return situation.decide(
         "Pending", state, delete=gone, requeue_after=situation.seconds_left, quiet=True

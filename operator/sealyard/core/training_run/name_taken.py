@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from sealyard.api.conditions import Reason
-from sealyard.api.digests import job_name
-from sealyard.api.secrets import Role
 from sealyard.core.conditions import stalled
 from sealyard.core.plan import Plan
 from sealyard.core.training_run.situation import Situation
@@ -12,8 +10,7 @@ from sealyard.core.training_run.situation import Situation
 
 def name_taken(situation: Situation) -> Plan | None:
     """Waits for a person; goes on when that Job is gone."""
-    metadata = situation.run.metadata
-    name = job_name(metadata.name, metadata.uid, Role.TRAIN, "", situation.work.next_attempt)
+    name = situation.next_job
     if name not in situation.foreign_jobs:
         return None
     return situation.decide(

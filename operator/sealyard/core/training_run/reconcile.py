@@ -15,7 +15,9 @@ from sealyard.core.training_run.failed import failed
 from sealyard.core.training_run.final import final
 from sealyard.core.training_run.invalid import invalid_spec
 from sealyard.core.training_run.name_taken import name_taken
+from sealyard.core.training_run.nodes import nodes_not_ready
 from sealyard.core.training_run.profile import profile_not_ready
+from sealyard.core.training_run.queued import queued
 from sealyard.core.training_run.running import running
 from sealyard.core.training_run.situation import Situation
 from sealyard.core.training_run.start import start
@@ -32,6 +34,7 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     failed,
     invalid_spec,
     suspended,
+    queued,
     stuck,
     running,
     waiting,
@@ -39,6 +42,7 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     profile_not_ready,
     weights_not_ready,
     claim_missing,
+    nodes_not_ready,
     name_taken,
     start,
 )

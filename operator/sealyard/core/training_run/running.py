@@ -18,8 +18,10 @@ def running(situation: Situation) -> Plan | None:
         return None
     state = live.trouble(job, now=situation.now)
     if state is None and live.has_started(job):
-        state = under_way(Reason.TRAINING, f"attempt {job.attempt} is training in Job {job.name}")
-    state = state or live.waiting_for_pod(job.name)
+        state = under_way(
+            Reason.TRAINING, f"attempt {job.attempt} is training in {job.kind} {job.name}"
+        )
+    state = state or live.waiting_for_pod(job.kind, job.name)
     return situation.decide(
         "Running" if live.has_started(job) else "Pending",
         state,

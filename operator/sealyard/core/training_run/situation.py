@@ -17,6 +17,7 @@ from sealyard.core.attempts import Work, watched
 from sealyard.core.checkpoint import checkpoint_of
 from sealyard.core.compute import Compute, for_training
 from sealyard.core.conditions import State
+from sealyard.core.jobs import attempt_name
 from sealyard.core.observed import (
     ObservedClaim,
     ObservedJob,
@@ -51,6 +52,8 @@ class Situation:
     profiles: Profiles
     source: TrainingRun | None
     """The run that it names to be fine-tuned from, if that exists."""
+    job_sets: bool
+    """JobSet is installed in the cluster."""
     compute: Compute | State
     """What the next attempt is given, or what keeps it from being given anything."""
     newest_job: ObservedJob | None
@@ -94,9 +97,16 @@ class Situation:
             observed.foreign_jobs,
             observed.profiles,
             observed.source,
+            observed.job_sets,
             for_training(run, observed.profiles, settings),
             work.job or next(untold, None),
         )
+
+    @property
+    def next_job(self) -> str:
+        """The name of the Job or JobSet of the next attempt."""
+        nodes = self.compute.nodes if isinstance(self.compute, Compute) else 1
+        return attempt_name(self.run, nodes, self.work.next_attempt)
 
     @property
     def watched(self) -> str:
@@ -116,7 +126,11 @@ class Situation:
     def started_at(self) -> datetime | None:
         """When the first attempt started, counted anew after a reopening."""
         recorded = None if self.reopening.granted else parse_time(self.run.status.start_time)
-        return recorded or (self.work.job.created_at if self.work.job else None)
+        job = self.work.job
+        if recorded or job is None:
+            return recorded
+        # What a queue admits begins when Kubernetes says so, which it does a moment later.
+        return job.begun_at or (None if job.queue else job.created_at)
 
     @property
     def deadline(self) -> datetime | None:

@@ -29,7 +29,7 @@ def start(situation: Situation) -> Plan | None:
     )
     return situation.decide(
         "Pending",
-        waiting_for_pod(job["metadata"]["name"]),
+        waiting_for_pod(job["kind"], job["metadata"]["name"]),
         ledger=attempts.start(situation.work.ledger, watched=situation.watched),
         status={
             "startTime": format_time(situation.started_at or situation.now),
@@ -40,5 +40,8 @@ def start(situation: Situation) -> Plan | None:
 
 
 def _seconds_left(situation: Situation) -> int | None:
-    left = situation.seconds_left
-    return situation.run.spec.active_deadline_seconds if left is None else max(math.ceil(left), 1)
+    spec, left = situation.run.spec, situation.seconds_left
+    # Kubernetes counts from the moment that a queue admits the Job, and so do we.
+    if left is None or spec.queue_name:
+        return spec.active_deadline_seconds
+    return max(math.ceil(left), 1)

@@ -36,7 +36,7 @@ def stuck(situation: Situation) -> Plan | None:
         "Pending",
         under_way(reason, said),
         ledger=ledger,
-        delete=(JobKey(job.namespace, job.name, job.uid, after_its_pods=True),),
+        delete=(JobKey.of(job, after_its_pods=True),),
     )
 
 

@@ -34,7 +34,5 @@ def suspended(situation: Situation) -> Plan | None:
         ),
         ledger=ledger,
         status={"startTime": None, "summary": {"eta": None}},
-        delete=tuple(
-            JobKey(one.namespace, one.name, one.uid, after_its_pods=True) for one in leaving
-        ),
+        delete=tuple(JobKey.of(one, after_its_pods=True) for one in leaving),
     )

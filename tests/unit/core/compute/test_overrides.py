@@ -25,6 +25,8 @@ CPU = GPU.with_spec("gpus", None)
         (GPU.with_spec("overridable", ["cpu", "sharedMemory"]), {"cpu": "64"}),
         (GPU.with_spec("overridable", []), {"gpus": 1, "memory": "16384Mi"}),
         (CPU, {"gpus": 0}),
+        (GPU, {"nodes": 1}),
+        (GPU.with_spec("maxNodes", 4), {"nodes": 4}),
     ],
 )
 def test_what_a_run_may_ask_for(profile: ProfileBuilder, compute: dict[str, Any]) -> None:
@@ -38,6 +40,11 @@ def test_what_a_run_may_ask_for(profile: ProfileBuilder, compute: dict[str, Any]
             GPU,
             {"memory": "64Gi"},
             ["spec.compute.memory: 64Gi is more than ComputeProfile gpu allows: 32Gi at most"],
+        ),
+        (
+            GPU.with_spec("maxNodes", 4),
+            {"nodes": 5},
+            ["spec.compute.nodes: 5 is more than ComputeProfile gpu allows: 4 at most"],
         ),
         (
             GPU,
