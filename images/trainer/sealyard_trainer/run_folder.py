@@ -20,6 +20,7 @@ from sealyard_trainer.dataset_lock import LOCK_FILE
 
 BEST, CURVE, REPORT, PLOTS = "best.pt", "results.csv", "report.html", "plots"
 EVENTS = "tensorboard"
+DATASET = "dataset"
 WORK_PREFIX = "work-"
 PLOT_SUFFIXES = frozenset({".jpg", ".png"})
 
@@ -42,6 +43,11 @@ class RunFolder:
         return self.path / BEST
 
     @property
+    def dataset(self) -> Path:
+        """What was fetched of a dataset that lies elsewhere, while the run is not done."""
+        return self.path / DATASET
+
+    @property
     def report(self) -> Path:
         """The page that explains the run."""
         return self.path / REPORT
@@ -59,6 +65,11 @@ class RunFolder:
     def checkpoints(self) -> Checkpoints:
         """What an interrupted run resumes from."""
         return Checkpoints(self.path / "checkpoints")
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether there is something to resume from, whole or not."""
+        return any(self.path.glob("checkpoints/*.json"))
 
     def make_work(self, holder: str) -> Path:
         """An empty folder for ultralytics; those of former pods are deleted."""
@@ -112,6 +123,7 @@ class RunFolder:
     def tidy(self) -> None:
         """Delete what only an unfinished run needs."""
         shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        shutil.rmtree(self.dataset, ignore_errors=True)
         (self.path / ATTEMPTS_FILE).unlink(missing_ok=True)
         for folder in self.path.glob(f"{WORK_PREFIX}*"):
             shutil.rmtree(folder, ignore_errors=True)

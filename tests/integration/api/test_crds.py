@@ -261,6 +261,7 @@ def test_the_columns(server: Server) -> None:
         ("quickstart", {"TrainingRun", "ModelRelease", "ReleaseTarget"}),
         ("profiles", {"ComputeProfile"}),
         ("fine-tuning", {"TrainingRun"}),
+        ("s3-dataset", {"TrainingRun"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )

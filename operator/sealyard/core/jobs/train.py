@@ -8,6 +8,7 @@ from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import (
     FIRST_TASK_VERSION,
+    S3_TASK_VERSION,
     WEIGHTS_TASK_VERSION,
     Owner,
     RemoteMlflow,
@@ -16,6 +17,7 @@ from sealyard.api.tasks import (
 from sealyard.api.training_run import PinnedWeights, TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
+from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset
 from sealyard.core.jobs.tracking import remote_mlflow, tracking_mounts
 from sealyard.core.settings import Settings
 from sealyard.core.times import format_time, parse_time
@@ -50,7 +52,7 @@ def train_job(
     """
     spec = run.spec
     mounts = [
-        pod.dataset(spec.dataset.persistent_volume_claim.claim_name),
+        *dataset_mounts(Role.TRAIN, spec.dataset),
         pod.workspace(spec.workspace.persistent_volume_claim.claim_name),
         pod.shared_memory(compute.shared_memory),
     ]
@@ -98,12 +100,13 @@ def _task(
 ) -> TrainTask:
     requested_at = parse_time(run.metadata.annotations.get(REQUESTED_AT_ANNOTATION))
     return TrainTask(
-        task_version=WEIGHTS_TASK_VERSION if weights else FIRST_TASK_VERSION,
+        task_version=_version(run, weights),
         owner=Owner(namespace=run.metadata.namespace, name=run.metadata.name, uid=run.metadata.uid),
         attempt=attempt,
         model=run.spec.model,
         hyperparameters=run.spec.hyperparameters,
-        dataset_path=run.spec.dataset.persistent_volume_claim.path,
+        dataset_path=run.spec.dataset.path,
+        dataset=remote_dataset(run.spec.dataset),
         run_path=run.workspace_path,
         weights=weights,
         gpus=gpus,
@@ -111,6 +114,12 @@ def _task(
         progress=settings.progress,
         mlflow=mlflow,
     )
+
+
+def _version(run: TrainingRun, weights: PinnedWeights | None) -> int:
+    if run.spec.dataset.s3 is not None:
+        return S3_TASK_VERSION
+    return WEIGHTS_TASK_VERSION if weights else FIRST_TASK_VERSION
 
 
 def _resources(compute: Compute) -> dict[str, Any]:
