@@ -119,7 +119,7 @@ def dataset_store(folder: Path) -> Iterator[DatasetStore]:
 
 
 def _config(owner: Credential, reader: Credential) -> str:
-    everything = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
+    everything = ["arn:aws:s3:::*"]
     actions = {"owner": ["s3:*"], "reader": ["s3:ListBucket", "s3:GetObject"]}
     identities, policies = [], []
     for name, credential in (("owner", owner), ("reader", reader)):

@@ -79,8 +79,10 @@ class FolderDownload:
         try:
             for one in (folder, self.files):
                 _make(one)
-            self._there = self._whole()
-            self.keep_only(self._there)
+            self._there = self._recorded()
+            # Links before anything is hashed: what they lead to is nothing of ours.
+            self.keep_only(objects)
+            self.keep_only(self._whole())
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -115,6 +117,7 @@ class FolderDownload:
                     len(wanted),
                     workers=_WORKERS,
                     ahead=_AHEAD,
+                    leaving=self._stopped.set,
                 ):
                     self._there[one.path] = one
                     journal.write(_line(one))
@@ -124,8 +127,6 @@ class FolderDownload:
                     self._fetched(files, size)
         except OSError as error:
             raise self._unwritable(error) from error
-        finally:
-            self._stopped.set()
 
     def keep_only(self, paths: Collection[str]) -> None:
         """Delete every file that is not among these paths, and whatever else there is."""
@@ -144,20 +145,20 @@ class FolderDownload:
                 elif not any(path.iterdir()):
                     path.rmdir()
 
-    def _whole(self) -> dict[str, Fetched]:
-        """What an earlier download left of the very same objects, hashed again."""
-        recorded = list(self._recorded().values())
+    def _whole(self) -> set[str]:
+        """Of what is recorded, the files that still hold what they did."""
+        recorded = list(self._there.values())
 
-        def whole(number: int) -> Fetched | None:
+        def is_whole(number: int) -> bool:
             one = recorded[number]
             try:
                 digest = hash_file(self.files / one.path)
             except (OSError, IntegrityError):
-                return None
-            same = (digest.sha256, digest.size_bytes) == (one.sha256, one.size)
-            return one if same else None
+                return False
+            return (digest.sha256, digest.size_bytes) == (one.sha256, one.size)
 
-        return {one.path: one for one in in_threads(whole, len(recorded)) if one is not None}
+        found = zip(recorded, in_threads(is_whole, len(recorded)), strict=True)
+        return {one.path for one, whole in found if whole}
 
     def _recorded(self) -> dict[str, Fetched]:
         """What the journal says of objects that are still as they were."""

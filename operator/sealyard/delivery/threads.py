@@ -15,7 +15,13 @@ AHEAD: Final = 4
 
 
 def in_threads(
-    work: Callable[[int], T], count: int, /, *, workers: int | None = None, ahead: int = AHEAD
+    work: Callable[[int], T],
+    count: int,
+    /,
+    *,
+    workers: int | None = None,
+    ahead: int = AHEAD,
+    leaving: Callable[[], object] = lambda: None,
 ) -> Iterator[T]:
     """Does a piece of work for 0, 1, … `count` - 1 and gives the results in this order.
 
@@ -28,6 +34,7 @@ def in_threads(
         workers: at most so many at once, begun in order; every core that the process may use
             without it, and never more than `ahead`.
         ahead: pieces that are worked on, or done and not yet taken.
+        leaving: called before the last threads are waited for; it may tell them to stop.
     """
     cores = len(os.sched_getaffinity(0))
     workers = max(1, min(ahead, workers or cores, count))
@@ -41,5 +48,6 @@ def in_threads(
             while pending:
                 yield pending.popleft().result()
         finally:
+            leaving()
             for future in pending:
                 future.cancel()

@@ -256,6 +256,7 @@ class Why(NamedTuple):
         Why(with_another_key, {}, 77, f"refuses the dataset credential in Secret {SECRET_NAME}"),
         Why(with_another_ca, {}, 69, "certificate is not signed by a CA in ConfigMap stores-ca"),
         Why(as_it_is, {"endpoint": "https://127.0.0.1:1"}, 69, "cannot be reached"),
+        Why(as_it_is, {"bucket": "none"}, 66, "there is no bucket none; make it"),
         Why(as_it_is, {"prefix": "none/"}, 66, "there is no data.yaml in s3://datasets/none/"),
         Why(with_an_odd_key, {"prefix": "odd/"}, 64, "a part of its key has more than 200 bytes"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from sealyard.delivery.bucket import Bucket, ListedObject
 from sealyard.delivery.folder_download import FolderDownload
 from sealyard.errors import IntegrityError, MissingError, UnavailableError
+from sealyard.jobs.process import Interrupted
 
 
 class Objects(Bucket):
@@ -84,6 +86,11 @@ def linked(folder: Path) -> None:
     (folder / "files/a.jpg").symlink_to(folder / "elsewhere")
 
 
+def below_a_link(folder: Path) -> None:
+    (folder / "files/images").rename(folder / "elsewhere")
+    (folder / "files/images").symlink_to(folder / "elsewhere")
+
+
 def unknown(folder: Path) -> None:
     journal = folder / "fetched.jsonl"
     lines = [line for line in journal.read_text().splitlines() if '"a.jpg"' not in line]
@@ -98,18 +105,24 @@ def of_another_object(folder: Path) -> None:
     journal.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
-@pytest.mark.parametrize("change", [torn, gone, linked, unknown, of_another_object])
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [
+        *((change, ["a.jpg"]) for change in (torn, gone, linked, unknown, of_another_object)),
+        (below_a_link, ["images/b.jpg"] * 2),
+    ],
+)
 def test_only_what_is_whole_and_known_is_kept(
-    tmp_path: Path, change: Callable[[Path], None]
+    tmp_path: Path, change: Callable[[Path], None], asked: list[str]
 ) -> None:
     FolderDownload(Objects(CONTENTS), tmp_path, listed()).fetch(CONTENTS)
     change(tmp_path)
     (tmp_path / "files/.a.jpg.0123.part").write_bytes(b"half")
     (tmp_path / "files/stranger.jpg").write_bytes(b"of nobody")
-    (tmp_path / "files/images/out").symlink_to("/")
+    (tmp_path / "files/out").symlink_to("/")
     store = Objects(CONTENTS)
     FolderDownload(store, tmp_path, listed()).fetch(CONTENTS)
-    assert store.asked == ["a.jpg"]
+    assert store.asked == asked
     assert files(tmp_path) == CONTENTS
 
 
@@ -145,6 +158,29 @@ def test_the_first_failure_ends_it_and_what_came_stays(tmp_path: Path) -> None:
     store = Objects(CONTENTS)
     FolderDownload(store, tmp_path, listed()).fetch(CONTENTS)
     assert "a.jpg" not in store.asked
+
+
+class Stalled(Objects):
+    """Its second object comes no further than the first range, until the download is left."""
+
+    left: threading.Event
+
+    def read_into(self, listed: ListedObject, offset: int, out: memoryview) -> None:
+        super().read_into(listed, offset, out)
+        if listed.key == "images/b.jpg":
+            assert self.left.wait(60)
+
+
+def test_whoever_is_superseded_does_not_wait_for_big_files(tmp_path: Path) -> None:
+    def superseded(_files: int, _bytes: int) -> None:
+        raise Interrupted("superseded by pod 2")
+
+    store = Stalled(CONTENTS)
+    download = FolderDownload(store, tmp_path, listed(), fetched=superseded)
+    store.left = download._stopped
+    with pytest.raises(Interrupted):
+        download.fetch(CONTENTS)
+    assert store.asked.count("images/b.jpg") <= 1
 
 
 def test_a_folder_that_takes_nothing(tmp_path: Path) -> None:
