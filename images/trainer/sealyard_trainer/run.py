@@ -114,6 +114,8 @@ def _give_again(done: Done, task: TrainTask, mounts: Mounts, folder: RunFolder) 
     digest = TrainResult.model_validate(done.answer.result).dataset.digest
     with Tracking(task, mounts, dataset_digest=digest, lock=None) as tracking:
         tracking.begin(read_points(folder.curve), None)
+    # Its pod may have died before it could do that, and this one may have fetched a dataset.
+    folder.tidy()
     return done.answer
 
 

@@ -106,6 +106,11 @@ def test_training_and_export_from_a_store_alone(
     folder = training.workspace / RUN_PATH
     assert not (folder / "dataset").exists()
     assert "files are wanted, 1 of them are there; fetching" in training.log_file.read_text()
+    heir = pod()
+    other = task(remote, owner=Owner(namespace="default", name="coins", uid="run-2"))
+    assert heir.run("sealyard-trainer", other) == 0
+    assert "its result is adopted" in heir.log_file.read_text()
+    assert not (folder / "dataset").exists()
     best = next(one for one in result.artifacts if one.name == "best.pt")
     export = ExportTask(
         task_version=3,
