@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 from sealyard.api.answers import ExportResult, TrainResult
 from sealyard.api.model_release import VariantSpec
@@ -24,7 +26,8 @@ from sealyard_trainer.dataset_check import inspect
 from sealyard_trainer.dataset_fetch import fetch_dataset, open_bucket
 from support.counting import CountingProxy
 from support.dataset_store import SECRET_NAME, DatasetStore, dataset_store
-from support.job_programs import TIMEOUT_SECONDS, Pod, wait_until
+from support.job_programs import BIN, PROGRAM_SECONDS, TIMEOUT_SECONDS, Pod, wait_until
+from support.laptop import a_run
 from support.training_jobs import RUN_PATH, MakePod, train_task, with_epochs
 
 pytestmark = [
@@ -62,7 +65,7 @@ def pod(store: DatasetStore, make_pod: MakePod, tmp_path: Path) -> Callable[[], 
 
 def task(remote: RemoteFolder, **changes: Any) -> TrainTask:
     return train_task(
-        task_version=3,
+        task_version=4,
         dataset=remote,
         dataset_path=None,
         hyperparameters=with_epochs(1),
@@ -113,7 +116,7 @@ def test_training_and_export_from_a_store_alone(
     assert not (folder / "dataset").exists()
     best = next(one for one in result.artifacts if one.name == "best.pt")
     export = ExportTask(
-        task_version=3,
+        task_version=4,
         owner=Owner(namespace="default", name="coins-1", uid="release-1"),
         attempt=1,
         variant=VariantSpec(name="edge", format="onnx", precision="fp32"),
@@ -132,6 +135,38 @@ def test_training_and_export_from_a_store_alone(
     assert judged.metrics is not None
     left = pictures(exporting.workspace / "coins-1-abcdef0123/exports/edge")
     assert left == {"model.onnx", "DONE.json", "LOCK"}
+
+
+def test_without_a_cluster(store: DatasetStore, mounts: Mounts, tmp_path: Path) -> None:
+    """`sealyard run` gives the program what stands for the Secret and the ConfigMap."""
+    store.put("faulty/data.yaml", b"train: images/train\nval: images/val\nnames: [coin]\n")
+    for split in ("train", "val"):
+        store.put(f"faulty/images/{split}/a.jpg", b"no picture")
+    run = a_run()
+    run["spec"]["dataset"] = {
+        "s3": {
+            "uri": "s3://datasets/faulty",
+            "endpoint": store.endpoint,
+            "credentialsSecretRef": {"name": SECRET_NAME},
+            "caBundleRef": {"name": "stores-ca"},
+        }
+    }
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(run))
+    done = subprocess.run(
+        [
+            *(str(BIN / "sealyard"), "run", str(tmp_path / "run.yaml")),
+            *("--work-dir", str(tmp_path / "work")),
+            *("--secret", f"{SECRET_NAME}={mounts.secrets / 'dataset'}"),
+            *("--config-map", f"stores-ca={mounts.ca / 'dataset'}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 64, done.stderr
+    assert "dataset: images/train/a.jpg: not a picture" in done.stderr
+    assert store.reader.secret_access_key not in done.stderr + done.stdout
 
 
 def test_a_fetch_that_was_killed_goes_on(

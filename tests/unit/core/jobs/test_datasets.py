@@ -52,14 +52,11 @@ def test_it_is_told_where_and_given_the_credential(role: Role) -> None:
         "caBundleName": "storage-ca",
     }
     assert "datasetPath" not in task
-    assert task["taskVersion"] == 3
+    assert task["taskVersion"] == 4
     mounts = mounts_of(manifest)
     assert mounts["secret-dataset"] == ("/run/sealyard/secrets/dataset", True)
     assert mounts["ca-dataset"] == ("/run/sealyard/ca/dataset", True)
-    assert set(mounts) == set(mounts_of(JOBS[role])) - {"dataset"} | {
-        "secret-dataset",
-        "ca-dataset",
-    }
+    assert "dataset" not in mounts
     volumes = {volume["name"]: volume for volume in pod_of(manifest)["volumes"]}
     assert volumes["secret-dataset"]["secret"] == {
         "secretName": "dataset-reader",
