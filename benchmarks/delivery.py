@@ -21,8 +21,9 @@ from benchmarks.servers import MOUNTED, REGION, Servers, running_servers
 from benchmarks.table import OpenRace, Race, Side
 from sealyard.api.mounts import CA_KEY
 from sealyard.api.secrets import Purpose
-from sealyard.delivery.cdn import Cdn, CdnPlace
+from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.kept import kept_parts
+from sealyard.delivery.s3_requests import S3Place
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.delivery.upload import Upload
@@ -150,7 +151,7 @@ def _writing(servers: Servers) -> Cdn:
     """The CDN with the credential that writes."""
     mounts = servers.mounts
     return Cdn(
-        CdnPlace(servers.stores.cdn_endpoint, REGION, BUCKET),
+        S3Place(servers.stores.cdn_endpoint, REGION, BUCKET),
         SecretFiles.mounted(Purpose.CDN_WRITE, mounts.secrets, MOUNTED),
         bundle=CaBundle(mounts.ca / "cdn" / CA_KEY, "CA bundle of the CDN"),
     )

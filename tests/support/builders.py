@@ -58,6 +58,13 @@ RUN_SPEC: dict[str, Any] = {
     "hyperparameters": {"epochs": 16, "imageSize": 128, "extra": {"lr0": 0.002}},
     "workspace": {"persistentVolumeClaim": {"claimName": "workspace", "path": "runs"}},
 }
+S3_DATASET: dict[str, Any] = {
+    "uri": "s3://datasets/vision/coins/",
+    "endpoint": "https://s3.storage.svc:8333",
+    "credentialsSecretRef": {"name": "dataset-reader"},
+    "caBundleRef": {"name": "storage-ca"},
+}
+"""In the place of a dataset's claim."""
 RELEASE_SPEC: dict[str, Any] = {
     "model": "coins",
     "version": "1.0.0",

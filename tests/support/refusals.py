@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.builders import RELEASE_SPEC, RUN_SPEC, TARGET_SPEC, TRUST
+from support.builders import RELEASE_SPEC, RUN_SPEC, S3_DATASET, TARGET_SPEC, TRUST
 from support.fleet_builders import a_channel, a_device
 from support.profiles import PROFILE_SPEC
 
@@ -86,6 +86,29 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
         'must be a quantity in quotes: "500m", "2" or "4Gi"',
     ),
     ("TrainingRun", {"dataset": None}, "spec.dataset", "Required value"),
+    *(
+        (
+            "TrainingRun",
+            {"dataset": dataset},
+            "spec.dataset",
+            "must have either a persistentVolumeClaim or an s3",
+        )
+        for dataset in ({"persistentVolumeClaim": None}, {"s3": S3_DATASET})
+    ),
+    *(
+        (
+            "TrainingRun",
+            {"dataset": {"persistentVolumeClaim": None, "s3": {**S3_DATASET, **change}}},
+            f"spec.dataset.s3.{next(iter(change))}",
+            said,
+        )
+        for change, said in (
+            ({"uri": "https://datasets/coins"}, "must be s3://bucket/folder"),
+            ({"uri": "s3://datasets/../x"}, "must be s3://bucket/folder"),
+            ({"endpoint": "http://s3"}, "must be https://host[:port][/path]"),
+            ({"credentialsSecretRef": None}, "Required value"),
+        )
+    ),
     ("TrainingRun", {"epochs": 3}, ".spec.epochs", "field not declared in schema"),
     (
         "ModelRelease",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from sealyard.api.mounts import CA_KEY
 from sealyard.api.secrets import Purpose
 from sealyard.api.tasks import RemoteApi, RemoteCdn
-from sealyard.delivery.cdn import Cdn, CdnPlace
+from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.release_api import ReleaseApi
+from sealyard.delivery.s3_requests import S3Place
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.jobs.mounts import Mounts
@@ -23,7 +21,7 @@ def release_api(remote: RemoteApi, purpose: Purpose, mounts: Mounts) -> ReleaseA
     return ReleaseApi(
         remote.url,
         SecretFiles.mounted(purpose, mounts.secrets, remote.secret_name),
-        bundle=bundle(mounts.ca / "api", remote.ca_bundle_name),
+        bundle=CaBundle.mounted(mounts.ca / "api", remote.ca_bundle_name),
     )
 
 
@@ -34,14 +32,7 @@ def cdn_of(remote: RemoteCdn, purpose: Purpose, mounts: Mounts) -> Cdn:
         MissingError: the CA bundle is not mounted.
     """
     return Cdn(
-        CdnPlace(remote.endpoint, remote.region, remote.bucket),
+        S3Place(remote.endpoint, remote.region, remote.bucket),
         SecretFiles.mounted(purpose, mounts.secrets, remote.secret_name),
-        bundle=bundle(mounts.ca / "cdn", remote.ca_bundle_name),
+        bundle=CaBundle.mounted(mounts.ca / "cdn", remote.ca_bundle_name),
     )
-
-
-def bundle(folder: Path, name: str | None) -> CaBundle | None:
-    """The CAs in a mounted ConfigMap of this name; None if the task names none."""
-    if name is None:
-        return None
-    return CaBundle(folder / CA_KEY, f"ConfigMap {name}, key {CA_KEY},")

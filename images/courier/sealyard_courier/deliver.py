@@ -14,20 +14,21 @@ from sealyard.api.tasks import (
     RewrapTask,
     VerifyTask,
 )
-from sealyard.delivery.cdn import CdnPlace
 from sealyard.delivery.http import HttpClient
 from sealyard.delivery.probe import RETRY, SECONDS, probe
 from sealyard.delivery.probe_object import ProbeObject
 from sealyard.delivery.publish import Publisher
 from sealyard.delivery.release_api import ReleaseApi
 from sealyard.delivery.rewrap import rewrap_releases
+from sealyard.delivery.s3_requests import S3Place
 from sealyard.delivery.secrets import SecretFiles
+from sealyard.delivery.tls import CaBundle
 from sealyard.delivery.verify import verify
 from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.workspace import below, make_folder, remove_temporaries
-from sealyard_courier.clients import bundle, cdn_of, release_api
+from sealyard_courier.clients import cdn_of, release_api
 
 
 def run_publish(task: PublishTask, mounts: Mounts) -> Answer:
@@ -97,11 +98,11 @@ def run_probe(task: ProbeTask, mounts: Mounts) -> Answer:
     _miss_none_of(files.values())
 
     def api(remote: RemoteApi, purpose: Purpose) -> ReleaseApi:
-        ca = bundle(mounts.ca / "api", remote.ca_bundle_name)
+        ca = CaBundle.mounted(mounts.ca / "api", remote.ca_bundle_name)
         return ReleaseApi(remote.url, files[purpose], bundle=ca, retry=RETRY, seconds=SECONDS)
 
     def probe_object(remote: RemoteCdn, purpose: Purpose) -> ProbeObject:
-        place = CdnPlace(remote.endpoint, remote.region, remote.bucket)
+        place = S3Place(remote.endpoint, remote.region, remote.bucket)
         return ProbeObject(http, place, remote.prefix, files[purpose], retry=RETRY, seconds=SECONDS)
 
     with (
@@ -110,7 +111,7 @@ def run_probe(task: ProbeTask, mounts: Mounts) -> Answer:
         HttpClient(
             "CDN",
             task.writer.endpoint,
-            bundle=bundle(mounts.ca / "cdn", task.writer.ca_bundle_name),
+            bundle=CaBundle.mounted(mounts.ca / "cdn", task.writer.ca_bundle_name),
         ) as http,
     ):
         result = probe(

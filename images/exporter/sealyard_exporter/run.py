@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import logging
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,6 +32,8 @@ from sealyard.jobs.workspace import (
 from sealyard_exporter.validation_set import pinned_validation_set
 from sealyard_trainer.dataset import Dataset
 
+DATASET = "dataset"
+"""What was fetched of a dataset that lies elsewhere, while the export is not done."""
 PACKAGES = ("sealyard", "onnx", "torch", "ultralytics-opencv-headless")
 ENGINE_PACKAGES: Mapping[VariantFormat, tuple[str, ...]] = {
     "onnx": (),
@@ -59,9 +62,9 @@ def run(task: ExportTask, mounts: Mounts) -> Answer:
     if (answer := _finished(folder, task.variant, inputs)) is not None:
         logger.info("this export is done already; its answer is given again")
         return answer
-    validation = pinned_validation_set(task, mounts)
     lock = WorkspaceLock(folder, pod_uid())
     lock.take()
+    validation = pinned_validation_set(task, mounts, folder / DATASET, alive=lock.check)
     remove_done(folder)
     work_offline(mounts.scratch)
     with tempfile.TemporaryDirectory(prefix="export-", dir=mounts.scratch) as work:
@@ -69,6 +72,7 @@ def run(task: ExportTask, mounts: Mounts) -> Answer:
         result = _export(task, checkpoint, folder, lock, validation)
     answer = Answer(message=_summary(result), result=result.to_wire())
     write_done(folder, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
+    shutil.rmtree(folder / DATASET, ignore_errors=True)
     return answer
 
 

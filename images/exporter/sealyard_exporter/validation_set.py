@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 from sealyard.api.tasks import ExportTask
@@ -12,32 +12,40 @@ from sealyard.jobs.workspace import below
 from sealyard_trainer.data_yaml import VALIDATION_SPLIT
 from sealyard_trainer.dataset import Dataset, read_dataset
 from sealyard_trainer.dataset_check import inspect
+from sealyard_trainer.dataset_fetch import fetch_dataset
 from sealyard_trainer.dataset_lock import LOCK_FILE, read_lock
 
 
-def pinned_validation_set(task: ExportTask, mounts: Mounts) -> Dataset:
+def pinned_validation_set(
+    task: ExportTask, mounts: Mounts, fetched: Path, *, alive: Callable[[], object]
+) -> Dataset:
     """The validation split, and no other, as the run's dataset.lock pins it.
+
+    Args:
+        task: says where the dataset is.
+        mounts: has it, or the credential of its store.
+        fetched: takes what is fetched of it, if it is not mounted.
+        alive: called while it is fetched, and may end that by raising.
 
     Raises:
         MissingError: the dataset, or the lock, is not there.
+        UnavailableError, RefusedError: as the dataset's store says.
         InvalidError: a picture or a label is broken.
         IntegrityError: the split is not what the run was validated on.
     """
-    root = below(mounts.dataset, task.dataset_path)
-    if not root.is_dir():
-        raise MissingError(
-            f"dataset: there is no folder {task.dataset_path or '/'} in the dataset's volume"
-        )
     lock = read_lock(below(mounts.workspace, task.run_path))
     if lock is None:
         raise MissingError(f"{LOCK_FILE} is not in {task.run_path}; the run's folder has lost it")
-    whole = read_dataset(root)
-    pictures = tuple(one for one in whole.pictures if one.split == VALIDATION_SPLIT)
-    part = replace(whole, pictures=pictures)
+    splits = (VALIDATION_SPLIT,)
+    if task.dataset is not None:
+        root = fetch_dataset(task.dataset, mounts, fetched, splits=splits, alive=alive)
+    else:
+        root = _mounted(task, mounts)
+    part = read_dataset(root, splits)
     wanted = lock.split_digests.get(VALIDATION_SPLIT)
     if wanted is None:
         # Of a run that an earlier version trained: it knew the digest of the whole alone.
-        is_same = inspect(whole).digest == lock.digest
+        is_same = inspect(read_dataset(root)).digest == lock.digest
     else:
         is_same = inspect(part).split_digests.get(VALIDATION_SPLIT) == wanted
     if not is_same:
@@ -46,6 +54,15 @@ def pinned_validation_set(task: ExportTask, mounts: Mounts) -> Dataset:
             "the run reached; put it back, or train again"
         )
     return part
+
+
+def _mounted(task: ExportTask, mounts: Mounts) -> Path:
+    root = below(mounts.dataset, task.dataset_path)
+    if not root.is_dir():
+        raise MissingError(
+            f"dataset: there is no folder {task.dataset_path or '/'} in the dataset's volume"
+        )
+    return root
 
 
 def evenly_spaced(dataset: Dataset, most: int) -> list[Path]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sealyard.errors import IntegrityError
 from sealyard.jobs.workspace import read_record
-from sealyard_trainer.data_yaml import DATA_FILE, DataYaml, read_data_yaml
+from sealyard_trainer.data_yaml import DATA_FILE, SPLITS, DataYaml, read_data_yaml
 from sealyard_trainer.faults import Fault, refuse
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"})
@@ -50,8 +50,8 @@ def label_path(picture: str) -> str:
     return path.rpartition(".")[0][1:] + ".txt"
 
 
-def read_dataset(root: Path) -> Dataset:
-    """Read data.yaml and find the pictures of both splits.
+def read_dataset(root: Path, splits: Sequence[str] = SPLITS) -> Dataset:
+    """Read data.yaml and find the pictures of these splits.
 
     Raises:
         MissingError: there is no data.yaml yet.
@@ -63,13 +63,13 @@ def read_dataset(root: Path) -> Dataset:
     pictures = sorted(
         {
             Picture(split, path)
-            for split, entries in description.splits.items()
-            for entry in entries
+            for split in splits
+            for entry in description.splits[split]
             for path in finder.find(split, entry)
         }
     )
     found = {picture.split for picture in pictures}
-    for split in description.splits:
+    for split in splits:
         if split not in found and not finder.faults:
             finder.fault(split, f"{split} leads to no picture")
     refuse(finder.faults)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sealyard.api.answers import Answer, TrainResult
-from sealyard.api.tasks import TrainTask
+from sealyard.api.tasks import RemoteFolder, TrainTask
 from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.done import Done, parse_requested_at, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
@@ -25,11 +25,14 @@ from sealyard_trainer.attempts import Attempt, note_attempt
 from sealyard_trainer.curve import Curve, read_points
 from sealyard_trainer.dataset import Dataset, read_dataset
 from sealyard_trainer.dataset_check import Inspection, inspect
+from sealyard_trainer.dataset_fetch import fetch_dataset
 from sealyard_trainer.dataset_lock import Verdict, compare_with_lock, write_lock
 from sealyard_trainer.dataset_view import make_view
 from sealyard_trainer.hyperparameters import to_arguments
 from sealyard_trainer.other_node import train_beside
 from sealyard_trainer.processes import Crew, Meeting, check_shares, in_processes
+from sealyard_trainer.progress import Meter
+from sealyard_trainer.progress_client import start_progress
 from sealyard_trainer.run_folder import REPORT, RunFolder
 from sealyard_trainer.shared_start import SharedStart, write_shared_start
 from sealyard_trainer.tracking.tracking import Tracking
@@ -63,7 +66,9 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         logger.info("this run is done already; its answer is given again")
         return _give_again(done, task, mounts, folder)
 
-    dataset, inspection = _inspect(task, mounts)
+    lock = WorkspaceLock(folder.path, pod_uid())
+    lock.take()
+    dataset, inspection = _inspect(_dataset(task, mounts, folder, lock))
     inputs = {"dataset": inspection.digest, "software": software()}
     weights = task.weights.sha256 if task.weights else None
     if weights:
@@ -72,8 +77,6 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         logger.info("an earlier run had the same inputs; its result is adopted")
         return _give_again(done, task, mounts, folder)
 
-    lock = WorkspaceLock(folder.path, pod_uid())
-    lock.take()
     verdict = compare_with_lock(
         folder.path,
         inspection,
@@ -110,6 +113,8 @@ def _give_again(done: Done, task: TrainTask, mounts: Mounts, folder: RunFolder) 
     digest = TrainResult.model_validate(done.answer.result).dataset.digest
     with Tracking(task, mounts, dataset_digest=digest, lock=None) as tracking:
         tracking.begin(read_points(folder.curve), None)
+    # Its pod may have died before it could do that, and this one may have fetched a dataset.
+    folder.tidy()
     return done.answer
 
 
@@ -138,12 +143,40 @@ def _meeting(task: TrainTask) -> Meeting | None:
     return Meeting(nodes.count, int(index), nodes.host, nodes.port, name)
 
 
-def _inspect(task: TrainTask, mounts: Mounts) -> tuple[Dataset, Inspection]:
+def _dataset(task: TrainTask, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock) -> Path:
+    """The folder of data.yaml, mounted or fetched."""
+    if task.dataset is not None:
+        return _fetch(task, task.dataset, mounts, folder, lock)
     root = below(mounts.dataset, task.dataset_path)
     if not root.is_dir():
         raise MissingError(
             f"dataset: there is no folder {task.dataset_path or '/'} in the dataset's volume yet"
         )
+    return root
+
+
+def _fetch(
+    task: TrainTask, remote: RemoteFolder, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock
+) -> Path:
+    """Fetch the dataset, and say that this pod lives: that may take longer than an epoch."""
+    meter = Meter(task.owner, epochs=task.hyperparameters.epochs, done=0, now=time.monotonic())
+    # A run that has learnt something must not seem to be where it began.
+    endpoint = None if folder.has_checkpoints else task.progress
+    progress = start_progress(endpoint, mounts.progress_token)
+
+    def alive() -> None:
+        lock.check()
+        if progress:
+            progress.report(meter.report(time.monotonic()))
+
+    try:
+        return fetch_dataset(remote, mounts, folder.dataset, alive=alive)
+    finally:
+        if progress:
+            progress.close()
+
+
+def _inspect(root: Path) -> tuple[Dataset, Inspection]:
     started = time.monotonic()
     dataset = read_dataset(root)
     inspection = inspect(dataset)

@@ -21,6 +21,7 @@ from sealyard_trainer.shared_start import SHARED_FILE
 
 BEST, CURVE, REPORT, PLOTS = "best.pt", "results.csv", "report.html", "plots"
 EVENTS = "tensorboard"
+DATASET = "dataset"
 WORK_PREFIX = "work-"
 PLOT_SUFFIXES = frozenset({".jpg", ".png"})
 
@@ -43,6 +44,11 @@ class RunFolder:
         return self.path / BEST
 
     @property
+    def dataset(self) -> Path:
+        """What was fetched of a dataset that lies elsewhere, while the run is not done."""
+        return self.path / DATASET
+
+    @property
     def report(self) -> Path:
         """The page that explains the run."""
         return self.path / REPORT
@@ -60,6 +66,11 @@ class RunFolder:
     def checkpoints(self) -> Checkpoints:
         """What an interrupted run resumes from."""
         return Checkpoints(self.path / "checkpoints")
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether there is something to resume from, whole or not."""
+        return any(self.path.glob("checkpoints/*.json"))
 
     def make_work(self, holder: str) -> Path:
         """An empty folder for ultralytics; those of former pods are deleted."""
@@ -113,6 +124,7 @@ class RunFolder:
     def tidy(self) -> None:
         """Delete what only an unfinished run needs."""
         shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        shutil.rmtree(self.dataset, ignore_errors=True)
         for name in (ATTEMPTS_FILE, SHARED_FILE):
             (self.path / name).unlink(missing_ok=True)
         for folder in self.path.glob(f"{WORK_PREFIX}*"):

@@ -19,6 +19,7 @@ from sealyard.api.model import (
     says,
 )
 from sealyard.api.probe import ProbeStatus
+from sealyard.api.s3 import Region
 
 
 class ApiSpec(Model):
@@ -36,11 +37,7 @@ class CdnSpec(Model):
     """The S3-compatible store, which keeps the big parts."""
 
     endpoint: HttpsUrl
-    region: Annotated[
-        str,
-        StringConstraints(pattern=r"^[a-z0-9-]+$", max_length=63),
-        says("must be the name of a region: us-east-1"),
-    ] = "us-east-1"
+    region: Region = "us-east-1"
     bucket: Annotated[
         str,
         StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", max_length=63),

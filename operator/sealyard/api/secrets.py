@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     CDN_READ = "cdn-read"
     KEYRING = "keyring"
     TRACKING = "tracking"
+    DATASET = "dataset"
     RELEASE_KEY = "release-key"
     FRESHNESS_KEY = "freshness-key"
     HARDWARE_DIGESTS = "hardware-digests"
@@ -73,6 +74,10 @@ SECRET_USES: dict[Purpose, SecretUse] = {
         ("keyring.json",), frozenset({Role.PUBLISH, Role.VERIFY, Role.REWRAP, Role.GRANT})
     ),
     Purpose.TRACKING: SecretUse(("mlflow-username", "mlflow-password"), frozenset({Role.TRAIN})),
+    Purpose.DATASET: SecretUse(
+        ("dataset-access-key-id", "dataset-secret-access-key"),
+        frozenset({Role.TRAIN, Role.EXPORT}),
+    ),
     Purpose.RELEASE_KEY: SecretUse(("release-key.pem",), frozenset({Role.INDEX})),
     Purpose.FRESHNESS_KEY: SecretUse(("freshness-key.pem",), frozenset({Role.INDEX})),
     Purpose.HARDWARE_DIGESTS: SecretUse(("hardware-digests.json",), frozenset({Role.GRANT})),

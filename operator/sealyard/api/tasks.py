@@ -16,7 +16,7 @@ from sealyard.api.release_target import SplitSpec
 from sealyard.api.tracking import Experiment
 from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec, PinnedWeights
 
-TASK_VERSION = 4
+TASK_VERSION = 5
 """The newest that programs understand; they understand those before it, too."""
 FIRST_TASK_VERSION = 1
 WEIGHTS_TASK_VERSION = 2
@@ -26,6 +26,8 @@ PLATFORM_TASK_VERSION = 3
 """And this one, where it would offer to every machine what runs on some of them."""
 NODES_TASK_VERSION = 4
 """And this one, where each of several pods would train by itself."""
+S3_TASK_VERSION = 5
+"""And this one, where it would wait for a dataset in a volume that nobody mounts."""
 
 
 class Owner(Model):
@@ -65,6 +67,17 @@ class Nodes(Model):
     port: Annotated[int, Field(ge=1, le=65_535)]
 
 
+class RemoteFolder(Model):
+    """A folder in an S3-compatible store, as a Job reaches it."""
+
+    endpoint: HttpsUrl
+    region: str
+    bucket: str
+    prefix: str = Field(description="Empty, or with a slash at its end.")
+    secret_name: str = Field(description="Named in messages only; its keys are mounted.")
+    ca_bundle_name: str | None = None
+
+
 class Task(Model):
     """What all tasks carry."""
 
@@ -81,6 +94,9 @@ class TrainTask(Task):
     hyperparameters: Hyperparameters
     dataset_path: RelativePath | None = Field(
         default=None, description="Below /dataset; its root where none is given."
+    )
+    dataset: RemoteFolder | None = Field(
+        default=None, description="Where it is fetched from; nothing is mounted at /dataset then."
     )
     run_path: RelativePath = Field(description="The run's folder below /workspace.")
     weights: PinnedWeights | None = Field(
@@ -105,6 +121,9 @@ class ExportTask(Task):
     image_size: Annotated[int, Field(ge=32)]
     dataset_path: RelativePath | None = Field(
         default=None, description="Below /dataset: the folder of data.yaml."
+    )
+    dataset: RemoteFolder | None = Field(
+        default=None, description="Where it is fetched from; nothing is mounted at /dataset then."
     )
     run_path: RelativePath = Field(description="The training run's folder, for its dataset.lock.")
     release_path: RelativePath = Field(description="The release's folder below /workspace.")

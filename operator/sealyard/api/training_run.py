@@ -28,6 +28,7 @@ from sealyard.api.model import (
     Timestamp,
     says,
 )
+from sealyard.api.s3 import S3Folder
 from sealyard.api.tracking import TrackingSpec
 
 TrainingRunPhase = Literal["Pending", "Queued", "Running", "Suspended", "Succeeded", "Failed"]
@@ -105,7 +106,34 @@ class ClaimSource(Model):
 class DatasetSpec(Model):
     """Where the pictures and labels lie: a YOLO dataset, a folder with a data.yaml."""
 
-    persistent_volume_claim: ClaimSource
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            {
+                "must have either a persistentVolumeClaim or an s3": (
+                    "has(self.persistentVolumeClaim) != has(self.s3)"
+                )
+            }
+        )
+    )
+
+    persistent_volume_claim: ClaimSource | None = None
+    s3: S3Folder | None = Field(
+        default=None,
+        description="Fetched into the workspace before the first epoch, and deleted from it once "
+        "the run is done.",
+    )
+
+    @property
+    def claim_name(self) -> str | None:
+        """The claim that is mounted, if it lies in one."""
+        claim = self.persistent_volume_claim
+        return claim.claim_name if claim else None
+
+    @property
+    def path(self) -> str | None:
+        """The folder in the claim; None for its root, and where there is no claim."""
+        claim = self.persistent_volume_claim
+        return claim.path if claim else None
 
 
 class Hyperparameters(Model):

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Final, TypeAlias
 import typer
 
 from sealyard.api.secrets import SECRET_USES, Purpose
-from sealyard.delivery.cdn import Cdn, CdnPlace
+from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.release_api import ReleaseApi
+from sealyard.delivery.s3_requests import S3Place
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 
@@ -87,7 +88,7 @@ class Stores:
                 bundle=_bundle(self.api_ca),
             ) as release_api,
             Cdn(
-                CdnPlace(self.cdn, self.region, self.bucket),
+                S3Place(self.cdn, self.region, self.bucket),
                 SecretFiles(credential, self.secrets_dir, source),
                 bundle=_bundle(self.cdn_ca),
             ) as store,

@@ -4,54 +4,25 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Self, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field
 
 from sealyard.api.model import Model
-from sealyard.delivery.http import Bounds, HttpClient
-from sealyard.delivery.retry import Retry, TransientError
-from sealyard.delivery.s3_transport import bounded, s3_client
+from sealyard.delivery.http import Bounds
+from sealyard.delivery.retry import Retry
+from sealyard.delivery.s3_requests import ANSWER_BYTES, PreconditionError, S3Place, S3Requests
+from sealyard.delivery.s3_transport import bounded
 from sealyard.delivery.secrets import CdnCredential
 from sealyard.delivery.tls import CaBundle
-from sealyard.errors import (
-    IntegrityError,
-    InvalidError,
-    MissingError,
-    RefusedError,
-    SealyardError,
-    UnavailableError,
-)
+from sealyard.errors import IntegrityError, SealyardError
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
-
-T = TypeVar("T")
-
-_ANSWER_BYTES: Final = 64 * 1024
-_SLOWEST_BYTES_PER_SECOND: Final = 128 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class CdnPlace:
-    """Where objects are.
-
-    Attributes:
-        endpoint: https.
-        region: goes into the signature.
-        bucket: must exist.
-    """
-
-    endpoint: str
-    region: str
-    bucket: str
 
 
 class UploadedPart(Model):
@@ -60,10 +31,6 @@ class UploadedPart(Model):
     number: Annotated[int, Field(ge=1)]
     etag: str
     crc32: Annotated[int, Field(ge=0, lt=1 << 32)]
-
-
-class UploadForgottenError(UnavailableError):
-    """The store does not know an upload in parts any more, or not with the parts that it had."""
 
 
 class Cdn:
@@ -83,29 +50,22 @@ class Cdn:
 
     def __init__(
         self,
-        place: CdnPlace,
+        place: S3Place,
         credential: CdnCredential,
         *,
         bundle: CaBundle | None = None,
         retry: Retry | None = None,
         seconds: float = 30.0,
     ) -> None:
-        self._place = place
-        self._source = credential.source
-        self._purpose = credential.purpose
-        self._retry = retry or Retry()
-        self._seconds = seconds
-        self._http = HttpClient("CDN", place.endpoint, bundle=bundle)
-        self._client: S3Client = s3_client(
-            self._http,
-            region=place.region,
-            credential=credential.pair(),
+        self._requests = S3Requests(
+            "CDN", place, credential, bundle=bundle, retry=retry, seconds=seconds
         )
+        self._bucket = place.bucket
 
     @property
     def name(self) -> str:
         """What it is called in messages: what it is, host and port."""
-        return self._http.name
+        return self._requests.name
 
     def put(self, key: str, body: bytearray) -> None:
         """Store an object that is new, in one request.
@@ -117,10 +77,10 @@ class Cdn:
             UnavailableError: the store cannot be reached, or fails.
             RefusedError: it refuses the credential.
         """
-        with contextlib.suppress(_AlreadyThereError):
-            self._call(
-                lambda: self._client.put_object(
-                    Bucket=self._place.bucket,
+        with contextlib.suppress(PreconditionError):
+            self._requests.call(
+                lambda: self._requests.client.put_object(
+                    Bucket=self._bucket,
                     Key=key,
                     Body=_bytes_like(body),
                     IfNoneMatch="*",
@@ -135,12 +95,12 @@ class Cdn:
         Raises:
             UnavailableError, RefusedError: as `put`.
         """
-        begun = self._call(
-            lambda: self._client.create_multipart_upload(
-                Bucket=self._place.bucket, Key=key, ChecksumAlgorithm="CRC32"
+        begun = self._requests.call(
+            lambda: self._requests.client.create_multipart_upload(
+                Bucket=self._bucket, Key=key, ChecksumAlgorithm="CRC32"
             )
         )
-        return self._told(begun, "UploadId")
+        return self._requests.told(begun, "UploadId")
 
     def put_part(
         self, key: str, upload_id: str, number: int, body: bytearray, *, crc32: int
@@ -151,9 +111,9 @@ class Cdn:
             UploadForgottenError: the store does not know the upload.
             UnavailableError, RefusedError: as `put`.
         """
-        answer = self._call(
-            lambda: self._client.upload_part(
-                Bucket=self._place.bucket,
+        answer = self._requests.call(
+            lambda: self._requests.client.upload_part(
+                Bucket=self._bucket,
                 Key=key,
                 UploadId=upload_id,
                 PartNumber=number,
@@ -162,7 +122,7 @@ class Cdn:
             ),
             sent=len(body),
         )
-        return UploadedPart(number=number, etag=self._told(answer, "ETag"), crc32=crc32)
+        return UploadedPart(number=number, etag=self._requests.told(answer, "ETag"), crc32=crc32)
 
     def complete_upload(
         self, key: str, upload_id: str, parts: Sequence[UploadedPart], *, size: int
@@ -182,9 +142,9 @@ class Cdn:
             for part in parts
         ]
         try:
-            self._call(
-                lambda: self._client.complete_multipart_upload(
-                    Bucket=self._place.bucket,
+            self._requests.call(
+                lambda: self._requests.client.complete_multipart_upload(
+                    Bucket=self._bucket,
                     Key=key,
                     UploadId=upload_id,
                     MultipartUpload={"Parts": wanted},
@@ -193,15 +153,15 @@ class Cdn:
                 # The store may put all parts together before it answers.
                 sent=size,
             )
-        except _AlreadyThereError:
+        except PreconditionError:
             self.abort_upload(key, upload_id)
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """Give up an upload in parts, as far as the store can be reached."""
         try:
-            with bounded(Bounds(_ANSWER_BYTES, min(self._seconds, 5.0))):
-                self._client.abort_multipart_upload(
-                    Bucket=self._place.bucket, Key=key, UploadId=upload_id
+            with bounded(Bounds(ANSWER_BYTES, min(self._requests.seconds, 5.0))):
+                self._requests.client.abort_multipart_upload(
+                    Bucket=self._bucket, Key=key, UploadId=upload_id
                 )
         except (SealyardError, ClientError, BotoCoreError):
             # It is cleaning up. A store forgets stale uploads by a rule of its own.
@@ -222,13 +182,13 @@ class Cdn:
             UnavailableError: the store cannot be reached, fails, or answers something else.
             RefusedError: it refuses the credential.
         """
-        total = self._get(key, offset, out)
+        total = self._requests.read_range(key, offset, out)
         if total != size:
             raise IntegrityError(f"{self.name}: {key} has {total} bytes, must have {size}")
 
     def close(self) -> None:
         """Close all connections."""
-        self._http.close()
+        self._requests.close()
 
     def __enter__(self) -> Self:
         return self
@@ -240,113 +200,6 @@ class Cdn:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _get(self, key: str, offset: int, out: memoryview) -> int:
-        """The size of the whole object, once `out` has the bytes of the range."""
-        length = len(out)
-
-        def get() -> tuple[int, str]:
-            answer = self._client.get_object(
-                Bucket=self._place.bucket, Key=key, Range=f"bytes={offset}-{offset + length - 1}"
-            )
-            return len(answer["Body"].read()), answer.get("ContentRange", "")
-
-        received, content_range = self._call(get, into=out, what=key)
-        match = re.fullmatch(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", content_range)
-        if match is None:
-            raise UnavailableError(f"{self.name} answers a range of {key} without saying which")
-        first, last, total = (int(group) for group in match.groups())
-        if first != offset or last != min(offset + length, total) - 1:
-            raise UnavailableError(f"{self.name} answers another range of {key} than was asked for")
-        if received != last - first + 1:
-            raise TransientError(f"{self.name} broke off a range of {key}")
-        return total
-
-    def _call(
-        self,
-        action: Callable[[], T],
-        *,
-        sent: int = 0,
-        into: memoryview | None = None,
-        what: str = "",
-    ) -> T:
-        carried = sent + (len(into) if into else 0)
-        bounds = Bounds(_ANSWER_BYTES, self._seconds + carried / _SLOWEST_BYTES_PER_SECOND, into)
-
-        def attempt() -> T:
-            try:
-                with bounded(bounds):
-                    return action()
-            except ClientError as error:
-                raise self._explained(error, what) from None
-            except BotoCoreError as error:
-                raise UnavailableError(
-                    f"{self.name} answers what is no S3 ({type(error).__name__}); "
-                    "is this the endpoint of an S3-compatible store?"
-                ) from None
-
-        return self._retry.call(attempt)
-
-    def _told(self, answer: Mapping[str, Any], field: str) -> str:
-        """A field that every S3 answers with, but that nothing has checked."""
-        value = answer.get(field)
-        if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 1024:
-            raise UnavailableError(
-                f"{self.name} answers without {field}; "
-                "is this the endpoint of an S3-compatible store?"
-            )
-        return value
-
-    def _explained(self, error: ClientError, what: str) -> SealyardError:
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        code = re.sub(r"[^A-Za-z]", "", str(error.response.get("Error", {}).get("Code", "")))[:40]
-        kind, advice = _meaning(status, code)
-        values = {
-            "what": what,
-            "bucket": self._place.bucket,
-            "credential": f"the {self._purpose} credential in {self._source}",
-        }
-        said = advice.format(**values)
-        return kind(f"{self.name}: {said} ({code or 'no code'}, status {status})")
-
-
-class _AlreadyThereError(InvalidError):
-    """The object is there: ours, from an attempt whose answer was lost."""
-
-
-_CODES: Final[dict[str, tuple[type[SealyardError], str]]] = {
-    "RequestTimeTooSkewed": (UnavailableError, "its clock and this machine's are too far apart"),
-    "NoSuchBucket": (MissingError, "there is no bucket {bucket}; make it"),
-    "NoSuchUpload": (UploadForgottenError, "it has forgotten the upload"),
-    "InvalidPart": (UploadForgottenError, "it has forgotten a part of the upload"),
-    "BadDigest": (TransientError, "bytes were changed on their way"),
-    "SlowDown": (TransientError, "it asks to slow down"),
-    "RequestTimeout": (TransientError, "it waited too long for bytes"),
-}
-_REFUSED = (
-    RefusedError,
-    "it refuses {credential} for bucket {bucket}; correct the keys or what they may do",
-)
-_STATUSES: Final[dict[int, tuple[type[SealyardError], str]]] = {
-    401: _REFUSED,
-    403: _REFUSED,
-    404: (MissingError, "there is no object {what}"),
-    408: (TransientError, "it waited too long for bytes"),
-    409: (TransientError, "another request is in the way"),
-    412: (_AlreadyThereError, "the object is there already"),
-    416: (IntegrityError, "the object {what} is shorter than it must be"),
-    429: (TransientError, "it asks to slow down"),
-}
-
-
-def _meaning(status: int, code: str) -> tuple[type[SealyardError], str]:
-    if code in _CODES:
-        return _CODES[code]
-    if status in _STATUSES:
-        return _STATUSES[status]
-    if status >= 500:
-        return TransientError, "it fails"
-    return UnavailableError, "it refuses the request"
 
 
 def _bytes_like(body: bytearray) -> bytes:

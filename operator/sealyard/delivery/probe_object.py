@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sealyard.delivery.cdn import CdnPlace
 from sealyard.delivery.http import Bounds, HttpClient
 from sealyard.delivery.retry import Retry, TransientError
+from sealyard.delivery.s3_requests import S3Place
 from sealyard.delivery.s3_transport import bounded, s3_client
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.errors import UnavailableError
@@ -81,7 +81,7 @@ class ProbeObject:
     def __init__(
         self,
         http: HttpClient,
-        place: CdnPlace,
+        place: S3Place,
         prefix: str,
         credential: SecretFiles,
         *,

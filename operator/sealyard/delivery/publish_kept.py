@@ -15,13 +15,14 @@ from pydantic import ValidationError
 
 from sealyard.api.digests import structure_sha256
 from sealyard.api.model import Model, Sha256
-from sealyard.delivery.cdn import Cdn, UploadForgottenError
+from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.kept import explained, private_file
 from sealyard.delivery.kept_release import KeptRelease, KeptVariant
 from sealyard.delivery.pull import Progress
 from sealyard.delivery.readers import FileReader
 from sealyard.delivery.refusals import NotPublishedError
 from sealyard.delivery.release_api import ReleaseApi
+from sealyard.delivery.s3_requests import UploadForgottenError
 from sealyard.delivery.upload import Upload, UploadState
 from sealyard.errors import InvalidError, MissingError
 

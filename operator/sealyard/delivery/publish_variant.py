@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sealyard.api.tasks import ExportedVariant, PublishTask
-from sealyard.delivery.cdn import Cdn, UploadForgottenError
+from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.readers import FileReader, digest_of
 from sealyard.delivery.record import Record, Uploaded, VariantRecord, encoded
+from sealyard.delivery.s3_requests import UploadForgottenError
 from sealyard.delivery.sealing_pipeline import seal_to
 from sealyard.delivery.source import platform_of
 from sealyard.delivery.upload import Upload, UploadState

@@ -10,9 +10,11 @@ import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import certifi
 
+from sealyard.api.mounts import CA_KEY
 from sealyard.errors import MissingError, UnavailableError
 
 _SYSTEM_ROOTS = (
@@ -52,6 +54,11 @@ class CaBundle:
 
     path: Path
     source: str
+
+    @classmethod
+    def mounted(cls, folder: Path, name: str | None) -> Self | None:
+        """The CAs in a mounted ConfigMap of this name; None if there is no name."""
+        return cls(folder / CA_KEY, f"ConfigMap {name}, key {CA_KEY},") if name else None
 
 
 def client_context(bundle: CaBundle | None) -> ssl.SSLContext:

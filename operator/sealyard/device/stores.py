@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sealyard.api.secrets import Purpose
-from sealyard.delivery.cdn import Cdn, CdnPlace
+from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.index.cache import Cache
 from sealyard.delivery.index.client import Index, IndexClient
 from sealyard.delivery.index.errors import StaleIndexError
 from sealyard.delivery.release_api import ReleaseApi
+from sealyard.delivery.s3_requests import S3Place
 from sealyard.delivery.secrets import Pair
 from sealyard.delivery.tls import CaBundle
 from sealyard.delivery.tuf_files import TufFiles
@@ -66,7 +67,7 @@ class DeviceStores:
             self.state.cdn_pair(self.secrets), f"device {self.state.record.device_id}"
         )
         with Cdn(
-            CdnPlace(place.endpoint, place.region, place.bucket),
+            S3Place(place.endpoint, place.region, place.bucket),
             credential,
             bundle=_bundle(self.state, CDN_CA_FILE),
         ) as cdn:

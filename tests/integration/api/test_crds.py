@@ -263,6 +263,7 @@ def test_the_columns(server: Server) -> None:
         ("fine-tuning", {"TrainingRun"}),
         ("queues", {"TrainingRun"}),
         ("distributed", {"TrainingRun"}),
+        ("s3-dataset", {"TrainingRun"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from sealyard.api.secrets import SECRET_USES, Purpose
-from sealyard.delivery.cdn import Cdn, CdnPlace
+from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.retry import Retry
+from sealyard.delivery.s3_requests import S3Place
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.delivery.upload import PART_BYTES, Upload
@@ -104,7 +105,7 @@ def api_client(
 def cdn_client(
     url: str, secrets: Path, bundle: CaBundle | None, purpose: Purpose, seconds: float
 ) -> Cdn:
-    place = CdnPlace(url, "us-east-1", "models")
+    place = S3Place(url, "us-east-1", "models")
     files = SecretFiles(purpose, secrets, "Secret cdn")
     return Cdn(place, files, bundle=bundle, retry=RETRY, seconds=seconds)
 

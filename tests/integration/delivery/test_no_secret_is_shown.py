@@ -18,9 +18,10 @@ import pytest
 
 from sealyard.api.release_api import LOGIN_PATH
 from sealyard.api.secrets import SECRET_USES, Purpose
-from sealyard.delivery.cdn import Cdn, CdnPlace
+from sealyard.delivery.cdn import Cdn
 from sealyard.delivery.release_api import Release, ReleaseApi
 from sealyard.delivery.retry import Retry
+from sealyard.delivery.s3_requests import S3Place
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.errors import SealyardError
@@ -74,7 +75,7 @@ class Place:
 
     @contextmanager
     def cdn(self, purpose: Purpose = Purpose.CDN_READ) -> Iterator[Cdn]:
-        place = CdnPlace(self.cdn_endpoint, "us-east-1", BUCKET)
+        place = S3Place(self.cdn_endpoint, "us-east-1", BUCKET)
         with Cdn(
             place, self.files(purpose), bundle=self.bundle, retry=RETRY, seconds=self.seconds
         ) as cdn:

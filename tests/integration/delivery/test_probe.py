@@ -12,12 +12,12 @@ import pytest
 from sealyard.api.answers import ProbeResult
 from sealyard.api.probe import Check
 from sealyard.api.secrets import Purpose
-from sealyard.delivery.cdn import CdnPlace
 from sealyard.delivery.http import HttpClient
 from sealyard.delivery.probe import probe
 from sealyard.delivery.probe_object import CONTENT, ProbeObject
 from sealyard.delivery.release_api import ReleaseApi
 from sealyard.delivery.retry import Retry
+from sealyard.delivery.s3_requests import S3Place
 from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.errors import UnavailableError
@@ -282,7 +282,7 @@ class Attacked:
         retry = Retry(attempts=1)
         endpoint = cdn or self._stores.cdn.endpoint
         with HttpClient("CDN", endpoint, bundle=self._bundle) as http:
-            place = CdnPlace(endpoint, "us-east-1", BUCKET)
+            place = S3Place(endpoint, "us-east-1", BUCKET)
             publisher, verifier = (
                 ReleaseApi(
                     api or self._stores.api.url,

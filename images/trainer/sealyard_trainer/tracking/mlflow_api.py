@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sealyard.api.mounts import CA_KEY
 from sealyard.api.secrets import Purpose
 from sealyard.api.tasks import RemoteMlflow
 from sealyard.delivery.http import Bounds, HttpClient
@@ -112,13 +111,11 @@ class MlflowApi:
         Raises:
             MissingError: the CA bundle is not there.
         """
-        bundle = remote.ca_bundle_name and CaBundle(
-            mounts.ca / "mlflow" / CA_KEY, f"ConfigMap {remote.ca_bundle_name}, key {CA_KEY},"
-        )
+        bundle = CaBundle.mounted(mounts.ca / "mlflow", remote.ca_bundle_name)
         secret = remote.secret_name and SecretFiles.mounted(
             Purpose.TRACKING, mounts.secrets, remote.secret_name
         )
-        return cls(HttpClient("MLflow", remote.uri, bundle=bundle or None), secret or None)
+        return cls(HttpClient("MLflow", remote.uri, bundle=bundle), secret or None)
 
     def close(self) -> None:
         """Close all connections."""

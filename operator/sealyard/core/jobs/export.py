@@ -6,10 +6,17 @@ from typing import Any
 
 from sealyard.api.model_release import ModelRelease, VariantSpec
 from sealyard.api.secrets import Role
-from sealyard.api.tasks import FIRST_TASK_VERSION, PLATFORM_TASK_VERSION, ExportTask, Owner
-from sealyard.api.training_run import Artifact, TrainingRun, workspace_path
+from sealyard.api.tasks import (
+    FIRST_TASK_VERSION,
+    PLATFORM_TASK_VERSION,
+    S3_TASK_VERSION,
+    ExportTask,
+    Owner,
+)
+from sealyard.api.training_run import Artifact, DatasetSpec, TrainingRun, workspace_path
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
+from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset
 from sealyard.core.settings import Settings
 
 ENTRY_POINT = "sealyard-exporter"
@@ -36,9 +43,9 @@ def export_job(
     Its processor time and memory do not follow the profile, which says what training needs.
     """
     claim = run.spec.workspace.persistent_volume_claim
-    dataset = run.spec.dataset.persistent_volume_claim
+    dataset = run.spec.dataset
     task = ExportTask(
-        task_version=PLATFORM_TASK_VERSION if variant.is_engine else FIRST_TASK_VERSION,
+        task_version=_version(variant, dataset),
         owner=Owner(
             namespace=release.metadata.namespace,
             name=release.metadata.name,
@@ -50,6 +57,7 @@ def export_job(
         checkpoint_sha256=checkpoint.sha256,
         image_size=image_size,
         dataset_path=dataset.path,
+        dataset=remote_dataset(dataset),
         run_path=run.workspace_path,
         release_path=workspace_path(claim, release.workspace_folder),
         model=release.spec.model,
@@ -65,13 +73,19 @@ def export_job(
             entry_point=ENTRY_POINT,
             task=task,
             resources=_resources(compute, variant),
-            mounts=[pod.workspace(claim.claim_name), pod.dataset(dataset.claim_name)],
+            mounts=[pod.workspace(claim.claim_name), *dataset_mounts(Role.EXPORT, dataset)],
             scratch_size=SCRATCH_SIZE,
             ttl_seconds=settings.release_ttl_seconds_after_finished,
             queue=release.spec.queue_name,
             pods=compute.pods,
         )
     )
+
+
+def _version(variant: VariantSpec, dataset: DatasetSpec) -> int:
+    if dataset.s3 is not None:
+        return S3_TASK_VERSION
+    return PLATFORM_TASK_VERSION if variant.is_engine else FIRST_TASK_VERSION
 
 
 def _resources(compute: Compute, variant: VariantSpec) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sealyard.api.secrets import Role
 from sealyard.api.tasks import (
     FIRST_TASK_VERSION,
     NODES_TASK_VERSION,
+    S3_TASK_VERSION,
     WEIGHTS_TASK_VERSION,
     Nodes,
     Owner,
@@ -19,6 +20,7 @@ from sealyard.api.tasks import (
 from sealyard.api.training_run import PinnedWeights, TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
+from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset
 from sealyard.core.jobs.job_set import LONGEST_OWNER_NAME, job_set, meeting_point
 from sealyard.core.jobs.tracking import remote_mlflow, tracking_mounts
 from sealyard.core.settings import Settings
@@ -54,7 +56,7 @@ def train_job(
     """
     spec = run.spec
     mounts = [
-        pod.dataset(spec.dataset.persistent_volume_claim.claim_name),
+        *dataset_mounts(Role.TRAIN, spec.dataset),
         pod.workspace(spec.workspace.persistent_volume_claim.claim_name),
         pod.shared_memory(compute.shared_memory),
     ]
@@ -115,14 +117,14 @@ def _task(
     nodes: Nodes | None,
 ) -> TrainTask:
     requested_at = parse_time(run.metadata.annotations.get(REQUESTED_AT_ANNOTATION))
-    version = WEIGHTS_TASK_VERSION if weights else FIRST_TASK_VERSION
     return TrainTask(
-        task_version=NODES_TASK_VERSION if nodes else version,
+        task_version=_version(run, weights, nodes),
         owner=Owner(namespace=run.metadata.namespace, name=run.metadata.name, uid=run.metadata.uid),
         attempt=attempt,
         model=run.spec.model,
         hyperparameters=run.spec.hyperparameters,
-        dataset_path=run.spec.dataset.persistent_volume_claim.path,
+        dataset_path=run.spec.dataset.path,
+        dataset=remote_dataset(run.spec.dataset),
         run_path=run.workspace_path,
         weights=weights,
         gpus=gpus,
@@ -131,6 +133,14 @@ def _task(
         progress=settings.progress,
         mlflow=mlflow,
     )
+
+
+def _version(run: TrainingRun, weights: PinnedWeights | None, nodes: Nodes | None) -> int:
+    if run.spec.dataset.s3 is not None:
+        return S3_TASK_VERSION
+    if nodes is not None:
+        return NODES_TASK_VERSION
+    return WEIGHTS_TASK_VERSION if weights else FIRST_TASK_VERSION
 
 
 def _resources(compute: Compute) -> dict[str, Any]:

@@ -18,8 +18,8 @@ def claim_missing(situation: Situation) -> Plan | None:
         return _missing(situation, name, "workspace")
     if works.exported or situation.run is None:
         return None
-    dataset = situation.run.spec.dataset.persistent_volume_claim.claim_name
-    if situation.claim_named(dataset) is None:
+    dataset = situation.run.spec.dataset.claim_name
+    if dataset is not None and situation.claim_named(dataset) is None:
         return _missing(situation, dataset, "dataset")
     return None
 

@@ -46,16 +46,19 @@ def exporting(situation: Situation) -> Plan | None:
 def _how_many(situation: Situation, variants: int) -> int:
     """A claim that one node alone may mount would keep the second pod from starting elsewhere."""
     workspace = situation.workspace_claim
+    many = workspace is not None and "ReadWriteMany" in workspace.access_modes
+    return variants if many and _is_shared(situation) else 1
+
+
+def _is_shared(situation: Situation) -> bool:
+    """Whether pods on several nodes reach the dataset: a store does not ask who else is there."""
     run = situation.run
-    name = run.spec.dataset.persistent_volume_claim.claim_name if run else None
-    dataset = situation.claim_named(name) if name else None
-    many = (
-        workspace is not None
-        and dataset is not None
-        and "ReadWriteMany" in workspace.access_modes
-        and {"ReadWriteMany", "ReadOnlyMany"}.intersection(dataset.access_modes)
+    if run is None or run.spec.dataset.claim_name is None:
+        return run is not None
+    claim = situation.claim_named(run.spec.dataset.claim_name)
+    return claim is not None and not {"ReadWriteMany", "ReadOnlyMany"}.isdisjoint(
+        claim.access_modes
     )
-    return variants if many else 1
 
 
 def _build(

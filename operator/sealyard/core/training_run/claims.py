@@ -28,10 +28,11 @@ def claim_missing(situation: Situation) -> Plan | None:
 def claims_of(situation: Situation) -> dict[str, str]:
     """The claims that a Job mounts, by where they are named."""
     spec, weights = situation.run.spec, situation.weights
-    wanted = {
-        f"spec.{field}.persistentVolumeClaim.claimName": part.persistent_volume_claim.claim_name
-        for field, part in (("dataset", spec.dataset), ("workspace", spec.workspace))
-    }
+    wanted = {}
+    if spec.dataset.claim_name is not None:
+        wanted["spec.dataset.persistentVolumeClaim.claimName"] = spec.dataset.claim_name
+    workspace = spec.workspace.persistent_volume_claim.claim_name
+    wanted["spec.workspace.persistentVolumeClaim.claimName"] = workspace
     if weights is None:
         return wanted
     if weights.training_run is None:

@@ -14,6 +14,7 @@ from support.builders import (
     CLAIMS,
     DIGEST,
     NOW,
+    S3_DATASET,
     SHARED_CLAIMS,
     TargetBuilder,
     a_job,
@@ -159,6 +160,13 @@ def test_variants_run_side_by_side_where_the_claim_allows(claims: Any, count: in
     running = [a_job(Role.EXPORT, variant=v).running() for v in ("a", "b", "c")[:count]]
     again = look(release.after(plan), *running, claims=claims)
     assert again.create == ()
+
+
+def test_a_store_serves_all_at_once_where_the_workspace_allows() -> None:
+    release = a_model_release("a", "b", "c")
+    run = RUN.with_spec("dataset", {"s3": S3_DATASET})
+    for workspace, count in ((CLAIMS[1], 1), (SHARED_CLAIMS[1], 3)):
+        assert len(look(release, run=run, claims=(workspace,)).create) == count
 
 
 def test_variants_in_turn() -> None:

@@ -12,6 +12,7 @@ from support.builders import (
     CLAIMS,
     NOW,
     PINNED_IMAGE,
+    S3_DATASET,
     TRAIN_RESULT,
     WITH_PROGRESS,
     a_job,
@@ -249,6 +250,12 @@ def test_a_job_that_was_never_written_down_is_not_created_again() -> None:
     assert plan.create == ()
     assert plan.status["attempts"] == 1
     assert plan.status["startTime"] == time_of(at(-60))
+
+
+def test_a_dataset_in_a_store_needs_no_claim() -> None:
+    run = a_training_run().with_spec("dataset", {"s3": S3_DATASET})
+    assert job_names(plan_of(run.observed(claims=CLAIMS[1:]))) == [FIRST_JOB]
+    assert says(plan_of(run.observed(claims=())))[2] == "ClaimMissing"
 
 
 @pytest.mark.parametrize(
