@@ -10,6 +10,7 @@ import pytest
 from sealyard.core.observed import ObservedClaim, ObservedJob, TrainingRunObserved
 from sealyard.core.plan import JobKey
 from support.builders import (
+    S3_DATASET,
     SHARED_CLAIMS,
     RunBuilder,
     a_job,
@@ -109,6 +110,14 @@ def test_several_get_a_job_set() -> None:
     assert task["nodes"] == {"count": 3, "host": f"{name}-n-0-0.{name}", "port": 29400}
     assert (task["gpus"], task["taskVersion"]) == (2, 4)
     assert plan.status["compute"]["nodes"] == 3
+
+
+def test_a_dataset_in_a_store_is_for_one_node() -> None:
+    run = SEVERAL.with_spec("dataset", {"s3": S3_DATASET})
+    plan = plan_of(observed(run))
+    assert plan.create == ()
+    assert says(plan)[1:3] == ("FFT", "InvalidSpec")
+    assert "spec.compute.nodes is 3, and spec.dataset.s3 is for one node" in says(plan)[3]
 
 
 def test_names_of_its_pods_fit_a_label() -> None:
