@@ -155,6 +155,23 @@ def test_a_profile_counts(tmp_path: Path) -> None:
     assert task(bench.jobs[0])["gpus"] == 1
 
 
+def test_one_machine_is_one_node(tmp_path: Path) -> None:
+    run = a_run()
+    run["spec"]["compute"] = {"nodes": 2}
+    bench = Bench(tmp_path, documents=[run])
+    with pytest.raises(MissingError, match=r"spec.compute.nodes is 2, and .* has no JobSet"):
+        bench.work.train(RUN)
+    assert bench.jobs == []
+
+
+def test_a_queue_counts_for_nothing(tmp_path: Path) -> None:
+    run = a_run()
+    run["spec"]["queueName"] = "team"
+    bench = Bench(tmp_path, trained, documents=[run])
+    bench.work.train(RUN)
+    assert bench.objects.status(RUN)["phase"] == "Succeeded"
+
+
 def test_what_is_kept_and_damaged_is_named(tmp_path: Path) -> None:
     kept = tmp_path / "work" / "objects.json"
     kept.parent.mkdir()
