@@ -116,16 +116,23 @@ def log_in(client: httpx.Client, email: str, password: str = PASSWORD) -> str:
 
 @contextmanager
 def connect(
-    api: ReleaseApi, email: str | None = None, password: str = PASSWORD
+    api: ReleaseApi,
+    email: str | None = None,
+    password: str = PASSWORD,
+    *,
+    kept_seconds: float = 1.0,
 ) -> Iterator[httpx.Client]:
-    """A bare HTTP client of the server, logged in where an email is given."""
+    """A bare HTTP client of the server, logged in where an email is given.
+
+    By default it lets go of an idle connection sooner than the server, which may close one just
+    when the next request is on its way.
+    """
     with httpx.Client(
         base_url=api.url,
         verify=api.ssl_context(),
         timeout=60,
         trust_env=False,
-        # Sooner than the server, which may close one just when the next request is on its way.
-        limits=httpx.Limits(keepalive_expiry=1.0),
+        limits=httpx.Limits(keepalive_expiry=kept_seconds),
     ) as client:
         if email is not None:
             client.headers["Authorization"] = f"Bearer {log_in(client, email, password)}"

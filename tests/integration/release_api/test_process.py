@@ -159,8 +159,9 @@ def served_certificate(api: ReleaseApi, ca: PrivateCA, *, name: str | None) -> b
 
 
 def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path) -> None:
-    with release_api_server(tmp_path, arguments=["--reload-seconds=1"]) as api:
-        with connect(api, VERIFIER) as client:
+    arguments = ["--reload-seconds=1", "--peer-seconds=600"]
+    with release_api_server(tmp_path, arguments=arguments) as api:
+        with connect(api, VERIFIER, kept_seconds=500) as client:
             assert client.get("/healthz").status_code == 200
             new_ca = PrivateCA.create("the next one")
             pair = new_ca.issue(dns_names=["localhost"], ips=["127.0.0.1"])

@@ -118,7 +118,10 @@ def test_a_module_is_judged_as_the_file_is(
     )
     sets = importlib.import_module("sealyard_exporter.validation_set")
     validation = sets.pinned_validation_set(
-        export_task(trained), Mounts(workspace=trained.pod.workspace, dataset=coins)
+        export_task(trained),
+        Mounts(workspace=trained.pod.workspace, dataset=coins),
+        tmp_path / "fetched",
+        alive=lambda: None,
     )
     checkpoint = tmp_path / "checkpoint.pt"
     checkpoint.write_bytes((trained.folder / "best.pt").read_bytes())
