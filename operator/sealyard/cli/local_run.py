@@ -61,22 +61,25 @@ def run_command(
         secrets=_places("--secret", secret),
         config_maps=_places("--config-map", config_map),
     )
-    results = []
-    for made in _carry().carry_out(texts_of(files), folders, say=_say):
-        result = summary(made.name, made.status, is_release=made.task is not None)
-        if key is not None and sealed_dir is not None and made.task is not None:
-            folder = sealed_dir / made.name
-            with progress_of(f"sealing {made.name}", as_json=as_json) as progress:
-                manifest = seal_release(
-                    made.task, made.workspace, folder, keyring=key, progress=progress
-                )
-            sealed = {"manifestSha256": manifest.digest(), "sealed": str(folder)}
-            result |= {"phase": "Sealed", **sealed}
-        results.append(result)
-        if not as_json:
-            show_document(result, as_json=False)
-    if as_json:
-        show_document({"results": results}, as_json=True)
+    results: list[dict[str, Any]] = []
+    try:
+        for made in _carry().carry_out(texts_of(files), folders, say=_say):
+            result = summary(made.name, made.status, is_release=made.task is not None)
+            if key is not None and sealed_dir is not None and made.task is not None:
+                folder = sealed_dir / made.name
+                with progress_of(f"sealing {made.name}", as_json=as_json) as progress:
+                    manifest = seal_release(
+                        made.task, made.workspace, folder, keyring=key, progress=progress
+                    )
+                sealed = {"manifestSha256": manifest.digest(), "sealed": str(folder)}
+                result |= {"phase": "Sealed", **sealed}
+            results.append(result)
+            if not as_json:
+                show_document(result, as_json=False)
+    finally:
+        # What was done before something failed stands.
+        if as_json and results:
+            show_document({"results": results}, as_json=True)
 
 
 def summary(name: str, status: Mapping[str, Any], *, is_release: bool) -> dict[str, Any]:

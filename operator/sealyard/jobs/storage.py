@@ -15,7 +15,7 @@ READ_ONLY = frozenset({errno.EROFS})
 
 
 def storage_fault(error: BaseException, mounts: Mounts) -> MissingError | None:
-    """The error of ours for one of the system's, wherever in the chain of causes it stands.
+    """The error of ours for one of the system's, or for a library's that was raised from it.
 
     Not a fault of the program: what it has kept is whole, and it goes on once there is room.
 
@@ -27,6 +27,8 @@ def storage_fault(error: BaseException, mounts: Mounts) -> MissingError | None:
         if not isinstance(cause, OSError) or cause.errno not in FULL | READ_ONLY:
             continue
         volume = _volume(cause, mounts)
+        if volume is None:
+            continue
         if cause.errno in READ_ONLY:
             return MissingError(
                 f"{volume} is read-only ({cause.strerror}); let it be written to, and the work "
@@ -40,16 +42,22 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
         yield seen
-        seen = seen.__cause__ or seen.__context__
+        seen = seen.__cause__
 
 
-def _volume(error: OSError, mounts: Mounts) -> str:
-    """Which volume is meant: by the file's name, else the one that has the least room."""
+def _volume(error: OSError, mounts: Mounts) -> str | None:
+    """Which volume is meant: by the file's name, else the one that has the least room.
+
+    A file elsewhere is on the image, which nobody is to write to: a fault of the program.
+    """
     volumes = {"the workspace": mounts.workspace, "the scratch volume": mounts.scratch}
     if isinstance(error.filename, str):
         for name, folder in volumes.items():
             if Path(error.filename).is_relative_to(folder):
                 return name
+        return None
+    if error.errno in READ_ONLY:
+        return None
     return min(volumes, key=lambda name: _room(volumes[name]))
 
 

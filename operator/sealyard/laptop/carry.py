@@ -12,7 +12,7 @@ from typing import Any, Final
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.tasks import PublishTask
 from sealyard.api.training_run import TrainingRun
-from sealyard.laptop.container import Folders, run_container
+from sealyard.laptop.container import Folders, alone, run_container
 from sealyard.laptop.manifests import read
 from sealyard.laptop.objects import Objects
 from sealyard.laptop.work import Work
@@ -51,12 +51,14 @@ def carry_out(
         SealyardError: an object is wrong, failed, or wants something that is not there. What was
             told before stands.
     """
-    objects = Objects(read(texts, datetime.now(UTC)), folders.work / STATE_FILE)
-    work = Work(objects, partial(run_container, folders=folders), say=say)
-    for run in objects.of(TrainingRun.KIND):
-        work.train(run)
-        yield Made(run[1], objects.status(run))
-    for release in objects.of(ModelRelease.KIND):
-        task, claim = work.export(release)
-        workspace = folders.claim(claim, read_only=True)
-        yield Made(release[1], objects.status(release), task, workspace)
+    documents = read(texts, datetime.now(UTC))
+    with alone(folders.work):
+        objects = Objects(documents, folders.work / STATE_FILE)
+        work = Work(objects, partial(run_container, folders=folders), say=say)
+        for run in objects.of(TrainingRun.KIND):
+            work.train(run)
+            yield Made(run[1], objects.status(run))
+        for release in objects.of(ModelRelease.KIND):
+            task, claim = work.export(release)
+            workspace = folders.claim(claim, read_only=True)
+            yield Made(release[1], objects.status(release), task, workspace)

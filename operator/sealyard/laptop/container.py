@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import os
 import shutil
 import signal
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from sealyard.api.mounts import POD_UID_VARIABLE, TASK_VARIABLE
-from sealyard.errors import MissingError
+from sealyard.errors import MissingError, UnavailableError
 from sealyard.jobs.mounts import Mounts
 
 SECRET_MODE: Final = 0o400
+LOCK_FILE: Final = ".lock"
+ROOT_PREFIX: Final = ".container-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,31 @@ class Ended:
     """It ran longer than the Job's deadline."""
 
 
+@contextlib.contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """Nobody else works in this folder until the block ends; what a killed command left is gone.
+
+    Raises:
+        UnavailableError: somebody does.
+        MissingError: it cannot be written to.
+    """
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        lock = (work / LOCK_FILE).open("wb")
+    except OSError as error:
+        raise MissingError(f"{work}: cannot be written to ({error.strerror})") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnavailableError(
+                f"{work}: another `sealyard run` works there; wait for it, or give --work-dir"
+            ) from None
+        for left in work.glob(f"{ROOT_PREFIX}*"):
+            shutil.rmtree(left)
+        yield
+
+
 def run_container(job: Mapping[str, Any], folders: Folders) -> Ended:
     """Run the program of a Job to its end; it says how far it is on standard error.
 
@@ -112,7 +140,7 @@ def _program(name: str) -> str:
 def _root(work: Path) -> Iterator[Path]:
     """What stands for the container's own file system; gone when it has ended."""
     work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=work, prefix=".container-") as name:
+    with tempfile.TemporaryDirectory(dir=work, prefix=ROOT_PREFIX) as name:
         yield Path(name).absolute()
 
 

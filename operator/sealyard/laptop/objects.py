@@ -33,7 +33,8 @@ Key = tuple[str, str]
 class Objects:
     """What is known of the objects of a folder, from one command to the next.
 
-    An object whose spec has changed is another one: in a cluster it would have been refused.
+    An object whose spec has changed is another one, and so is what is made from it: in a cluster
+    the change would have been refused.
 
     Args:
         documents: of the kinds in `USED`, valid by their schemas.
@@ -46,12 +47,13 @@ class Objects:
     def __init__(self, documents: list[dict[str, Any]], path: Path) -> None:
         self._path = path
         kept = _kept(path)
-        self._documents: dict[Key, dict[str, Any]] = {}
+        specs: dict[Key, dict[str, Any]] = {}
         for given in documents:
             key = given["kind"], given["metadata"]["name"]
-            if key in self._documents:
+            if key in specs:
                 raise InvalidError(f"{' '.join(key)}: is there twice")
-            self._documents[key] = _document(given, kept)
+            specs[key] = given["spec"]
+        self._documents = {key: _document(key, specs, kept) for key in specs}
 
     def of(self, kind: str) -> list[Key]:
         """The objects of a kind, in the order of the files."""
@@ -130,18 +132,35 @@ class Objects:
         return tuple(ObservedClaim(name, ("ReadWriteMany",), "Bound") for name in sorted(names))
 
 
-def _document(given: Mapping[str, Any], kept: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    name, spec = given["metadata"]["name"], given["spec"]
-    uid = structure_sha256([given["kind"], name, spec])[:32]
+def _document(
+    key: Key, specs: Mapping[Key, dict[str, Any]], kept: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    kind, name = key
+    uid = structure_sha256([[*one, specs.get(one)] for one in _made_from(key, specs)])[:32]
     status = kept.get(uid, {})
     # Whoever gives the command again wants what failed tried again; its checkpoints are there.
     is_over = status.get("phase") == "Failed"
     return {
-        "kind": given["kind"],
+        "kind": kind,
         "metadata": {"name": name, "namespace": NAMESPACE, "uid": uid},
-        "spec": spec,
+        "spec": specs[key],
         "status": {} if is_over else status,
     }
+
+
+def _made_from(key: Key, specs: Mapping[Key, dict[str, Any]]) -> list[Key]:
+    """The object, the run that it names, the run that this is fine-tuned from, and so on."""
+    found: list[Key] = []
+    while key not in found:
+        found.append(key)
+        spec = specs.get(key, {})
+        source = spec.get("source") or spec.get("model")
+        weights = source.get("weights", source) if isinstance(source, dict) else None
+        reference = weights.get("trainingRunRef") if isinstance(weights, dict) else None
+        if reference is None:
+            break
+        key = TrainingRun.KIND, reference["name"]
+    return found
 
 
 def _kept(path: Path) -> dict[str, dict[str, Any]]:

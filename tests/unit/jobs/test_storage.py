@@ -50,8 +50,28 @@ def test_a_write_that_names_no_file(tmp_path: Path) -> None:
     assert "the workspace is full" in str(storage_fault(system(errno.ENOSPC), mounts))
 
 
+def handled(error: OSError) -> ValueError:
+    try:
+        try:
+            raise error
+        except OSError:
+            raise ValueError("something else, while that was handled")  # noqa: B904 - on purpose
+    except ValueError as other:
+        return other
+
+
 @pytest.mark.parametrize(
-    "error", [system(errno.EIO), system(errno.ENOENT), ValueError("other"), RuntimeError()]
+    "error",
+    [
+        system(errno.EIO),
+        system(errno.ENOENT),
+        system(errno.EROFS),
+        system(errno.EROFS, Path("/usr/lib/python/cache")),
+        system(errno.ENOSPC, Path("/var/cache/of-the-image")),
+        handled(system(errno.ENOSPC, Path("/workspace/file"))),
+        ValueError("other"),
+        RuntimeError(),
+    ],
 )
 def test_other_faults_are_nobodys_to_mend(error: Exception) -> None:
     assert storage_fault(error, Mounts()) is None

@@ -12,9 +12,9 @@ import pytest
 
 from sealyard.api.mounts import CA_DIRECTORY, POD_UID_VARIABLE, TASK_VARIABLE
 from sealyard.api.secrets import SECRETS_DIRECTORY
-from sealyard.errors import MissingError
+from sealyard.errors import MissingError, UnavailableError
 from sealyard.laptop import container
-from sealyard.laptop.container import Ended, Folders, run_container
+from sealyard.laptop.container import Ended, Folders, alone, run_container
 
 PROGRAM = """#!/bin/sh
 # Says where everything is, and ends as its task says.
@@ -131,6 +131,21 @@ def test_a_folder_to_be_read_must_be_there(tmp_path: Path, program: str) -> None
 def test_a_program_that_is_not_there_is_named(folders: Folders) -> None:
     with pytest.raises(MissingError, match=r"pip install 'sealyard\[nothing\]'"):
         run_container(job("sealyard-nothing"), folders)
+
+
+def test_one_command_works_in_a_folder(tmp_path: Path) -> None:
+    left = tmp_path / "work" / ".container-of-one-that-was-killed"
+    left.mkdir(parents=True)
+    (left / "login").write_text("a secret")
+    with alone(tmp_path / "work"):
+        assert not left.exists()
+        with (
+            pytest.raises(UnavailableError, match="another `sealyard run` works there"),
+            alone(tmp_path / "work"),
+        ):
+            pass
+    with alone(tmp_path / "work"):
+        pass
 
 
 def test_an_end_without_an_answer() -> None:

@@ -143,6 +143,27 @@ def test_another_spec_is_another_object(tmp_path: Path) -> None:
     Bench(tmp_path).work.train(RUN)
 
 
+def test_a_release_of_another_run_is_another_release(tmp_path: Path) -> None:
+    first = Bench(tmp_path, trained, exported)
+    first.work.train(RUN)
+    first.work.export(RELEASE)
+    changed = Bench(tmp_path, trained, exported, documents=[a_run(epochs=9), a_release()])
+    changed.work.train(RUN)
+    changed.work.export(RELEASE)
+    assert [task(job)["kind"] for job in changed.jobs] == ["train", "export"]
+
+
+def test_runs_that_wait_for_each_other_end(tmp_path: Path) -> None:
+    def after(name: str, other: str) -> dict[str, Any]:
+        run = a_run(name)
+        run["spec"]["model"]["weights"] = {"trainingRunRef": {"name": other}}
+        return run
+
+    bench = Bench(tmp_path, documents=[after("coins", "notes"), after("notes", "coins")])
+    with pytest.raises(MissingError):
+        bench.work.train(RUN)
+
+
 def test_a_profile_counts(tmp_path: Path) -> None:
     profile = {
         "apiVersion": "sealyard.io/v1alpha1",
