@@ -75,9 +75,8 @@ class Objects:
         if after == document["status"]:
             return False
         document["status"] = after
-        everything = {
-            one["metadata"]["uid"]: one["status"] for one in self._documents.values()
-        } | _without(_kept(self._path), self._documents.values())
+        ours = {one["metadata"]["uid"]: one["status"] for one in self._documents.values()}
+        everything = _kept(self._path) | ours
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self._path, json.dumps(everything, indent=1).encode())
@@ -171,14 +170,6 @@ def _kept(path: Path) -> dict[str, dict[str, Any]]:
     except ValueError:
         raise InvalidError(f"{path}: is damaged; delete it to begin anew") from None
     return kept
-
-
-def _without(
-    kept: Mapping[str, dict[str, Any]], documents: Iterator[dict[str, Any]] | Any
-) -> dict[str, dict[str, Any]]:
-    """What is kept of objects that are not among these."""
-    known = {one["metadata"]["uid"] for one in documents}
-    return {uid: status for uid, status in kept.items() if uid not in known}
 
 
 def _claim_names(value: Any) -> Iterator[str]:

@@ -17,11 +17,7 @@ def invalid_spec(situation: Situation) -> Plan | None:
     """Judged before the first attempt; later ones run the image that accepted the spec."""
     if situation.work.ledger.started and not situation.reopening.granted:
         return None
-    problems = [
-        *problems_of(situation.run.spec),
-        *_problems_of_weights(situation.run),
-        *_problems_of_nodes(situation.run),
-    ]
+    problems = [*problems_of(situation.run.spec), *_problems_of_weights(situation.run)]
     if not problems:
         return None
     return give_up(situation, Failure(Reason.INVALID_SPEC, "; ".join(problems)))
@@ -35,14 +31,4 @@ def _problems_of_weights(run: TrainingRun) -> Iterator[str]:
         yield (
             f"spec.model.weights.trainingRunRef.name is {reference.name}, the run itself; "
             "an earlier run is wanted"
-        )
-
-
-def _problems_of_nodes(run: TrainingRun) -> Iterator[str]:
-    """The first pod fetches a dataset, and the others look at theirs before they meet it."""
-    nodes = run.spec.compute.nodes or 1
-    if run.spec.dataset.s3 is not None and nodes > 1:
-        yield (
-            f"spec.compute.nodes is {nodes}, and spec.dataset.s3 is for one node; several read "
-            "their dataset from a persistentVolumeClaim"
         )

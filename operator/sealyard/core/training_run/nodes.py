@@ -14,6 +14,27 @@ READABLE = {"ReadWriteMany", "ReadOnlyMany"}
 WORKSPACE = "spec.workspace"
 
 
+def dataset_for_one_node(situation: Situation) -> Plan | None:
+    """The first pod fetches a dataset, and the others look at theirs before they meet it.
+
+    Judged before each attempt, for the number of nodes may change between two.
+    """
+    compute = situation.compute
+    if not isinstance(compute, Compute) or compute.nodes == 1:
+        return None
+    if situation.run.spec.dataset.s3 is None:
+        return None
+    return situation.decide(
+        "Pending",
+        stalled(
+            Reason.INVALID_SPEC,
+            f"spec.compute.nodes is {compute.nodes}, and spec.dataset.s3 is for one node; several "
+            "read their dataset from a persistentVolumeClaim",
+        ),
+        requeue_after=situation.seconds_left,
+    )
+
+
 def nodes_not_ready(situation: Situation) -> Plan | None:
     """Starts nothing that could only hang, and goes on when that has changed."""
     compute = situation.compute
@@ -25,7 +46,8 @@ def nodes_not_ready(situation: Situation) -> Plan | None:
             "Pending",
             under_way(
                 Reason.JOB_SET_MISSING,
-                f"{said}, and this cluster has no JobSet (jobset.x-k8s.io/v1alpha2): install it, "
+                f"{said}, and this cluster has no JobSet (jobset.x-k8s.io/v1alpha2), or the "
+                "operator may not list JobSets: install it, or give the operator its chart's role, "
                 "and the run goes on",
             ),
             requeue_after=situation.seconds_left,

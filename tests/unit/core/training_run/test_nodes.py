@@ -118,6 +118,11 @@ def test_a_dataset_in_a_store_is_for_one_node() -> None:
     assert plan.create == ()
     assert says(plan)[1:3] == ("FFT", "InvalidSpec")
     assert "spec.compute.nodes is 3, and spec.dataset.s3 is for one node" in says(plan)[3]
+    # Also where a run that has begun on one gets more of them.
+    interrupted = a_job().failed(143, "interrupted")
+    assert len(plan_of(observed(ONCE, interrupted)).create) == 1
+    begun = observed(ONCE.with_spec("dataset", {"s3": S3_DATASET}), interrupted)
+    assert (plan_of(begun).create, says(plan_of(begun))[2]) == ((), "InvalidSpec")
 
 
 def test_names_of_its_pods_fit_a_label() -> None:
