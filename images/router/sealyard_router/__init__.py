@@ -1,0 +1,1 @@
+"""The router: takes annotations from a stream and files them, each exactly once."""
