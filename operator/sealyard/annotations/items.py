@@ -21,8 +21,10 @@ class Item(Model):
     revision: int
     offset: int
     """Of the message that made it what it is; part of its files' names."""
+    time: str
+    """When the broker took that message."""
     digest: Sha256
-    """Of that message."""
+    """Of it."""
     folder: Folder | None
     """None: it was deleted."""
     picture: FiledPicture | None = None
@@ -65,6 +67,7 @@ def follow(item: Item | None, record: Record) -> Item | None:
         id=record.id,
         revision=record.revision,
         offset=record.offset,
+        time=record.time,
         digest=record.digest,
         folder=record.verdict if record.verdict in {"validated", "seed"} else None,
         picture=record.picture,
