@@ -20,9 +20,9 @@ class Item(Model):
     id: ItemId
     revision: int
     offset: int
-    """Of the message that made it what it is; part of its files' names."""
+    """Of the message that made it what it is, or brought its picture; part of its files' names."""
     time: str
-    """When the broker took that message."""
+    """When the broker took the message that made it what it is."""
     digest: Sha256
     """Of it."""
     folder: Folder | None
@@ -80,7 +80,11 @@ def follow(item: Item | None, record: Record) -> Item | None:
 
 
 def _with_bytes(item: Item | None, record: Record) -> Item | None:
-    """A message that came too late to count may still bring the picture that was waited for."""
+    """A message that came too late to count may still bring the picture that was waited for.
+
+    The files are named after it: what is named after an offset before the journal's end, and is
+    not in the journal, is deleted by whoever begins.
+    """
     brings = (
         item is not None
         and not item.has_bytes
@@ -89,4 +93,6 @@ def _with_bytes(item: Item | None, record: Record) -> Item | None:
         and record.picture is not None
         and item.picture.sha256 == record.picture.sha256
     )
-    return item.model_copy(update={"has_bytes": True}) if item is not None and brings else item
+    if item is None or not brings:
+        return item
+    return item.model_copy(update={"has_bytes": True, "offset": record.offset})
