@@ -25,7 +25,7 @@ class Item(Model):
     """When the broker took the message that made it what it is."""
     digest: Sha256
     """Of it."""
-    folder: Folder | None
+    folder: Folder | None = None
     """None: it was deleted."""
     picture: FiledPicture | None = None
     has_bytes: bool = False
@@ -73,7 +73,8 @@ def follow(item: Item | None, record: Record) -> Item | None:
         picture=record.picture,
         has_bytes=record.has_bytes or is_known,
         boxes=record.boxes or [],
-        group=record.group,
+        # As its first message says: another one could take it out of the validation set.
+        group=record.group if item is None else item.group,
         annotator=record.annotator,
         role=record.role,
     )
