@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from sealyard.api.annotation_route import FilingProblem
+from sealyard.api.filing import FilingProblem
 from sealyard.delivery.http import Buffer
 from sealyard.delivery.s3_requests import StorageFullError
 from sealyard.errors import UnavailableError
@@ -116,17 +116,19 @@ class PatientStore:
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """All keys; a listing that breaks off goes on behind the last key."""
-        listing = self._store.keys(prefix, after)
-        while True:
+        last = after
+        listing = iter(self._store.keys(prefix, after))
+
+        def following() -> str | None:
+            nonlocal listing
             try:
-                key = next(listing, None)
-                self._patience.succeeded()
+                return next(listing, None)
             except UnavailableError:
-                listing = self._patience.call(lambda: _begun(self._store.keys(prefix, after)))
-                continue
-            if key is None:
-                return
-            after = key
+                listing = iter(self._store.keys(prefix, last))
+                raise
+
+        while (key := self._patience.call(following)) is not None:
+            last = key
             yield key
 
     def read(self, key: str, most: int) -> bytes:
@@ -136,14 +138,3 @@ class PatientStore:
     def pieces(self, key: str) -> Iterator[bytes]:
         """The content of a long file. Tried once: the caller begins anew."""
         return self._store.pieces(key)
-
-
-def _begun(listing: Iterator[str]) -> Iterator[str]:
-    """The same listing, once its first page is there."""
-    first = next(listing, None)
-    return iter(()) if first is None else _chain(first, listing)
-
-
-def _chain(first: str, listing: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from listing

@@ -24,13 +24,18 @@ _FORMATS: Final[dict[str, MediaType]] = {
 Image.MAX_IMAGE_PIXELS = None
 
 
-def fault(picture: Picture, content: bytes | bytearray | memoryview) -> str | None:
-    """Why some bytes are not the picture that is meant; None where they are."""
+def digest_fault(picture: Picture, content: bytes | bytearray) -> str | None:
+    """Why some bytes are not those that are meant; None where they are."""
     if len(content) != picture.size_bytes:
-        return f"picture.sizeBytes is {picture.size_bytes}, and {len(content)} bytes came"
+        return f"picture.sizeBytes is {picture.size_bytes}, and {len(content)} bytes lie there"
     found = hashlib.sha256(content).hexdigest()
     if found != picture.sha256:
-        return f"picture.sha256 is {picture.sha256}, and the bytes have {found}"
+        return f"picture.sha256 is {picture.sha256}, and the bytes that lie there have {found}"
+    return None
+
+
+def header_fault(picture: Picture, content: bytes | bytearray) -> str | None:
+    """Why the right bytes are not such a picture; None where they are."""
     try:
         with Image.open(io.BytesIO(content), formats=tuple(_FORMATS)) as image:
             kind, width, height = _FORMATS[image.format or ""], image.width, image.height

@@ -14,10 +14,10 @@ from sealyard.annotations.items import Item
 from sealyard.annotations.journal import FiledPicture
 from sealyard.annotations.labels import label_lines
 from sealyard.annotations.layout import rejected_keys, withdrawn_key
-from sealyard_router.reading import without_proof
+from sealyard.annotations.message import redacted
 from sealyard_router.verdict import Decision
 
-Content = bytes | memoryview
+Content = bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class _Change:
 
     before: Item | None
     after: Item | None
-    contents: dict[str, memoryview] = field(default_factory=dict)
+    contents: dict[str, Content] = field(default_factory=dict)
     """The pictures that came, by digest."""
     had: dict[str, FiledPicture] = field(default_factory=dict)
     """The pictures that it had at any moment, by digest."""
@@ -133,4 +133,4 @@ def _refusal(decision: Decision) -> dict[str, Content]:
     told, message = rejected_keys(decision.record.offset)
     record = decision.record.to_wire()
     line = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-    return {told: line.encode(), message: without_proof(decision.delivery.body)}
+    return {told: line.encode(), message: redacted(decision.delivery.body)}

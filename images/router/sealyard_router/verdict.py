@@ -19,6 +19,8 @@ from sealyard_router import pictures
 from sealyard_router.delivery import Delivery
 from sealyard_router.reading import Message, Unreadable
 
+Content = bytes | bytearray
+
 
 @dataclass(frozen=True, slots=True)
 class PictureFolder:
@@ -62,7 +64,7 @@ class Standing:
 class Fetched:
     """What lay at a picture's address: its bytes, or why there are none."""
 
-    content: memoryview | None
+    content: bytearray | None
     fault: str | None = None
 
 
@@ -91,7 +93,7 @@ class Decision:
     record: Record
     before: Item | None = None
     after: Item | None = None
-    content: memoryview | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +160,18 @@ def decide(case: Case, fetched: Fetched | None = None) -> Decision | Wanted:
     is_late = verdict in {"superseded", "repeated"}
     if case.picture is None or case.is_known or (is_late and not case.is_awaited):
         return _counts(case, verdict, None)
-    content = case.message.content or None
+    content: Content | None = case.message.content or None
     if content is None and case.picture.uri is not None:
         if fetched is None:
             return _address(case, case.picture.uri, case.picture.size_bytes)
         if fetched.content is None:
             return _refused(case, fetched.fault or "its picture is not there")
         content = fetched.content
-    fault = pictures.fault(case.picture, content) if content is not None else None
+    fault = None
+    if content is not None and content is not case.message.content:
+        fault = pictures.digest_fault(case.picture, content)
+    if content is not None and fault is None:
+        fault = pictures.header_fault(case.picture, content)
     return _refused(case, fault) if fault is not None else _counts(case, verdict, content)
 
 
@@ -204,15 +210,6 @@ def _place(case: Case) -> Verdict:
     return "validated" if case.standing.role in case.rule.validated else "seed"
 
 
-def _has_picture(case: Case) -> str | None:
-    annotation = case.message.annotation
-    if annotation.operation != "deleted" and annotation.picture is None:
-        return f"has no picture, which one that is {annotation.operation} must name"
-    if annotation.picture is None and case.message.content:
-        return f"{len(case.message.content)} bytes follow its line, and it names no picture"
-    return None
-
-
 def _is_small(case: Case) -> str | None:
     size = max(case.picture.size_bytes if case.picture else 0, len(case.message.content))
     if size > case.rule.max_picture_bytes:
@@ -241,7 +238,6 @@ def _is_the_same_picture(case: Case) -> str | None:
 
 
 _CHECKS: Final[tuple[Callable[[Case], str | None], ...]] = (
-    _has_picture,
     _is_small,
     _has_known_classes,
     _is_the_same_picture,
@@ -267,12 +263,12 @@ def _refused(case: Case, reason: str) -> Decision:
     return Decision(case.delivery, record, case.item, case.item)
 
 
-def _counts(case: Case, verdict: Verdict, content: memoryview | None) -> Decision:
+def _counts(case: Case, verdict: Verdict, content: Content | None) -> Decision:
     record = _record(case, verdict, content)
     return Decision(case.delivery, record, case.item, follow(case.item, record), content)
 
 
-def _record(case: Case, verdict: Verdict, content: memoryview | None) -> Record:
+def _record(case: Case, verdict: Verdict, content: Content | None) -> Record:
     annotation, picture = case.message.annotation, case.picture
     said: dict[str, Any] = {}
     if picture is not None:

@@ -73,8 +73,9 @@ def follow(item: Item | None, record: Record) -> Item | None:
         picture=record.picture,
         has_bytes=record.has_bytes or is_known,
         boxes=record.boxes or [],
-        # As its first message says: another one could take it out of the validation set.
-        group=record.group if item is None else item.group,
+        # As the first says who proved his role: another one could take it out of the validation
+        # set, and before that it was in none.
+        group=record.group if item is None or item.role is None else item.group,
         annotator=record.annotator,
         role=record.role,
     )
