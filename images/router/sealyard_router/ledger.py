@@ -45,6 +45,35 @@ class _State:
     lost: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpointing:
+    """A checkpoint that is about to be written, from whatever thread."""
+
+    key: str
+    header: CheckpointHeader
+    items: Iterator[bytes]
+    reading: Reading
+
+    def write(self, store: Store) -> None:
+        """Write it.
+
+        Raises:
+            UnavailableError: the store is away; the next one will do.
+        """
+        size = 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal size
+            first = self.header.model_dump_json(by_alias=True, exclude_none=True).encode()
+            for line in itertools.chain((first,), self.items):
+                size += len(line) + 1
+                yield line + b"\n"
+
+        store.put_pieces(self.key, counted())
+        self.reading.checkpoint_bytes = size
+        logger.info("%s has %d bytes", self.key, size)
+
+
 class Ledger:
     """One route's journal, and what its items are by it.
 
@@ -176,6 +205,11 @@ class Ledger:
         self._index.put(plan.items.values())
         self._unfinished = plan.obsolete
 
+    def is_behind(self) -> bool:
+        """Somebody has made the next entry."""
+        after = entry_key(self._state.sequence - 1) if self._state.sequence else ""
+        return next(self._store.keys(JOURNAL, after), None) is not None
+
     def finish(self) -> None:
         """Delete what the last entry made obsolete; nothing may be committed before."""
         if self._unfinished:
@@ -261,35 +295,6 @@ class Ledger:
                 f"classes: labels were filed with {', '.join(had)[:256]}; these must come first, "
                 "in this order"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpointing:
-    """A checkpoint that is about to be written, from whatever thread."""
-
-    key: str
-    header: CheckpointHeader
-    items: Iterator[bytes]
-    reading: Reading
-
-    def write(self, store: Store) -> None:
-        """Write it.
-
-        Raises:
-            UnavailableError: the store is away; the next one will do.
-        """
-        size = 0
-
-        def counted() -> Iterator[bytes]:
-            nonlocal size
-            first = self.header.model_dump_json(by_alias=True, exclude_none=True).encode()
-            for line in itertools.chain((first,), self.items):
-                size += len(line) + 1
-                yield line + b"\n"
-
-        store.put_pieces(self.key, counted())
-        self.reading.checkpoint_bytes = size
-        logger.info("%s has %d bytes", self.key, size)
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -27,10 +27,10 @@ Image.MAX_IMAGE_PIXELS = None
 def digest_fault(picture: Picture, content: bytes | bytearray) -> str | None:
     """Why some bytes are not those that are meant; None where they are."""
     if len(content) != picture.size_bytes:
-        return f"picture.sizeBytes is {picture.size_bytes}, and {len(content)} bytes lie there"
+        return f"picture.sizeBytes: is {picture.size_bytes}, and {len(content)} bytes lie there"
     found = hashlib.sha256(content).hexdigest()
     if found != picture.sha256:
-        return f"picture.sha256 is {picture.sha256}, and the bytes that lie there have {found}"
+        return f"picture.sha256: is {picture.sha256}, and the bytes that lie there have {found}"
     return None
 
 
@@ -40,9 +40,9 @@ def header_fault(picture: Picture, content: bytes | bytearray) -> str | None:
         with Image.open(io.BytesIO(content), formats=tuple(_FORMATS)) as image:
             kind, width, height = _FORMATS[image.format or ""], image.width, image.height
     except Exception:  # noqa: BLE001 - whatever a reader of foreign bytes raises says the same
-        return f"picture.mediaType is {picture.media_type}, and the bytes are no picture of ours"
+        return f"picture.mediaType: is {picture.media_type}, and the bytes are no such picture"
     if kind != picture.media_type:
-        return f"picture.mediaType is {picture.media_type}, and the bytes are {kind}"
+        return f"picture.mediaType: is {picture.media_type}, and the bytes are {kind}"
     if width * height > MAX_PIXELS:
-        return f"the picture has {width} x {height} pixels, may have {MAX_PIXELS} in all"
+        return f"picture: has {width} x {height} pixels, may have {MAX_PIXELS} in all"
     return None

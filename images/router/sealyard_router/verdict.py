@@ -69,15 +69,6 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A picture that must be fetched before its message can be judged: `key` in the folder's
-    bucket."""
-
-    key: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """What becomes of a message.
 
@@ -131,6 +122,24 @@ class Case:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A picture that must be fetched before its message is decided on; called with what came.
+
+    Attributes:
+        key: where it lies in the bucket for pictures.
+        size_bytes: that it must have.
+    """
+
+    key: str
+    size_bytes: int
+    _decide: Callable[[Fetched], Decision]
+
+    def __call__(self, fetched: Fetched) -> Decision:
+        """What becomes of the message."""
+        return self._decide(fetched)
+
+
 def unreadable(delivery: Delivery, message: Unreadable) -> Decision:
     """What becomes of bytes that are no annotation."""
     return Decision(
@@ -144,34 +153,44 @@ def unreadable(delivery: Delivery, message: Unreadable) -> Decision:
     )
 
 
-def decide(case: Case, fetched: Fetched | None = None) -> Decision | Wanted:
-    """What becomes of an annotation.
-
-    Args:
-        case: the message, who made it, and its item.
-        fetched: what lay at its picture's address, where that was wanted.
-    """
+def decide(case: Case) -> Decision | Wanted:
+    """What becomes of an annotation, or the picture at an address that must be fetched before."""
     reason = next((said for check in _CHECKS if (said := check(case)) is not None), None)
     if reason is not None:
         return _refused(case, reason)
     verdict, reason = _verdict(case)
     if verdict == "rejected":
         return _refused(case, reason or "")
-    is_late = verdict in {"superseded", "repeated"}
-    if case.picture is None or case.is_known or (is_late and not case.is_awaited):
+    picture, is_late = case.picture, verdict in {"superseded", "repeated"}
+    if picture is None or case.is_known or (is_late and not case.is_awaited):
         return _counts(case, verdict, None)
-    content: Content | None = case.message.content or None
-    if content is None and case.picture.uri is not None:
-        if fetched is None:
-            return _address(case, case.picture.uri, case.picture.size_bytes)
-        if fetched.content is None:
-            return _refused(case, fetched.fault or "its picture is not there")
-        content = fetched.content
-    fault = None
-    if content is not None and content is not case.message.content:
-        fault = pictures.digest_fault(case.picture, content)
-    if content is not None and fault is None:
-        fault = pictures.header_fault(case.picture, content)
+    if case.message.content:
+        return _with_picture(case, verdict, picture, case.message.content)
+    return _fetched(case, verdict, picture)
+
+
+def _fetched(case: Case, verdict: Verdict, picture: Picture) -> Decision | Wanted:
+    if picture.uri is None:
+        return _counts(case, verdict, None)
+    key = _key(case.rule.pictures, picture.uri)
+    if key is None:
+        return _refused(case, _outside(case.rule.pictures, picture.uri))
+    return Wanted(
+        key, picture.size_bytes, lambda fetched: _with_fetched(case, verdict, picture, fetched)
+    )
+
+
+def _with_fetched(case: Case, verdict: Verdict, picture: Picture, fetched: Fetched) -> Decision:
+    if fetched.content is None:
+        return _refused(case, fetched.fault or "picture.uri: nothing lies there")
+    fault = pictures.digest_fault(picture, fetched.content)
+    if fault is not None:
+        return _refused(case, fault)
+    return _with_picture(case, verdict, picture, fetched.content)
+
+
+def _with_picture(case: Case, verdict: Verdict, picture: Picture, content: Content) -> Decision:
+    fault = pictures.header_fault(picture, content)
     return _refused(case, fault) if fault is not None else _counts(case, verdict, content)
 
 
@@ -182,7 +201,7 @@ def _verdict(case: Case) -> tuple[Verdict, str | None]:
     if item is None or (is_proven and item.role is None):
         return _place(case), None
     if annotation.group != item.group:
-        return "rejected", f"group is {annotation.group}, and was {item.group} before"
+        return "rejected", f"group: is {annotation.group}, and was {item.group} before"
     if annotation.revision < item.revision:
         return "superseded", None
     if annotation.revision == item.revision:
@@ -199,7 +218,7 @@ def _same_revision(case: Case, item: Item) -> tuple[Verdict, str | None]:
     if case.message.digest == item.digest:
         return "repeated", None
     return "rejected", (
-        f"revision {item.revision} came before with other content, at offset {item.offset}; "
+        f"revision: {item.revision} came before with other content, at offset {item.offset}; "
         "use a higher one"
     )
 
@@ -213,7 +232,7 @@ def _place(case: Case) -> Verdict:
 def _is_small(case: Case) -> str | None:
     size = max(case.picture.size_bytes if case.picture else 0, len(case.message.content))
     if size > case.rule.max_picture_bytes:
-        return f"the picture has {size} bytes, may have {case.rule.max_picture_bytes}"
+        return f"picture.sizeBytes: is {size}, may be {case.rule.max_picture_bytes}"
     return None
 
 
@@ -221,7 +240,7 @@ def _has_known_classes(case: Case) -> str | None:
     for number, box in enumerate(case.message.annotation.boxes):
         if box.class_name not in case.rule.classes:
             return (
-                f"boxes.{number}.class is {box.class_name!r}, the route has "
+                f"boxes.{number}.class: is {box.class_name!r}, the route has "
                 f"{', '.join(case.rule.classes[:20])}"
             )
     return None
@@ -234,7 +253,7 @@ def _is_the_same_picture(case: Case) -> str | None:
         return None
     if (had.size_bytes, had.media_type) == (names.size_bytes, names.media_type):
         return None
-    return f"the picture is {had.media_type} of {had.size_bytes} bytes, as filed before"
+    return f"picture: it was filed before as {had.media_type} of {had.size_bytes} bytes"
 
 
 _CHECKS: Final[tuple[Callable[[Case], str | None], ...]] = (
@@ -244,18 +263,19 @@ _CHECKS: Final[tuple[Callable[[Case], str | None], ...]] = (
 )
 
 
-def _address(case: Case, uri: str, size_bytes: int) -> Decision | Wanted:
-    folder = case.rule.pictures
+def _key(folder: PictureFolder | None, uri: str) -> str | None:
+    """The key at an address, if it lies in the folder."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if folder is None:
-        return _refused(case, "picture.uri is given, and the route names no store for pictures")
     # Between us and the store nothing may read a key as a path that leads elsewhere.
     is_plain = not {"", ".", ".."} & set(key.split("/")) and key.isprintable()
-    if bucket != folder.bucket or not key.startswith(folder.prefix) or not is_plain:
-        return _refused(
-            case, f"picture.uri is {uri}, must lie below s3://{folder.bucket}/{folder.prefix}"
-        )
-    return Wanted(key, size_bytes)
+    is_inside = folder is not None and bucket == folder.bucket and key.startswith(folder.prefix)
+    return key if is_plain and is_inside else None
+
+
+def _outside(folder: PictureFolder | None, uri: str) -> str:
+    if folder is None:
+        return "picture.uri: is given, and the route names no store for pictures"
+    return f"picture.uri: is {uri}, must lie below s3://{folder.bucket}/{folder.prefix}"
 
 
 def _refused(case: Case, reason: str) -> Decision:
