@@ -20,6 +20,7 @@ class State:
 
     items: Mapping[str, Item]
     classes: tuple[str, ...]
+    offset: int
 
     @property
     def validated(self) -> list[Item]:
@@ -56,7 +57,7 @@ class Fold:
     @property
     def state(self) -> State:
         """As it is now; what is taken later does not change it."""
-        return State(dict(self.items), self.classes)
+        return State(dict(self.items), self.classes, self.offset)
 
     def take(self, entry: Entry) -> None:
         """Go on by an entry.
@@ -80,7 +81,7 @@ class Fold:
         self._check(entry)
         items = dict(self.items)
         _apply(items, (record for record in entry.records if record.offset < offset))
-        return State(items, tuple(entry.header.classes))
+        return State(items, tuple(entry.header.classes), offset)
 
     def _check(self, entry: Entry) -> None:
         header = entry.header

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from sealyard.api.dataset import ClaimSource
 from sealyard.api.kind import immutable, rules
 from sealyard.api.model import LocalObjectReference, Model, says
 from sealyard.api.s3 import S3Folder
-from sealyard.api.training_run import ClaimSource
 
 RoleName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", max_length=64)
@@ -165,13 +165,3 @@ class AnnotationRouteSpec(Model):
     )
     max_picture_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 64 << 20
     suspend: bool = Field(default=False, description="Stops the router; it goes on where it was.")
-
-
-class PinnedSnapshot(Model):
-    """The state of a route that a run is trained on."""
-
-    route: str
-    route_uid: str
-    offset: Annotated[int, Field(ge=0)] = Field(description="What was filed before it counts.")
-    validation_percent: int
-    classes: list[str]

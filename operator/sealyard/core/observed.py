@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
@@ -116,6 +117,8 @@ class TrainingRunObserved:
     profiles: Profiles = Profiles()
     source: TrainingRun | None = None
     """The run that it names to be fine-tuned from, if that exists."""
+    route: AnnotationRoute | None = None
+    """The AnnotationRoute whose annotations it is to be trained on, if that exists."""
     job_sets: bool = False
     """JobSet is installed in the cluster."""
 

@@ -62,14 +62,13 @@ class Journal:
             self._now.take(entry)
         return self._now.state
 
-    def newest(self, count: int) -> list[Entry]:
-        """The last entries, the newest first; whether they follow each other is not asked.
+    def newest(self) -> Iterator[Entry]:
+        """The entries from the last one back; whether they follow each other is not asked.
 
         Raises:
             IntegrityError, UnavailableError, RefusedError: as `at`.
         """
-        numbers = self._numbers(0)[-count:]
-        return list(reversed([self._entry(number) for number in numbers]))
+        yield from map(self._entry, reversed(self._numbers(0)))
 
     def _begin(self, before: int | None = None) -> Fold:
         """What the newest checkpoint that is not after an offset knows, if there is one."""

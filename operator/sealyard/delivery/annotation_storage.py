@@ -1,4 +1,5 @@
-"""What an AnnotationRoute has filed, as a reader sees it: in a bucket, or in a folder."""
+"""What an AnnotationRoute has filed, as a reader sees it: in a folder, or (`annotation_bucket`) in
+a bucket."""
 
 from __future__ import annotations
 
@@ -7,14 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from sealyard.delivery.bucket import Bucket
-from sealyard.delivery.buffers import Buffers
 from sealyard.errors import IntegrityError, MissingError
 from sealyard.jobs.workspace import COPY_BYTES, below, open_file
 
 MAX_DOCUMENT_BYTES: Final = 1 << 30
 """Of a journal entry or a checkpoint: of some hundred thousand items."""
-_RANGE_BYTES: Final = 8 << 20
 
 
 class AnnotationStorage(Protocol):
@@ -51,60 +49,6 @@ class AnnotationStorage(Protocol):
         """
 
 
-class BucketStorage:
-    """In a bucket.
-
-    Args:
-        bucket: with a credential that may list and read.
-        prefix: what all keys begin with: empty, or with a slash at its end.
-    """
-
-    def __init__(self, bucket: Bucket, prefix: str) -> None:
-        self._bucket = bucket
-        self._prefix = prefix
-        self._buffers = Buffers(_RANGE_BYTES)
-
-    @property
-    def name(self) -> str:
-        """The store, host and port."""
-        return self._bucket.name
-
-    def keys(self, prefix: str) -> list[str]:
-        """As a listing shows them."""
-        begin = len(self._prefix)
-        return sorted(one.key[begin:] for one in self._bucket.objects(self._prefix + prefix))
-
-    def read(self, key: str) -> bytes:
-        """In ranges, all of one object."""
-        content = bytearray()
-        buffer = self._buffers.take()
-        try:
-            while True:
-                size = self._bucket.read_range(self._prefix + key, len(content), buffer)
-                if size > MAX_DOCUMENT_BYTES:
-                    raise _too_large(key, size)
-                content += buffer[: size - len(content)]
-                if len(content) == size:
-                    return bytes(content)
-        finally:
-            self._buffers.give_back(buffer)
-
-    def copy(self, key: str, size: int, file: BinaryIO) -> str:
-        """In ranges; whether they are of one object, its digest says."""
-        digest = hashlib.sha256()
-        buffer = self._buffers.take()
-        try:
-            for offset in range(0, size, _RANGE_BYTES):
-                piece = buffer[: size - offset]
-                if self._bucket.read_range(self._prefix + key, offset, piece) != size:
-                    raise _other_size(key, size)
-                digest.update(piece)
-                file.write(piece)
-        finally:
-            self._buffers.give_back(buffer)
-        return digest.hexdigest()
-
-
 class FolderStorage:
     """In a folder of a volume; no link in it is followed out of it.
 
@@ -133,7 +77,7 @@ class FolderStorage:
         except OSError as error:
             raise self._unreadable(key, error) from error
         if len(content) > MAX_DOCUMENT_BYTES:
-            raise _too_large(key, len(content))
+            raise too_large(key, len(content))
         return content
 
     def copy(self, key: str, size: int, file: BinaryIO) -> str:
@@ -152,7 +96,7 @@ class FolderStorage:
                 digest.update(block)
                 file.write(block)
         if left:
-            raise _other_size(key, size)
+            raise other_size(key, size)
         return digest.hexdigest()
 
     def _unreadable(self, key: str, error: OSError) -> MissingError:
@@ -166,9 +110,11 @@ def _files(folder: Path) -> Iterator[Path]:
         return
 
 
-def _too_large(key: str, size: int) -> IntegrityError:
+def too_large(key: str, size: int) -> IntegrityError:
+    """A document is longer than any of ours."""
     return IntegrityError(f"{key} has {size} bytes; at most {MAX_DOCUMENT_BYTES} are read")
 
 
-def _other_size(key: str, size: int) -> IntegrityError:
+def other_size(key: str, size: int) -> IntegrityError:
+    """A picture is another one than was filed."""
     return IntegrityError(f"{key} does not have the {size} bytes that its record says")

@@ -92,7 +92,7 @@ def test_no_later_run_trains_on_what_an_earlier_one_was_judged_by(
 ) -> None:
     records = records_of(history)
     runs = [
-        divide(State(naive(records, offset), ("coin",)).validated, percent)
+        divide(State(naive(records, offset), ("coin",), offset).validated, percent)
         for offset in (first, first + later)
     ]
     judged = {item.id for item in runs[0].validation}
@@ -124,7 +124,7 @@ def test_only_validated_items_whose_picture_came_are_trained_on() -> None:
         a_record(4, "awaited", picture=PICTURES[1]),
         a_record(5, None, "rejected", reason="not JSON"),
     ]
-    assert [item.id for item in State(naive(records, 9), ()).validated] == ["good"]
+    assert [item.id for item in State(naive(records, 9), (), 9).validated] == ["good"]
 
 
 def test_a_picture_twice_is_on_one_side() -> None:
