@@ -35,7 +35,9 @@ from sealyard.core.settings import Images, Settings
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 SETTINGS = Settings(
-    images=Images("sealyard/trainer:1", "sealyard/exporter:1", "sealyard/courier:1")
+    images=Images(
+        "sealyard/trainer:1", "sealyard/exporter:1", "sealyard/courier:1", "sealyard/router:1"
+    )
 )
 WITH_PROGRESS = replace(
     SETTINGS, progress=ProgressEndpoint(url="https://operator.sealyard.svc:8443", ca="PEM")

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from sealyard.api.filing import FilingProblem
+from sealyard.api.annotation_route import FilingProblem
 from sealyard.delivery.http import Buffer
 from sealyard.delivery.s3_requests import StorageFullError
 from sealyard.errors import UnavailableError

@@ -13,12 +13,13 @@ from sealyard.annotations.message import MediaType, Picture
 MAX_PIXELS: Final = 1 << 28
 _FORMATS: Final[dict[str, MediaType]] = {
     "JPEG": "image/jpeg",
-    # What phones make: a JPEG with another behind it.
-    "MPO": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
     "BMP": "image/bmp",
+    # What phones make, a JPEG with another behind it; Pillow's reader of JPEG says so.
+    "MPO": "image/jpeg",
 }
+_READERS: Final = ("JPEG", "PNG", "WEBP", "BMP")
 
 # Pillow would only warn, and so much later that a training has room for it: see MAX_PIXELS.
 Image.MAX_IMAGE_PIXELS = None
@@ -37,7 +38,7 @@ def digest_fault(picture: Picture, content: bytes | bytearray) -> str | None:
 def header_fault(picture: Picture, content: bytes | bytearray) -> str | None:
     """Why the right bytes are not such a picture; None where they are."""
     try:
-        with Image.open(io.BytesIO(content), formats=tuple(_FORMATS)) as image:
+        with Image.open(io.BytesIO(content), formats=_READERS) as image:
             kind, width, height = _FORMATS[image.format or ""], image.width, image.height
     except Exception:  # noqa: BLE001 - whatever a reader of foreign bytes raises says the same
         return f"picture.mediaType: is {picture.media_type}, and the bytes are no such picture"

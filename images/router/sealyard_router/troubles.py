@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from sealyard.api.filing import FilingProblem
+from sealyard.api.annotation_route import FilingProblem
 
 
 class Troubles:

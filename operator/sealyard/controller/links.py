@@ -10,6 +10,7 @@ from sealyard.controller.resources import (
     DEVICES,
     PROFILES,
     RELEASES,
+    ROUTES,
     RUNS,
     TARGETS,
     Key,
@@ -35,6 +36,8 @@ CHANNEL_LINK = "Channel"
 """A channel of a model at a target: those that say what it names."""
 DEVICE_LINK = "DeviceId"
 """A device at a target: those that speak for it."""
+STORAGE_LINK = "Storage"
+"""Where annotations are filed: the routes that file there."""
 
 DEFAULT_PROFILE = Link("DefaultProfile", "", "")
 """What a run or release uses that names no ComputeProfile."""
@@ -73,9 +76,12 @@ def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
         return [_target(key, spec), _model(key, spec), _channel(key, spec)]
     if key.kind == DEVICES.kind:
         return [_target(key, spec), _device(key, spec)]
-    if key.kind == PROFILES.kind and spec.get("default"):
-        return [MARKED_DEFAULT]
-    return []
+    if key.kind == ROUTES.kind:
+        claim = spec["storage"].get("persistentVolumeClaim")
+        named = [Link(CLAIM_LINK, namespace, claim["claimName"])] if claim else []
+        return [*named, _storage(key, spec)]
+    is_default = key.kind == PROFILES.kind and spec.get("default")
+    return [MARKED_DEFAULT] if is_default else []
 
 
 def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
@@ -88,6 +94,8 @@ def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
         return [_channel(key, spec), *(_version(key, spec, version) for version in versions)]
     if key.kind == DEVICES.kind:
         return [_device(key, spec)]
+    if key.kind == ROUTES.kind:
+        return [_storage(key, spec)]
     if key.kind == PROFILES.kind and spec.get("default"):
         return [DEFAULT_PROFILE]
     return []
@@ -120,6 +128,16 @@ def _channel(key: Key, spec: Raw) -> Link:
 
 def _device(key: Key, spec: Raw) -> Link:
     return _at_target(DEVICE_LINK, key, spec, spec["deviceId"])
+
+
+def _storage(key: Key, spec: Raw) -> Link:
+    """By the place alone: the same one by two credentials is one."""
+    storage = spec["storage"]
+    claim, folder = storage.get("persistentVolumeClaim"), storage.get("s3")
+    if claim:
+        return Link(STORAGE_LINK, key.namespace, f"{claim['claimName']}/{claim.get('path', '')}")
+    place = (folder["endpoint"].rstrip("/"), folder["uri"].rstrip("/"))
+    return Link(STORAGE_LINK, key.namespace, " ".join(place))
 
 
 def _at_target(kind: str, key: Key, spec: Raw, *names: str) -> Link:

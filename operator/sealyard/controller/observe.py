@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
@@ -24,6 +25,7 @@ from sealyard.controller.links import (
     DEFAULT_PROFILE,
     DEVICE_LINK,
     MARKED_DEFAULT,
+    STORAGE_LINK,
     VERSION_LINK,
     Link,
 )
@@ -33,12 +35,15 @@ from sealyard.controller.resources import (
     DEVICES,
     PROFILES,
     RELEASES,
+    ROUTES,
     RUNS,
     TARGETS,
     Key,
 )
+from sealyard.core.jobs import router_name
 from sealyard.core.nodes import speaker
 from sealyard.core.observed import (
+    AnnotationRouteObserved,
     DeviceObserved,
     Listing,
     ModelReleaseObserved,
@@ -57,6 +62,7 @@ Observed = (
     | ReleaseTargetObserved
     | ReleaseChannelObserved
     | DeviceObserved
+    | AnnotationRouteObserved
 )
 
 logger = logging.getLogger(__name__)
@@ -67,7 +73,7 @@ class Around:
     """What a look depends on beside the caches."""
 
     foreign_jobs: tuple[str, ...] = ()
-    """Jobs that the object would use and somebody else owns."""
+    """Jobs, or Deployments, that the object would use and somebody else owns."""
     supplied: frozenset[str] = frozenset()
     """The uids of Jobs whose input lies in the cluster."""
     namespace_ends: bool = False
@@ -111,6 +117,8 @@ def observe(
         return _observe_channel(caches, record, document, now)
     if record.key.kind == DEVICES.kind:
         return _observe_device(caches, record, document, now, around)
+    if record.key.kind == ROUTES.kind:
+        return _observe_route(caches, record, document, around)
     return ReleaseTargetObserved(
         target=ReleaseTarget.from_wire(document),
         jobs=_jobs(caches, record),
@@ -228,6 +236,34 @@ def _observe_device(
         is_settled=entry is not None and later is not None and roster.tells(entry, later, now),
         namespace_ends=around.namespace_ends,
     )
+
+
+def _observe_route(
+    caches: Caches, record: ObjectRecord, document: dict[str, Any], around: Around
+) -> AnnotationRouteObserved:
+    route = AnnotationRoute.from_wire(document)
+    found = caches.deployment(record.key.namespace, router_name(route))
+    deployment = found.deployment if found and found.owner_uid == record.uid else None
+    newest = caches.newest_pod(record.uid)
+    return AnnotationRouteObserved(
+        route,
+        replace(deployment, pod=newest.pod if newest else None) if deployment else None,
+        claims=_claims(caches, record),
+        owner=_storage_owner(caches, record),
+        foreign=around.foreign_jobs,
+    )
+
+
+def _storage_owner(caches: Caches, record: ObjectRecord) -> str | None:
+    """The name of the oldest route that files into a route's storage, if that is another."""
+    [storage] = (link for link in record.links if link.kind == STORAGE_LINK)
+    rivals = (caches.object(key) for key in caches.dependents(storage))
+    oldest = min((one for one in rivals if one), key=_seniority, default=record)
+    return oldest.key.name if oldest.key != record.key else None
+
+
+def _seniority(record: ObjectRecord) -> tuple[str, str]:
+    return record.parse()["metadata"]["creationTimestamp"], record.uid
 
 
 def _grants_after(caches: Caches, key: Key, target: TargetEntry) -> list[str | None] | None:
