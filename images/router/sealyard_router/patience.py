@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
+from prometheus_client import Counter
+
 from sealyard.api.annotation_route import FilingProblem
 from sealyard.delivery.http import Buffer
 from sealyard.delivery.s3_requests import StorageFullError
@@ -42,14 +44,21 @@ class Patience:
         problem: what it is called when a request fails.
         troubles: where that is told.
         stopped: ends all waiting.
+        failures: counts the requests that failed, by problem.
     """
 
     def __init__(
-        self, problem: FilingProblem, troubles: Troubles, stopped: threading.Event
+        self,
+        problem: FilingProblem,
+        troubles: Troubles,
+        stopped: threading.Event,
+        failures: Counter,
     ) -> None:
         self._problem = problem
+        self._begun: set[FilingProblem] = set()
         self._troubles = troubles
         self._stopped = stopped
+        self._failures = failures
 
     def call(self, action: Callable[[], T]) -> T:
         """What `action` gives when it succeeds.
@@ -64,20 +73,23 @@ class Patience:
             except UnavailableError as error:
                 self._wait(error, pause)
             else:
-                self.succeeded()
+                self._succeeded()
                 return result
         raise AssertionError("pauses have no end")
 
-    def succeeded(self) -> None:
-        """The store answers."""
-        self._troubles.over(self._problem, "StorageFull")
+    def _succeeded(self) -> None:
+        if self._begun:
+            self._troubles.over(*self._begun)
+            self._begun = set()
 
     def _wait(self, error: UnavailableError, pause: float) -> None:
         problem: FilingProblem = (
             "StorageFull" if isinstance(error, StorageFullError) else self._problem
         )
         logger.warning("%s; again in %.1f s", error, pause)
+        self._begun = self._begun | {problem}
         self._troubles.begin(problem, str(error))
+        self._failures.labels(problem).inc()
         if self._stopped.wait(pause):
             raise StoppedError
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from typing import Final
 
-from sealyard.errors import IntegrityError, UnavailableError
+from sealyard.errors import UnavailableError
 from sealyard_router.arrivals import Arrival, Inbox, Limits
 from sealyard_router.delivery import Delivery, Source
 from sealyard_router.filer import Filer, Filing
@@ -20,9 +19,6 @@ from sealyard_router.metrics import Metrics
 from sealyard_router.patience import pauses
 from sealyard_router.reading import read
 from sealyard_router.troubles import Troubles
-
-WITNESS_SECONDS: Final = 15.0
-"""How long a broker may take to show a message that it must have."""
 
 logger = logging.getLogger(__name__)
 
@@ -138,42 +134,13 @@ class Pipeline:
                 await asyncio.sleep(pause)
 
     async def _deliveries(self, position: int) -> AsyncIterator[Delivery]:
-        """What comes from `position` on, of the stream that the journal is of."""
-        # One earlier: that message was there, so a stream without it is another one.
-        await self._source.open(max(position - 1, 0))
-        batches = self._source.deliveries()
-        last = await self._source.last_offset()
-        first: list[Delivery] = []
-        if position and (last is None or last + 1 < position):
-            first = await self._witness(batches, position)
+        """What comes from `position` on."""
+        await self._source.open(position)
         self.is_open = True
         self._troubles.over("BrokerUnavailable")
-        for delivery in first:
-            if delivery.offset >= position:
-                yield delivery
-        async for batch in batches:
+        async for batch in self._source.deliveries():
             for delivery in batch:
-                if delivery.offset >= position:
-                    yield delivery
-
-    async def _witness(
-        self, batches: AsyncIterator[list[Delivery]], position: int
-    ) -> list[Delivery]:
-        """The first messages of a stream whose end seems to lie before what was filed of it.
-
-        A broker tells where its newest chunk begins, and not what is the last in it.
-        """
-        try:
-            async with asyncio.timeout(WITNESS_SECONDS):
-                first = await anext(batches)
-        except TimeoutError:
-            first = []
-        if not first or first[-1].offset + 1 < position:
-            raise IntegrityError(
-                f"the stream ends before offset {position}, up to which the journal has filed it: "
-                "it is another stream of this name; give its route another storage"
-            )
-        return first
+                yield delivery
 
     async def _lost(self, position: int, offset: int) -> int:
         """How many messages between two were deleted; offsets may be missing for other reasons."""
