@@ -51,6 +51,38 @@ def records_of(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
     return records
 
 
+def expected_files(records: list[dict[str, Any]], classes: list[str]) -> dict[str, str | None]:
+    """What must be in the folders: the digest of each file, where the lines of the journal tell."""
+    newest = {
+        record["id"]: record
+        for record in records
+        if record["verdict"] in {"validated", "seed", "deleted"}
+    }
+    expected: dict[str, str | None] = {}
+    for record in newest.values():
+        if record["verdict"] == "deleted":
+            continue
+        stem = f"{record['id']}-{record['offset']:012d}"
+        suffix = SUFFIXES[record["picture"]["mediaType"]]
+        labels = "".join(
+            f"{classes.index(box['class'])} {box['x']:.9g} {box['y']:.9g} "
+            f"{box['width']:.9g} {box['height']:.9g}\n"
+            for box in record["boxes"]
+        )
+        expected[f"{record['verdict']}/images/{stem}.{suffix}"] = record["picture"]["sha256"]
+        expected[f"{record['verdict']}/labels/{stem}.txt"] = sha256(labels.encode())
+    for record in records:
+        if record["verdict"] == "rejected":
+            for suffix in ("json", "message"):
+                expected[f"rejected/{record['offset']:012d}.{suffix}"] = None
+    return expected
+
+
+def strays(files: Mapping[str, bytes], classes: list[str]) -> set[str]:
+    """What is in the folders and should not be, or the other way round."""
+    return set(_there(files)) ^ set(expected_files(records_of(files), classes))
+
+
 def assert_each_filed_once(
     files: Mapping[str, bytes], sent: Mapping[int, bytes], classes: list[str]
 ) -> Counter[str]:
@@ -58,7 +90,7 @@ def assert_each_filed_once(
 
     Args:
         files: all of a storage.
-        sent: the messages of the stream, by offset.
+        sent: the messages of the stream, by offset; each brings its picture.
         classes: of the route.
 
     Returns:
@@ -66,37 +98,21 @@ def assert_each_filed_once(
     """
     records = records_of(files)
     assert [record["offset"] for record in records] == sorted(sent)
-    newest: dict[str, tuple[dict[str, Any], int]] = {}
-    for record in records:
-        if record["verdict"] in {"validated", "seed", "deleted"}:
-            newest[record["id"]] = (record, record["offset"])
-    expected: dict[str, bytes | str] = {}
-    for record, offset in newest.values():
-        if record["verdict"] == "deleted":
-            continue
-        stem = f"{record['id']}-{offset:012d}"
-        suffix = SUFFIXES[record["picture"]["mediaType"]]
-        expected[f"{record['verdict']}/images/{stem}.{suffix}"] = record["picture"]["sha256"]
-        expected[f"{record['verdict']}/labels/{stem}.txt"] = "".join(
-            f"{classes.index(box['class'])} {box['x']:.9g} {box['y']:.9g} "
-            f"{box['width']:.9g} {box['height']:.9g}\n"
-            for box in record["boxes"]
-        ).encode()
+    assert not strays(files, classes)
+    for key, digest in expected_files(records, classes).items():
+        assert digest in {None, sha256(files[key])}, key
     for record in records:
         if record["verdict"] == "rejected":
-            key = f"rejected/{record['offset']:012d}"
-            assert json.loads(files[f"{key}.json"])["reason"] == record["reason"]
-            expected[f"{key}.json"] = files[f"{key}.json"]
-            expected[f"{key}.message"] = files[f"{key}.message"]
-    there = {
-        key: content
-        for key, content in files.items()
-        if key.startswith(("validated/", "seed/", "rejected/")) and not key.endswith(".yaml")
-    }
-    assert sorted(there) == sorted(expected)
-    for key, content in expected.items():
-        found = there[key]
-        assert content == (
-            hashlib.sha256(found).hexdigest() if isinstance(content, str) else found
-        ), key
+            told = json.loads(files[f"rejected/{record['offset']:012d}.json"])
+            assert told["reason"] == record["reason"]
     return Counter(record["verdict"] for record in records)
+
+
+def sha256(content: bytes) -> str:
+    """In hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _there(files: Mapping[str, bytes]) -> list[str]:
+    folders = ("validated/", "seed/", "rejected/")
+    return [key for key in files if key.startswith(folders) and not key.endswith(".yaml")]

@@ -104,7 +104,11 @@ def _source(task: RouteTask, mounts: Mounts) -> RabbitmqSource:
 def _storage(task: RouteTask, mounts: Mounts) -> Store:
     if task.storage is not None:
         return _folder(
-            "annotation store", Purpose.ANNOTATIONS, task.storage, mounts, prefix=task.storage.prefix
+            "annotation store",
+            Purpose.ANNOTATIONS,
+            task.storage,
+            mounts,
+            prefix=task.storage.prefix,
         )
     root = below(mounts.annotations, task.storage_path)
     make_folder(root, mounts.annotations)

@@ -16,7 +16,6 @@ import time
 from typing import Final, NoReturn
 
 from sealyard.annotations.message import MAX_LINE_BYTES
-from sealyard.api.answers import Answer
 from sealyard.api.filing import FilingReport, RouteTask
 from sealyard.errors import UnavailableError
 from sealyard.jobs.mounts import Mounts
@@ -33,13 +32,18 @@ _STUCK_SECONDS: Final = 60.0
 _MESSAGE_CHARACTERS: Final = 512
 
 
-def run_route(task: RouteTask, mounts: Mounts, *, port: int = PORT) -> Answer:
+PORT_VARIABLE: Final = "SEALYARD_HTTP_PORT"
+"""Where several routers share a network, each may listen at a port of its own."""
+
+
+def run_route(task: RouteTask, mounts: Mounts) -> NoReturn:
     """File until the process is told to end.
 
     Raises:
         SealyardError: what waiting does not mend.
         Interrupted: SIGTERM came.
     """
+    port = int(os.environ.get(PORT_VARIABLE, PORT))
     reporting = start_reporting(task.progress, mounts.progress_token)
     try:
         with assembled(task, mounts) as parts:
@@ -87,7 +91,7 @@ class Service:
             self._parts.metrics.registry, alive=self._is_stuck, ready=self._is_idle, port=self._port
         )
         waiting = asyncio.create_task(told_to_end.wait())
-        tasks = [
+        tasks: list[asyncio.Task[None]] = [
             asyncio.create_task(self._pipeline.run()),
             asyncio.create_task(self._tell()),
             asyncio.create_task(self._watch_lag()),
@@ -99,7 +103,8 @@ class Service:
                     task.result()
             raise Interrupted("interrupted by SIGTERM; the next pod goes on from here")
         finally:
-            for task in (waiting, *tasks):
+            waiting.cancel()
+            for task in tasks:
                 task.cancel()
             await asyncio.gather(waiting, *tasks, return_exceptions=True)
             self._tell_now()
