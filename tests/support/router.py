@@ -102,6 +102,8 @@ class Yard:
     changes: dict[str, Any] = field(default_factory=dict)
     """Of the task."""
     routers: list[RouterProcess] = field(default_factory=list)
+    password: str | None = None
+    """The broker's, if it is to be another than the right one."""
 
     @property
     def volume(self) -> Path:
@@ -194,7 +196,7 @@ class Yard:
         for name in ("scratch", "ca/queue", "ca/annotations", "ca/pictures"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self.volume.mkdir(exist_ok=True)
-        secrets = {Purpose.QUEUE: (READER, self.broker.passwords[READER])}
+        secrets = {Purpose.QUEUE: (READER, self.password or self.broker.passwords[READER])}
         (folder / "ca/queue/ca.crt").write_bytes(self.broker.ca.ca_pem)
         if self.store is not None:
             owner = self.store.owner

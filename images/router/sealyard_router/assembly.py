@@ -82,7 +82,7 @@ def assembled(task: RouteTask, mounts: Mounts) -> Iterator[Parts]:
         ledger,
         index,
         rule=_rule(task),
-        judge=_judge(task, mounts),
+        judges=_judges(task, mounts),
         pictures=pictures,
     )
     try:
@@ -139,16 +139,21 @@ def _rule(task: RouteTask) -> Rule:
     )
 
 
-def _judge(task: RouteTask, mounts: Mounts) -> Judge:
+def _judges(task: RouteTask, mounts: Mounts) -> Callable[[], Judge]:
     keys = _keys(task, mounts.secrets)
 
-    def standing(annotation: Annotation, delivery: Delivery) -> Standing:
-        found = judge(annotation, delivery, identity_rule(task.identity, keys()))
-        if isinstance(found, Unproven):
-            return Standing(None, found.reason)
-        return Standing(found.role)
+    def judges() -> Judge:
+        rule = identity_rule(task.identity, keys())
 
-    return standing
+        def standing(annotation: Annotation, delivery: Delivery) -> Standing:
+            found = judge(annotation, delivery, rule)
+            if isinstance(found, Unproven):
+                return Standing(None, found.reason)
+            return Standing(found.role)
+
+        return standing
+
+    return judges
 
 
 def _keys(task: RouteTask, secrets: Path) -> Callable[[], KeySet | None]:
