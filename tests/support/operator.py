@@ -36,6 +36,7 @@ IMAGES = {
     "trainer": "sealyard/trainer:test",
     "exporter": "sealyard/exporter:test",
     "courier": "sealyard/courier:test",
+    "router": "sealyard/router:test",
 }
 
 T = TypeVar("T")

@@ -18,8 +18,18 @@ from sealyard.core.roster import DeviceEntry, Naming, Roster, Share, TargetEntry
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedEnd:
+    """How a container ended that the kubelet starts again."""
+
+    exit_code: int
+    reason: str | None = None
+    """As `ObservedPod.termination_reason`."""
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedPod:
-    """The newest pod of a Job, trimmed to what decides."""
+    """The newest pod of a Job or Deployment, trimmed to what decides."""
 
     name: str
     uid: str
@@ -44,6 +54,13 @@ class ObservedPod:
     """When it has to be gone, grace included, once somebody deleted it."""
     disrupted: bool = False
     """The pod carries the condition DisruptionTarget: preempted, evicted, drained."""
+    ready: bool = False
+    """Its container says that it does its work."""
+    created_at: datetime | None = None
+    applied: str | None = None
+    """The digest of the template that it was made from, where that has one."""
+    last_end: ObservedEnd | None = None
+    """Of the container before the one that runs, or is about to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,21 @@ class ObservedJob:
     def kind(self) -> str:
         """As what a user finds it."""
         return "JobSet" if self.is_set else "Job"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedDeployment:
+    """A Deployment that an object owns, trimmed to what decides."""
+
+    name: str
+    applied: str | None
+    """The digest of what was applied."""
+    replicas: int
+    """As its spec has it, whoever wrote that."""
+    trouble: str | None = None
+    """Why it cannot create a pod, if it says so."""
+    pod: ObservedPod | None = None
+    """The newest, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,3 +232,17 @@ class DeviceObserved:
     one that runs or is being created."""
     namespace_ends: bool = False
     """The namespace is being deleted; looked up only where the device is, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationRouteObserved:
+    """What an AnnotationRoute's decisions depend on."""
+
+    route: AnnotationRoute
+    deployment: ObservedDeployment | None = None
+    claims: tuple[ObservedClaim, ...] = ()
+    """Its storage's, if it is on one that exists."""
+    owner: str | None = None
+    """The name of an older route that files into the same storage."""
+    foreign: tuple[str, ...] = ()
+    """Names of Deployments that it would use and somebody else owns."""
