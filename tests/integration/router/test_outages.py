@@ -62,7 +62,7 @@ def test_a_full_volume_is_waited_for(folder: Yard) -> None:
     until(lambda: router.metric("sealyard_router_offset") == len(bodies), "all", seconds=120)
     until(lambda: router.get("/readyz")[0] == 200, "no trouble")
     files = files_of(seen)
-    assert assert_each_filed_once(files, dict(enumerate(bodies)), CLASSES) == {"validated": 60}
+    assert assert_each_filed_once(files, dict(enumerate(bodies)), CLASSES) == {"seed": 60}
 
 
 def test_pictures_lie_at_addresses(bucket: Yard, store: DatasetStore) -> None:
