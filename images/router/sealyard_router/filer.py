@@ -18,7 +18,7 @@ from sealyard.annotations.layout import FOLDERS, REJECTED
 from sealyard.annotations.message import Annotation
 from sealyard.delivery.object_folder import ObjectFolder
 from sealyard.delivery.s3_requests import NoObjectError
-from sealyard.errors import IntegrityError, UnavailableError
+from sealyard.errors import IntegrityError, SealyardError
 from sealyard_router.arrivals import Arrival
 from sealyard_router.data_yaml import data_yaml
 from sealyard_router.delivery import Delivery
@@ -203,7 +203,8 @@ class Filer:
         def write() -> None:
             try:
                 due.write(self._store)
-            except UnavailableError as error:
+            except SealyardError as error:
+                # It only spares reading; what is wrong with the store, filing meets as well.
                 logger.info("no checkpoint this time: %s", error)
 
         return write
