@@ -19,7 +19,7 @@ from sealyard.annotations.amqp import unwrap
 from sealyard.annotations.broker import HEARTBEAT_SECONDS, Address, Connection, Pushed
 from sealyard.annotations.chunk import Chunk
 from sealyard.delivery.secrets import Pair
-from sealyard.errors import MissingError, SealyardError, UnavailableError
+from sealyard.errors import IntegrityError, SealyardError, UnavailableError
 from sealyard_router.delivery import Delivery
 
 CREDITS: Final = 2
@@ -66,7 +66,8 @@ class RabbitmqSource:
 
         Raises:
             UnavailableError, RefusedError: as `Source` says.
-            MissingError: there is no such stream, or it ends before `position`: it is a new one.
+            MissingError: there is no such stream.
+            IntegrityError: it ends before `position`: it is another one of the same name.
         """
         await self.close()
         self._came = asyncio.Queue()
@@ -140,7 +141,7 @@ class RabbitmqSource:
         last = await self.last_offset()
         if last is None or last + 1 < self._position:
             has = "nothing" if last is None else f"nothing after offset {last}"
-            raise MissingError(
+            raise IntegrityError(
                 f"{self._about}: it has {has}, but was filed up to {self._position}: it was made "
                 "anew; give the route a new storage, or restore the stream"
             )

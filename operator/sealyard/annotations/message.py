@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, Self
 
 import rfc8785
 from pydantic import (
@@ -21,10 +21,12 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from sealyard.api.model import Model, Sha256, says
 from sealyard.errors import InvalidError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 VERSION: Final = "sealyard.io/annotation/v1"
 MAX_LINE_BYTES: Final = 256 << 10

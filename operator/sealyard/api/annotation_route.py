@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from sealyard.api.conditions import Condition
+from sealyard.api.dataset import ClaimSource
 from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message, rules
 from sealyard.api.model import LocalObjectReference, Model, Timestamp, says
 from sealyard.api.s3 import S3Folder
-from sealyard.api.training_run import ClaimSource
 
 RoleName = Annotated[
     str,
@@ -189,17 +189,6 @@ class AnnotationRouteSpec(Model):
     )
     max_picture_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 64 << 20
     suspend: bool = Field(default=False, description="Stops the router; it goes on where it was.")
-
-
-class PinnedSnapshot(Model):
-    """The state of a route that a run is trained on."""
-
-    route: str
-    route_uid: str
-    offset: Annotated[int, Field(ge=0)] = Field(description="What was filed before it counts.")
-    validation_percent: int
-    classes: list[str]
-
 
 FilingProblem = Literal[
     "BrokerUnavailable", "StoreUnavailable", "PicturesUnavailable", "MessagesLost", "StorageFull"

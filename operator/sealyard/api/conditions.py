@@ -39,6 +39,7 @@ class Reason(StrEnum):
     PREEMPTED = "Preempted"
     TRAINING = "Training"
     WAITING_FOR_TRAINING = "WaitingForTraining"
+    WAITING_FOR_ANNOTATIONS = "WaitingForAnnotations"
     EXPORTING = "Exporting"
     PUBLISHING = "Publishing"
     VERIFYING = "Verifying"
@@ -58,6 +59,7 @@ class Reason(StrEnum):
     JOB_SET_MISSING = "JobSetMissing"
     PROFILE_MISSING = "ProfileMissing"
     TRAINING_RUN_MISSING = "TrainingRunMissing"
+    ROUTE_MISSING = "RouteMissing"
     TARGET_MISSING = "TargetMissing"
     TRUST_MISSING = "TrustMissing"
     NO_MATCH = "NoMatch"
@@ -120,6 +122,7 @@ MEANINGS = {
     Reason.PREEMPTED: "Kueue took back what its Job had; it is queued again, and then resumes.",
     Reason.TRAINING: "A pod trains.",
     Reason.WAITING_FOR_TRAINING: "The TrainingRun has not succeeded yet.",
+    Reason.WAITING_FOR_ANNOTATIONS: "The AnnotationRoute has not filed what is to be trained on.",
     Reason.EXPORTING: "Variants are exported and compared with the checkpoint.",
     Reason.PUBLISHING: "The artifacts are sealed, split and uploaded.",
     Reason.VERIFYING: "The verifier's login fetches both parts and opens them.",
@@ -137,6 +140,7 @@ MEANINGS = {
     Reason.JOB_SET_MISSING: "More than one node is asked for, and JobSet is not installed.",
     Reason.PROFILE_MISSING: "The ComputeProfile does not exist. Create it.",
     Reason.TRAINING_RUN_MISSING: "The TrainingRun does not exist. Create it.",
+    Reason.ROUTE_MISSING: "The AnnotationRoute does not exist. Create it.",
     Reason.TARGET_MISSING: "The ReleaseTarget does not exist. Create it.",
     Reason.TRUST_MISSING: "The ReleaseTarget has no spec.trust, so no index lists channels.",
     Reason.NO_MATCH: "No release fits the channel's version; the index lists none for it.",

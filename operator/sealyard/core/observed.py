@@ -149,6 +149,8 @@ class TrainingRunObserved:
     profiles: Profiles = Profiles()
     source: TrainingRun | None = None
     """The run that it names to be fine-tuned from, if that exists."""
+    route: AnnotationRoute | None = None
+    """The AnnotationRoute whose annotations it is to be trained on, if that exists."""
     job_sets: bool = False
     """JobSet is installed in the cluster."""
 

@@ -13,7 +13,13 @@ import pytest
 from sealyard.annotations.broker import CLOSE_SECONDS
 from sealyard.delivery.secrets import Pair
 from sealyard.delivery.tls import CaBundle
-from sealyard.errors import MissingError, RefusedError, SealyardError, UnavailableError
+from sealyard.errors import (
+    IntegrityError,
+    MissingError,
+    RefusedError,
+    SealyardError,
+    UnavailableError,
+)
 from sealyard_local.pki import PrivateCA
 from sealyard_router.stream import CREDITS, RabbitmqSource
 from support.rabbitmq import ADMIN, READER, Broker, running_broker
@@ -97,11 +103,15 @@ async def test_a_stream_that_was_made_anew_is_not_read_from_beyond_its_end(
     source = source_of(broker, "anew")
     await source.open(10)  # its end: nothing is wrong
     await source.close()
-    with pytest.raises(MissingError, match=r"stream anew: it has nothing after offset 9, but was "):
+    with pytest.raises(
+        IntegrityError, match=r"stream anew: it has nothing after offset 9, but was "
+    ):
         await source.open(11)
     broker.delete_stream("anew")
     broker.create_stream("anew")
-    with pytest.raises(MissingError, match=r"stream anew: it has nothing, but was filed up to 10:"):
+    with pytest.raises(
+        IntegrityError, match=r"stream anew: it has nothing, but was filed up to 10:"
+    ):
         await source.open(10)
 
 
