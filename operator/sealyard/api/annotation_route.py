@@ -190,6 +190,7 @@ class AnnotationRouteSpec(Model):
     max_picture_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 64 << 20
     suspend: bool = Field(default=False, description="Stops the router; it goes on where it was.")
 
+
 FilingProblem = Literal[
     "BrokerUnavailable", "StoreUnavailable", "PicturesUnavailable", "MessagesLost", "StorageFull"
 ]
