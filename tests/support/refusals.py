@@ -93,9 +93,13 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
             "TrainingRun",
             {"dataset": dataset},
             "spec.dataset",
-            "must have either a persistentVolumeClaim or an s3",
+            "must have exactly one of persistentVolumeClaim, s3 and annotationRouteRef",
         )
-        for dataset in ({"persistentVolumeClaim": None}, {"s3": S3_DATASET})
+        for dataset in (
+            {"persistentVolumeClaim": None},
+            {"s3": S3_DATASET},
+            {"annotationRouteRef": {"name": "shop"}},
+        )
     ),
     *(
         (

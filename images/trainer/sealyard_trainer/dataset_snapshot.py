@@ -139,11 +139,13 @@ def check_division(division: Division, snapshot: RouteSnapshot) -> None:
     train, validation = len(division.train), len(division.validation)
     if train and validation:
         return
+    doubles = len(division.doubles)
     raise InvalidError(
         f"dataset: at offset {snapshot.offset} AnnotationRoute {snapshot.route} has "
-        f"{train + validation} validated items with a picture, {train} to train on and "
-        f"{validation} to validate by (validationPercent {snapshot.validation_percent}; all of a "
-        "group are on one side): validate more, and create a new TrainingRun"
+        f"{train + validation + doubles} validated items with a picture, {train} to train on, "
+        f"{validation} to validate by, and {doubles} with a picture of the latter "
+        f"(validationPercent {snapshot.validation_percent}; all of a group are on one side): "
+        "validate more, and create a new TrainingRun"
     )
 
 

@@ -26,7 +26,7 @@ PLATFORM_TASK_VERSION = 3
 """And this one, where it would offer to every machine what runs on some of them."""
 NODES_TASK_VERSION = 4
 """And this one, where each of several pods would train by itself."""
-S3_TASK_VERSION = 6
+S3_TASK_VERSION = 5
 """And this one, where it would wait for a dataset in a volume that nobody mounts."""
 SNAPSHOT_TASK_VERSION = 6
 """And this one, where it would train on whatever a route has filed by then."""

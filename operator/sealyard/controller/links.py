@@ -55,11 +55,13 @@ def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
             *(part["persistentVolumeClaim"]["claimName"] for part in named if _is_claim(part)),
             # Pinned at the first attempt: from then on the run that made them may be deleted.
             *([status["weights"]["claimName"]] if status.get("weights") else []),
+            *_pinned_storage(status),
         }
-        source = weights.get("trainingRunRef")
+        source, route = weights.get("trainingRunRef"), spec["dataset"].get("annotationRouteRef")
         return [
             *(Link(CLAIM_LINK, namespace, claim) for claim in sorted(claims)),
             *([Link(RUNS.kind, namespace, source["name"])] if source else []),
+            *([Link(ROUTES.kind, namespace, route["name"])] if route else []),
             _profile(spec),
         ]
     if key.kind == RELEASES.kind:
@@ -103,6 +105,12 @@ def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
 
 def _is_claim(part: Raw) -> bool:
     return "persistentVolumeClaim" in part
+
+
+def _pinned_storage(status: Raw) -> list[str]:
+    """The claim that a run's annotations lie in; likewise, the route may be deleted."""
+    storage = status["snapshot"]["storage"] if status.get("snapshot") else {}
+    return [storage["persistentVolumeClaim"]["claimName"]] if _is_claim(storage) else []
 
 
 def _target(key: Key, spec: Raw) -> Link:

@@ -101,14 +101,15 @@ def observe(
             while the CRDs are of this version.
     """
     if record.key.kind == RUNS.kind:
-        source = _run_named(caches, record)
+        source, route = _run_named(caches, record), _named(caches, record, ROUTES.kind)
         return TrainingRunObserved(
             run=TrainingRun.from_wire(document),
             jobs=_jobs(caches, record),
-            claims=_claims_of(caches, record, source),
+            claims=_claims_of(caches, record, source, route),
             foreign_jobs=around.foreign_jobs,
             profiles=_profiles(caches, record),
             source=TrainingRun.from_wire(source.parse()) if source else None,
+            route=AnnotationRoute.from_wire(route.parse()) if route else None,
             job_sets=caches.has_job_sets(record.key.namespace),
         )
     if record.key.kind == RELEASES.kind:
@@ -365,13 +366,19 @@ def _claims(caches: Caches, record: ObjectRecord) -> tuple[ObservedClaim, ...]:
 
 
 def _claims_of(
-    caches: Caches, record: ObjectRecord, run: ObjectRecord | None
+    caches: Caches, record: ObjectRecord, *others: ObjectRecord | None
 ) -> tuple[ObservedClaim, ...]:
-    """Those that an object names, and those of the run that it takes something from."""
-    return tuple({*_claims(caches, record), *(_claims(caches, run) if run else ())})
+    """Those that an object names, and those of what it takes something from."""
+    named = (record, *(other for other in others if other))
+    return tuple({claim for one in named for claim in _claims(caches, one)})
 
 
 def _run_named(caches: Caches, record: ObjectRecord) -> ObjectRecord | None:
     """The TrainingRun that an object names, if it exists."""
-    named = next((link for link in record.links if link.kind == RUNS.kind), None)
+    return _named(caches, record, RUNS.kind)
+
+
+def _named(caches: Caches, record: ObjectRecord, kind: str) -> ObjectRecord | None:
+    """The object of a kind that an object names, if it exists."""
+    named = next((link for link in record.links if link.kind == kind), None)
     return caches.object(Key(*named)) if named else None

@@ -181,7 +181,7 @@ def test_what_is_wrong_with_the_storage_is_named(
             1,
             "at offset 12 AnnotationRoute coins has 12 validated items with a picture, 12 to tr",
         ),
-        (90, "12 validated items with a picture, 0 to train on and 12 to validate by"),
+        (90, "12 validated items with a picture, 0 to train on, 12 to validate by, and 0 with a"),
     ],
 )
 def test_a_side_without_items_is_refused(tmp_path: Path, percent: int, said: str) -> None:

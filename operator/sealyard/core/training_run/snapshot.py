@@ -6,6 +6,7 @@ from sealyard.api.conditions import Reason
 from sealyard.api.dataset import AnnotationRouteRef
 from sealyard.core.conditions import State, under_way
 from sealyard.core.plan import Plan
+from sealyard.core.status import difference
 from sealyard.core.training_run.situation import Situation
 
 FIELD = "spec.dataset.annotationRouteRef"
@@ -29,16 +30,18 @@ def pin_snapshot(situation: Situation) -> Plan | None:
     A route moves on at any time. If the first Job were created first, and that not written down,
     the second would be trained on something else.
     """
-    snapshot = situation.snapshot
-    if snapshot is None or snapshot == situation.run.status.snapshot:
+    snapshot, before = situation.snapshot, situation.run.status.snapshot
+    if snapshot is None or snapshot == before:
         return None
+    # All of it: nothing of another storage may stay.
+    change = difference(before.to_wire() if before else {}, snapshot.to_wire())
     return situation.decide(
         "Pending",
         under_way(
             Reason.PENDING,
             f"trains on AnnotationRoute {snapshot.route} at offset {snapshot.offset}",
         ),
-        status={"snapshot": snapshot.to_wire()},
+        status={"snapshot": change},
         requeue_after=0,
         quiet=True,
     )
