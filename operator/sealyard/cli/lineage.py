@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from sealyard.cli.lineage_trace import (
     release_of_manifest,
     run_named,
 )
-from sealyard.cli.options import read_file
+from sealyard.cli.options import JsonOption, read_file
 from sealyard.core.reading_pod import DEADLINE_SECONDS
 from sealyard.core.run_report import check_report, report_pod
 from sealyard.core.settings import PodSettings
@@ -30,13 +29,6 @@ from sealyard.delivery.kept import MANIFEST_FILE
 from sealyard.errors import InvalidError
 from sealyard.jobs.printed_file import parse
 from sealyard.sealing.manifest import MANIFEST_MAX_BYTES
-
-
-class Format(StrEnum):
-    """How it is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def lineage(
@@ -59,9 +51,7 @@ def lineage(
     annotations: Annotated[
         bool, typer.Option("--annotations", help="List each annotation that was trained on.")
     ] = False,
-    output: Annotated[
-        Format, typer.Option("--output", "-o", help="How it is printed.")
-    ] = Format.TEXT,
+    as_json: JsonOption = False,
 ) -> None:
     """Tell what a release was made from: its run, the dataset, and who annotated it.
 
@@ -82,7 +72,7 @@ def lineage(
     run = cluster.get(TrainingRun, where, run_named(found))
     check_run(found, run)
     document = lineage_document(found, run, _fetch(cluster, run))
-    if output is Format.TEXT:
+    if not as_json:
         print(lineage_text(document, annotations=annotations))
         return
     if not annotations:
