@@ -107,6 +107,7 @@ class Filed:
             sequence=fold.sequence - 1,
             offset=fold.offset,
             entry=fold.digest,
+            stream="annotations",
             classes=list(fold.classes),
         )
         key = checkpoint_key(header.sequence, header.offset)

@@ -114,7 +114,7 @@ class Broker:
         return ssl.create_default_context(cafile=str(self.ca_path))
 
     def start(self) -> None:
-        """Start it, and wait until users and streams are there."""
+        """Start it, and wait until users and streams are there; from a thread that lasts."""
         self._configure()
         if self._mapper is None:
             epmd = self._find("epmd")

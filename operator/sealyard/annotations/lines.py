@@ -26,7 +26,17 @@ class CheckpointHeader(Model):
     sequence: Annotated[int, Field(ge=0)] = Field(description="Of the last entry that it knows.")
     offset: Annotated[int, Field(ge=0)] = Field(description="Where that entry ends.")
     entry: Sha256 = Field(description="Of that whole entry.")
+    stream: str = Field(description="Of that entry.")
     classes: list[str] = Field(description="Of that entry.")
+    rejected: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Records so far that say so."
+    )
+    unproven: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Records so far of annotations whose role was not proven."
+    )
+    lost: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="What the entries so far say was lost."
+    )
 
 
 @dataclass(frozen=True, slots=True)

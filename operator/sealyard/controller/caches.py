@@ -57,8 +57,8 @@ class Caches:
         self._objects: dict[str, Store[ObjectRecord]] = {
             kind: Store() for kind in (*CUSTOM_RESOURCES, PROFILES.kind)
         }
-        self.has_job_sets = False
-        """JobSet is installed in the cluster."""
+        self.job_sets_in: frozenset[str | None] = frozenset()
+        """The namespaces in which JobSets can be had; None is all of them."""
         self._jobs: dict[str, Store[JobRecord]] = {JOBS.kind: Store(), JOB_SETS.kind: Store()}
         self._deployments: Store[DeploymentRecord] = Store()
         self._pods: Store[PodRecord] = Store()
@@ -118,6 +118,10 @@ class Caches:
     def object(self, key: Key) -> ObjectRecord | None:
         """A custom resource."""
         return self._objects[key.kind].get(key.namespace, key.name)
+
+    def has_job_sets(self, namespace: str) -> bool:
+        """JobSet is installed in the cluster, and may be used in this namespace."""
+        return not self.job_sets_in.isdisjoint({None, namespace})
 
     def keys(self) -> list[Key]:
         """All custom resources that are worked on."""

@@ -35,8 +35,8 @@ def _state(pod: str, end: ObservedEnd) -> State:
     if end.reason == "OOMKilled":
         return under_way(
             Reason.RETRYING,
-            f"the router in pod {pod} ran out of memory, which spec.maxPictureBytes decides about; "
-            "it is started again",
+            f"the router in pod {pod} ran out of memory, of which it has the more, the larger "
+            "spec.maxPictureBytes is; it is started again",
         )
     known = STATES.get(end.exit_code)
     if known is not None and answer is not None:

@@ -18,7 +18,8 @@ from sealyard.core.settings import Settings
 ENTRY_POINT = "sealyard-router"
 GRACE_SECONDS = 60
 """Time to write the entry that is under way."""
-SCRATCH_SIZE = "256Mi"
+SCRATCH_SIZE = "2Gi"
+"""The index of all items lies there: about a kilobyte for each."""
 BASE_MEMORY_MIB = 512
 PICTURES_AT_ONCE = 8
 """How many of the largest pictures fit into its memory beside that."""

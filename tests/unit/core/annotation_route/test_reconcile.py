@@ -188,8 +188,8 @@ CASES: dict[str, tuple[Plan, str, str, str]] = {
         "FTF",
         "Retrying",
         (
-            "the router in pod router ran out of memory, which spec.maxPictureBytes decides about; "
-            "it is started again"
+            "the router in pod router ran out of memory, of which it has the more, the larger "
+            "spec.maxPictureBytes is; it is started again"
         ),
     ),
     "it begins": (
