@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from rstream import schema
 
@@ -13,11 +13,13 @@ from sealyard.annotations.amqp import wrap
 from sealyard.annotations.broker import Address, Connection, Pushed
 from sealyard.delivery.secrets import Pair
 from sealyard.delivery.tls import CaBundle
+from sealyard.errors import UnavailableError
 from sealyard_router.delivery import Delivery
 from sealyard_router.stream import RabbitmqSource
 from support.rabbitmq import READER, WRITER, Broker
 
 SECONDS = 60
+T = TypeVar("T")
 
 
 def address_of(broker: Broker, **changes: Any) -> Address:
@@ -106,3 +108,13 @@ async def take(source: RabbitmqSource, count: int) -> list[Delivery]:
             if len(found) >= count:
                 break
     return found
+
+
+async def eventually(action: Callable[[], Awaitable[T]]) -> T:
+    """Try until a broker that has just started has its streams, too."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            try:
+                return await action()
+            except UnavailableError:
+                await asyncio.sleep(0.1)

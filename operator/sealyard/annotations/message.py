@@ -105,6 +105,16 @@ class Picture(_Strict):
         )
     )
 
+    @classmethod
+    def of(cls, content: bytes, media_type: MediaType, *, uri: str | None = None) -> Self:
+        """What a message says of these bytes."""
+        return cls(
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+            media_type=media_type,
+            uri=uri,
+        )
+
 
 class Proof(_Strict):
     """What proves who the annotator is, where the broker does not."""

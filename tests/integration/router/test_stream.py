@@ -23,7 +23,16 @@ from sealyard.errors import (
 from sealyard_local.pki import PrivateCA
 from sealyard_router.stream import CREDITS, RabbitmqSource
 from support.rabbitmq import ADMIN, READER, Broker, running_broker
-from support.streams import SECONDS, address_of, login_of, opened, publish, source_of, take
+from support.streams import (
+    SECONDS,
+    address_of,
+    eventually,
+    login_of,
+    opened,
+    publish,
+    source_of,
+    take,
+)
 
 BODIES = [f"message {number}".encode() for number in range(100)]
 
@@ -272,8 +281,9 @@ async def test_a_broker_that_is_killed_and_comes_back(broker: Broker, stream: st
     with pytest.raises(UnavailableError):
         await source.open(0)
     broker.start()
-    async with opened(source, 50):
-        assert [one.body for one in await take(source, 50)] == BODIES[50:]
+    await eventually(lambda: source.open(50))
+    assert [one.body for one in await take(source, 50)] == BODIES[50:]
+    await source.close()
 
 
 async def test_a_broker_that_says_nothing_any_more(broker: Broker, stream: str) -> None:
