@@ -99,8 +99,8 @@ class Caches:
         self._objects: dict[str, _Store[ObjectRecord]] = {
             kind: _Store() for kind in (*CUSTOM_RESOURCES, PROFILES.kind)
         }
-        self.has_job_sets = False
-        """JobSet is installed in the cluster."""
+        self.job_sets_in: frozenset[str | None] = frozenset()
+        """The namespaces in which JobSets can be had; None is all of them."""
         self._jobs: dict[str, _Store[JobRecord]] = {JOBS.kind: _Store(), JOB_SETS.kind: _Store()}
         self._pods: _Store[PodRecord] = _Store()
         self._claims: _Store[ClaimRecord] = _Store()
@@ -152,6 +152,10 @@ class Caches:
     def object(self, key: Key) -> ObjectRecord | None:
         """A custom resource."""
         return self._objects[key.kind].get(key.namespace, key.name)
+
+    def has_job_sets(self, namespace: str) -> bool:
+        """JobSet is installed in the cluster, and may be used in this namespace."""
+        return not self.job_sets_in.isdisjoint({None, namespace})
 
     def keys(self) -> list[Key]:
         """All custom resources that are worked on."""

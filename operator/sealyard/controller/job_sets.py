@@ -53,38 +53,50 @@ class JobSetLooker:
                 return
 
     async def look(self) -> None:
-        """List all JobSets of ours, if there is such a kind.
+        """List all JobSets of ours, wherever there is such a kind.
 
         Raises:
             ApiError: they cannot be listed, and it is not for want of the kind.
         """
+        found = [
+            namespace for namespace in self._lister.where(JOB_SETS) if await self._list(namespace)
+        ]
+        self._note(frozenset(found))
+
+    async def _list(self, namespace: str | None) -> bool:
+        """Whether there is such a kind to us."""
         try:
-            for namespace in self._lister.where(JOB_SETS):
-                await self._lister.list_all(JOB_SETS, namespace, metadata_only=False)
+            await self._lister.list_all(JOB_SETS, namespace, metadata_only=False)
         except ApiError as error:
             if error.status not in ABSENT:
                 raise
             if error.status == GONE:
                 # With their kind all of them went.
-                self._concerns(self._caches.keep_only(JOB_SETS, None, set(), sys.maxsize))
-            self._note(there=False)
-        else:
-            self._note(there=True)
+                self._concerns(self._caches.keep_only(JOB_SETS, namespace, set(), sys.maxsize))
+            return False
+        return True
 
     async def look_forever(self) -> None:
         """Look again, soon where there are JobSets."""
         while True:
-            soon = self._caches.has_job_sets
+            soon = bool(self._caches.job_sets_in)
             await asyncio.sleep(LOOK_SECONDS if soon else LOOK_FOR_KIND_SECONDS)
             try:
                 await self.look()
             except ApiError as error:
                 logger.warning("JobSets cannot be listed: %s", error)
 
-    def _note(self, *, there: bool) -> None:
-        if there == self._caches.has_job_sets:
+    def _note(self, found: frozenset[str | None]) -> None:
+        before = self._caches.job_sets_in
+        if found == before:
             return
-        logger.info("JobSet is %s", "installed" if there else "not installed any more")
-        self._caches.has_job_sets = there
+        logger.info("JobSets can be had in: %s", _named(found))
+        self._caches.job_sets_in = found
         known = self._caches.keys()
         self._concerns({key for key in known if key.kind == RUNS.kind})
+
+
+def _named(namespaces: frozenset[str | None]) -> str:
+    if None in namespaces:
+        return "all namespaces"
+    return ", ".join(sorted(name for name in namespaces if name)) or "none"

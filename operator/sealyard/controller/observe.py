@@ -103,7 +103,7 @@ def observe(
             foreign_jobs=around.foreign_jobs,
             profiles=_profiles(caches, record),
             source=TrainingRun.from_wire(source.parse()) if source else None,
-            job_sets=caches.has_job_sets,
+            job_sets=caches.has_job_sets(record.key.namespace),
         )
     if record.key.kind == RELEASES.kind:
         return _observe_release(caches, record, document, now, around)
@@ -312,7 +312,11 @@ def _with_pod(caches: Caches, job: ObservedJob) -> ObservedJob:
     if job.is_set:
         pods = [record.pod for record in caches.pods_of(job.uid)]
         begun = [pod.started_at for pod in pods if pod.started_at]
-        return replace(job, pod=speaker(pods), begun_at=min(begun, default=None))
+        return replace(
+            job,
+            pod=speaker(pods, job.state),
+            begun_at=job.begun_at or min(begun, default=None),
+        )
     newest = caches.newest_pod(job.uid)
     return replace(job, pod=newest.pod) if newest else job
 

@@ -210,11 +210,23 @@ def job_set_record(raw: Raw) -> JobRecord | None:
         if condition["type"] in ends
     ]
     template = ((group.get("template") or {}).get("spec") or {}).get("template")
+    # JobSet says of a set that was suspended when it was resumed, and of another nothing.
+    resumed: Raw = next(
+        (
+            condition
+            for condition in (raw.get("status") or {}).get("conditions") or ()
+            if (condition["type"], condition["status"]) == ("Suspended", "False")
+        ),
+        {},
+    )
     record = job_record(
         {
             "metadata": raw["metadata"],
             "spec": {"suspend": spec.get("suspend"), "template": template},
-            "status": {"conditions": conditions},
+            "status": {
+                "conditions": conditions,
+                "startTime": resumed.get("lastTransitionTime"),
+            },
         }
     )
     return replace(record, job=replace(record.job, is_set=True)) if record else None

@@ -206,9 +206,13 @@ def _wait(
 
 
 def _end(process: subprocess.Popen[bytes], grace: float) -> int:
-    process.send_signal(signal.SIGTERM)
+    """Ask it to end, and end it once the grace is over, or whoever waits is interrupted again."""
     try:
+        process.send_signal(signal.SIGTERM)
         return process.wait(grace)
-    except subprocess.TimeoutExpired:
+    except BaseException as error:
         os.killpg(process.pid, signal.SIGKILL)
-        return process.wait()
+        code = process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            return code
+        raise

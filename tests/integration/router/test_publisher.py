@@ -83,7 +83,7 @@ async def test_the_code_of_the_page(broker: Broker, stream: str) -> None:
     for said, here in {
         "rabbitmq.example.org": broker.host,
         '"annotations"': f'"{stream}"',
-        'name="tool"': f'name="tool", port={broker.stream_port}, ca_file=Path("{broker.ca_path}")',
+        ' name="tool"': f' name="tool", port={broker.stream_port}, ca_file=Path("{broker.ca_path}")',
     }.items():
         assert said in code
         code = code.replace(said, here)

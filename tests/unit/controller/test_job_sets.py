@@ -10,7 +10,7 @@ from sealyard.controller.caches import Caches
 from sealyard.controller.job_sets import JobSetLooker
 from sealyard.controller.kubernetes_api import ApiError
 from sealyard.controller.listing import Lister
-from sealyard.controller.records import job_set_record, pod_record
+from sealyard.controller.records import job_set_record, pod_record, timestamp
 from sealyard.controller.resources import JOB_SETS, JOBS, PODS, RUNS, Key
 from support.controller import RUN, FakeApi, raw_job, raw_pod, raw_run
 
@@ -101,14 +101,14 @@ async def test_the_kind_may_come_and_go() -> None:
     looker = JobSetLooker(Lister(api, caches, (), concerned.append), caches, concerned.append)
     api.fail("list", 404)
     await looker.look()
-    assert (caches.has_job_sets, set().union(*concerned)) == (False, set())
+    assert (caches.has_job_sets("ns"), set().union(*concerned)) == (False, set())
     await looker.look()
-    assert caches.has_job_sets
+    assert caches.has_job_sets("ns")
     assert {RUN} in concerned
     caches.note(JOB_SETS, raw_set(1000))
     api.fail("list", 403)
     await looker.look()
-    assert not caches.has_job_sets
+    assert not caches.has_job_sets("ns")
     assert len(caches.jobs_of("run-1")) == 1, "who may not look does not know"
     api.fail("list", 404)
     await looker.look()
@@ -116,3 +116,20 @@ async def test_the_kind_may_come_and_go() -> None:
     api.fail("list", 500)
     with pytest.raises(ApiError):
         await looker.look()
+
+
+async def test_a_namespace_without_the_right_takes_it_from_no_other() -> None:
+    api, caches = FakeApi(raw_run()), Caches()
+    lister = Lister(api, caches, ("other", "ns"), lambda _: None)
+    api.fail("list", 403)
+    await JobSetLooker(lister, caches, lambda _: None).look()
+    assert (caches.has_job_sets("other"), caches.has_job_sets("ns")) == (False, True)
+
+
+def test_a_set_begins_when_its_queue_resumes_it() -> None:
+    record = job_set_record(raw_set(conditions=[condition("Suspended", "False")]))
+    assert record is not None
+    assert record.job.begun_at == timestamp("2026-11-23T11:00:00Z")
+    record = job_set_record(raw_set(suspend=True, conditions=[condition("Suspended")]))
+    assert record is not None
+    assert record.job.begun_at is None

@@ -32,5 +32,11 @@ def pod(index: int, code: int | None = None, ended: float | None = None) -> Obse
     ],
 )
 def test_the_first_failure_counts(pods: list[ObservedPod], index: int | None) -> None:
-    found = speaker(pods)
+    found = speaker(pods, "Active")
     assert (found.index if found else None) == index
+
+
+def test_once_all_is_done_the_first_speaks() -> None:
+    found = speaker([pod(0, 0, 9), pod(1, 70, 10)], "Complete")
+    assert found is not None
+    assert found.index == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -150,3 +151,28 @@ def test_one_command_works_in_a_folder(tmp_path: Path) -> None:
 
 def test_an_end_without_an_answer() -> None:
     assert Ended(1, "") == Ended(1, "", is_overdue=False)
+
+
+def test_whoever_is_interrupted_again_leaves_nothing_running(
+    program: str, folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    monkeypatch.setenv("PROGRAM_ENDS", f"trap '' TERM; echo $$ > {here}; while :; do :; done")
+    interrupts = iter(range(2))
+
+    def interrupt(*_: object) -> None:
+        # Not before it is there, and then once more while it is asked to end.
+        if here.exists() and here.read_text() and next(interrupts, None) is not None:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    # Far apart: for a quarter of a second after the first, `wait` takes another for the same.
+    signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_container(job(program), folders)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert next(interrupts, None) is None, "it was interrupted twice"
+    assert not Path(f"/proc/{here.read_text().strip()}").exists()

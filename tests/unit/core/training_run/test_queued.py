@@ -134,3 +134,15 @@ def test_a_pod_gets_its_time_to_start_from_the_admission() -> None:
     fresh = replace(old, queue="gpu", begun_at=at(-2))
     assert says(plan_of(QUEUED.observed(old)))[2] == "PodNotStarted"
     assert says(plan_of(QUEUED.observed(fresh)))[2] == "Pending"
+
+
+def test_a_set_that_ran_out_of_time_is_not_begun_again() -> None:
+    run = QUEUED.with_spec("activeDeadlineSeconds", 600)
+    started = run.after(plan_of(run.observed(a_job().queued())))
+    started = started.after(plan_of(started.observed(replace(ADMITTED, is_set=True))))
+    # Its Job was ended, and the set only says that one of its Jobs failed.
+    ended = a_job().failed(None, at=at(596))
+    over = replace(ended, queue="gpu", is_set=True, failure_reason="FailedJobs", pod=None)
+    plan = reconcile(started.observed(over), SETTINGS, at(620))
+    assert (says(plan)[0], says(plan)[2]) == ("Failed", "DeadlineExceeded")
+    assert plan.create == ()
