@@ -1,4 +1,4 @@
-"""Ultralytics' trainer, but for what its confusion matrix counts.
+"""Ultralytics' trainer, but for what its confusion matrix counts and what its checkpoints hold.
 
 Imported after `work_offline`, because importing ultralytics reads the environment.
 """
@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from typing import Any
+from unittest.mock import patch
 
+import torch
+from torch.utils.data import RandomSampler
 from ultralytics.models.yolo.detect import DetectionTrainer, DetectionValidator
+from ultralytics.utils import RANK
 from ultralytics.utils.metrics import ConfusionMatrix
+
+from sealyard_trainer.resumption import Shuffle, restore, with_exact_state
 
 LEAST_CONFIDENCE = 0.25
 """Of a box that counts as found where boxes are counted or shown; `yolo predict` has the same."""
+_IS_ALONE = RANK == -1
+"""No other process trains with this one."""
 
 
 class _Confusion(ConfusionMatrix):  # type: ignore[misc]
@@ -50,6 +58,30 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         if self.on_new_model is not None:
             self.on_new_model(model)
         return model
+
+    def get_dataloader(self, *arguments: Any, **options: Any) -> Any:
+        """What loads the pictures of a split."""
+        loader = super().get_dataloader(*arguments, **options)
+        if _IS_ALONE and isinstance(loader.sampler, RandomSampler):
+            Shuffle.into(loader)
+        return loader
+
+    def save_model(self) -> bool:
+        """Write last.pt, and best.pt where it is the best; both can be resumed from exactly."""
+        save = torch.save
+
+        def with_state(document: dict[str, Any], file: Any) -> None:
+            state = with_exact_state(self.optimizer.state_dict(), self, is_alone=_IS_ALONE)
+            save(document | {"optimizer": state}, file)
+
+        with patch.object(torch, "save", with_state):
+            return bool(super().save_model())
+
+    def resume_training(self, ckpt: Any) -> None:
+        """Go on from a checkpoint, if it begins with one."""
+        super().resume_training(ckpt)
+        if self.resume and ckpt is not None:
+            restore(ckpt, self, is_alone=_IS_ALONE)
 
     def get_validator(self) -> _Validator:
         """The validator of every epoch and of the best model."""

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import random
+import re
 import ssl
 import subprocess
 import sys
@@ -98,6 +99,8 @@ def test_requests_made_of_the_contract(fuzzed: ReleaseApi, tmp_path: Path, who: 
     done = subprocess.run(
         arguments, cwd=tmp_path, capture_output=True, text=True, timeout=3600, check=False
     )
+    cases = re.search(r"\d+ generated.*", done.stdout)
+    LOG.info("as %s: %s", who or "nobody", cases[0] if cases else "nothing was generated")
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 

@@ -22,6 +22,9 @@ from support.training_jobs import RUN_PATH, MakePod, train_task, with_epochs
 pytestmark = [pytest.mark.training, pytest.mark.timeout(TIMEOUT_SECONDS)]
 
 EPOCHS = 4
+LOSSES = ("train/box_loss", "train/cls_loss", "train/dfl_loss")
+TOLERANCE = 1e-4
+"""Of a loss: numbers in the file have six digits."""
 LONG = 200
 """More epochs than a test waits for."""
 
@@ -50,9 +53,13 @@ def epochs_trained(pod: Pod) -> list[int]:
     return [int(epoch) for epoch in re.findall(r": epoch (\d+) of", pod.log_file.read_text())]
 
 
-def curve(pod: Pod) -> list[tuple[int, float]]:
+def rows(pod: Pod) -> list[dict[str, str]]:
     text = (pod.workspace / RUN_PATH / "results.csv").read_text()
-    return [(int(row["epoch"]), float(row["time"])) for row in csv.DictReader(text.splitlines())]
+    return list(csv.DictReader(text.splitlines()))
+
+
+def curve(pod: Pod) -> list[tuple[int, float]]:
+    return [(int(row["epoch"]), float(row["time"])) for row in rows(pod)]
 
 
 def test_a_pod_killed_in_mid_epoch_loses_one_epoch_at_most(
@@ -84,6 +91,21 @@ def test_a_pod_killed_in_mid_epoch_loses_one_epoch_at_most(
     assert report.count("the beginning</td>") == 1
     assert report.count(f"the checkpoint of epoch {newest}</td>") == 1
     assert "No confusion matrix" in report  # without plots nobody counts
+
+
+def test_the_curve_of_a_resumed_run_is_that_of_one_that_nobody_killed(
+    killed: Path, make_pod: MakePod, tmp_path: Path
+) -> None:
+    shutil.copytree(killed, tmp_path / "copy")
+    newest = recorded(killed)[-1]
+    resumed = make_pod(tmp_path / "copy")
+    finish(resumed)
+    whole = make_pod()
+    assert whole.run("sealyard-trainer", train_task(hyperparameters=with_epochs(EPOCHS))) == 0
+    for epoch, (there, here) in enumerate(zip(rows(whole), rows(resumed), strict=True), 1):
+        wanted = {loss: float(there[loss]) for loss in LOSSES}
+        tolerance = 0.0 if epoch <= newest else TOLERANCE
+        assert {loss: float(here[loss]) for loss in LOSSES} == pytest.approx(wanted, rel=tolerance)
 
 
 def test_a_torn_checkpoint_a_dead_endpoint_and_a_failing_report_stop_nothing(
