@@ -23,6 +23,7 @@ from sealyard.api.filing import RemoteStream, RouteTask
 from sealyard.api.mounts import TASK_VARIABLE
 from sealyard.api.secrets import SECRET_USES, Purpose
 from sealyard.api.tasks import Owner, RemoteFolder, to_environment
+from sealyard.errors import UnavailableError
 from sealyard.jobs.mounts import Mounts
 from sealyard_local.ports import free_block
 from support.annotation_store import files_of, newest_of, objects_of
@@ -227,7 +228,15 @@ class Yard:
 
     def publish(self, bodies: Sequence[bytes]) -> None:
         """Publish messages in order, each confirmed."""
-        asyncio.run(publish(self.broker, self.stream, bodies, batch=20))
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return asyncio.run(publish(self.broker, self.stream, bodies, batch=20))
+            except UnavailableError as error:
+                # A broker that has just started may not have found its stream yet; none was sent.
+                assert "not available now" in str(error), error
+                assert time.monotonic() < deadline, error
+                time.sleep(0.2)
 
 
 @contextmanager
