@@ -13,7 +13,7 @@ BENCH_ARGS ?=
 LEFT_OUT ?= onnxruntime-ep-nv-tensorrt-rtx-cu13 tensorrt-rtx-cu13-bindings
 # What of the demo outlives it; it can be stopped without the environment that started it.
 DEMO_CLUSTER := .demo/cluster
-FUZZ_TARGETS ?= header manifest keyring secret open
+FUZZ_TARGETS ?= header manifest keyring secret open annotation
 # For each of them.
 FUZZ_SECONDS ?= 300
 LOAD_SECONDS ?= 30
@@ -66,13 +66,15 @@ verify: $(VENV)/.ready ## Style, types, import rules, generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m sealyard.api.generate --check
 	$(BIN)/python -m sealyard.sealing.manifest_schema | diff -u docs/manifest.schema.json -
+	$(BIN)/python -m sealyard.annotations.message_schema | diff -u docs/annotation.schema.json -
 
 bench: $(VENV)/.ready ## How fast, against other programs; fails where a bound is missed (BENCH_ARGS)
 	@PYTHONPATH=.:local $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-generate: $(VENV)/.ready ## Write what is generated: crds/, docs/reference.md, the manifest's schema, ultralytics' arguments
+generate: $(VENV)/.ready ## Write what is generated: crds/, docs/reference.md, two schemas, ultralytics' arguments
 	$(BIN)/python -m sealyard.api.generate
 	$(BIN)/python -m sealyard.sealing.manifest_schema > docs/manifest.schema.json
+	$(BIN)/python -m sealyard.annotations.message_schema > docs/annotation.schema.json
 	$(BIN)/python images/trainer/generate_known_arguments.py
 	$(BIN)/ruff format .
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import rfc8785
 from jsonschema import Draft202012Validator
 
+from sealyard.annotations.message import digest, encode, parse, redacted
+from sealyard.annotations.message_schema import schema as annotation_schema
 from sealyard.cli.keyring_document import KEY, KeyringDocument
 from sealyard.errors import SealyardError
 from sealyard.sealing.formats import Entry, Keyring, OpeningKeys
@@ -26,6 +28,7 @@ from sealyard.sealing.manifest import Manifest
 from sealyard.sealing.manifest_schema import schema
 from sealyard.sealing.rewrap import rewrap
 from sealyard.sealing.sealed_v2 import LEAF_BYTES, tree_digest
+from support.annotations import PICTURE, a_body, a_line, a_picture
 from support.sealing import KEYRING, V2, Artifact, manifest_of, seeded
 from support.vectors import artifact_of
 from vectors.generate import HERE
@@ -36,6 +39,7 @@ SEED_MAX_BYTES = 32 * 1024
 # A key in base64 or hex.
 _KEY = re.compile(r"[A-Za-z0-9+/]{43}=|[0-9a-fA-F]{64}")
 _SCHEMA = Draft202012Validator(schema())
+_ANNOTATION_SCHEMA = Draft202012Validator(annotation_schema())
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,20 @@ def open_parts(raw: bytes) -> None:
     assert hashlib.sha256(opened).hexdigest() == artifact.entry.plaintext_sha256
 
 
+def annotation(raw: bytes) -> None:
+    """A message of an annotation tool, which anybody may have sent."""
+    raw = raw if b"\n" in raw else raw + b"\n"
+    kept = redacted(raw)
+    said, attached = parse(raw)
+    assert parse(encode(said, attached)) == (said, attached)
+    assert len(digest(said)) == 64
+    line, _, rest = raw.partition(b"\n")
+    _ANNOTATION_SCHEMA.validate(json.loads(line))
+    assert kept.endswith(rest)
+    if said.proof:
+        assert json.loads(kept.partition(b"\n")[0])["proof"]["jwt"].endswith(".[redacted]")
+
+
 def _agreeing(artifact: Artifact) -> Entry:
     """The entry that a manifest for just these parts would have."""
     entry, small, big = artifact.entry, artifact.small, artifact.big
@@ -206,6 +224,15 @@ def _keyrings() -> Iterator[bytes]:
             yield artifact.keys.to_json()
 
 
+def _annotations() -> Iterator[bytes]:
+    token = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+    yield a_body(proof={"jwt": token}, attached=PICTURE)
+    yield a_body(operation="deleted", picture=None, boxes=None)
+    yield a_body(picture=a_picture(uri="s3://trays/1.jpg"), group="film-7", boxes=[])
+    yield json.dumps(a_line(), indent=1).encode()
+    yield token.encode()
+
+
 def _secrets() -> Iterator[bytes]:
     ring = KEYRING.to_json()
     metadata = {"name": "keyring", "namespace": "coins", "labels": {"a": "b"}}
@@ -236,4 +263,5 @@ TARGETS = {
     "keyring": Target(keyring, _keyrings, json=True),
     "secret": Target(secret, _secrets, json=True),
     "open": Target(open_parts, _parts),
+    "annotation": Target(annotation, _annotations, json=True),
 }

@@ -6,25 +6,24 @@ their libraries, into the user's cache, which takes no root.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sealyard_local.ports import free_block
 from sealyard_local.processes import die_with_parent
+from support.debian_packages import CAN_UNPACK, unpacked
 
 PROGRAMS = ("swtpm", "tpm2_unseal")
-OBTAINABLE = all(map(shutil.which, PROGRAMS)) or all(map(shutil.which, ("apt-get", "dpkg")))
+OBTAINABLE = all(map(shutil.which, PROGRAMS)) or CAN_UNPACK
 """Whether this system has the programs, or the packages that have them."""
 _PACKAGES = re.compile(r"swtpm|tpm2-tools|libtss2|libtpms|libjson-glib")
-_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -106,59 +105,9 @@ def _programs() -> dict[str, str]:
     """The environment in which the programs are found."""
     if all(map(shutil.which, PROGRAMS)):
         return {}
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sealyard" / "tpm"
-    root = cache / "root"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not root.exists():
-            _fetch(cache, root)
+    root = unpacked("tpm", ("swtpm", "tpm2-tools"), _PACKAGES)
     (library,) = (root / "usr/lib").glob("*-linux-gnu")
     return {
         "PATH": f"{root / 'usr/bin'}:{os.environ['PATH']}",
         "LD_LIBRARY_PATH": f"{library}:{library / 'swtpm'}",
     }
-
-
-def _fetch(cache: Path, root: Path) -> None:
-    """Packages from the machine's own archive, which are unpacked and never installed."""
-    options: tuple[str, ...] = ("-o", "APT::Sandbox::User=", "-o", "Debug::NoLocking=true")
-    if not _wanted(options, cache):
-        # This machine has no lists, and only root may fetch them to where they belong.
-        lists = cache / "lists"
-        (lists / "partial").mkdir(parents=True, exist_ok=True)
-        options += ("-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={cache}")
-        _run("apt-get", *options, "update", cwd=cache)
-    _run("apt-get", *options, "download", *_wanted(options, cache), cwd=cache)
-    unpacked = cache / "unpacked"
-    shutil.rmtree(unpacked, ignore_errors=True)
-    for package in cache.glob("*.deb"):
-        _run("dpkg", "--extract", str(package), str(unpacked), cwd=cache)
-        package.unlink()
-    unpacked.rename(root)
-
-
-def _wanted(options: tuple[str, ...], cache: Path) -> list[str]:
-    """The packages of the programs and their libraries; none where there are no lists of them."""
-    with suppress(subprocess.CalledProcessError):
-        planned = _run(
-            *("apt-get", *options, "--print-uris", "--yes", "--no-install-recommends"),
-            *("install", "swtpm", "tpm2-tools"),
-            cwd=cache,
-        )
-        files = re.findall(r"^'[^']+' (\S+)_", planned, re.MULTILINE)
-        return sorted({file.partition("_")[0] for file in files if _PACKAGES.match(file)})
-    return []
-
-
-def _run(*command: str, cwd: Path) -> str:
-    environment = os.environ | {"LC_ALL": "C"}
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=_SECONDS,
-        env=environment,
-    ).stdout

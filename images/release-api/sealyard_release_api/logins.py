@@ -17,6 +17,7 @@ from sealyard_release_api.directory import Account, Directory
 from sealyard_release_api.limits import LoginGuard
 from sealyard_release_api.log import timestamp
 from sealyard_release_api.mounted import Mounted
+from sealyard_release_api.roles import ANNOTATOR_ROLES
 from sealyard_release_api.wire import Refusal
 
 
@@ -79,7 +80,8 @@ class Logins:
         """A token for the right password.
 
         Raises:
-            Refusal: `LoginRefused`, or `TooManyRequests` and `Unavailable` with Retry-After.
+            Refusal: `LoginRefused`, or `TooManyRequests` and `Unavailable` with Retry-After;
+                `Forbidden` where the role has no tokens for that audience.
             SQLAlchemyError: the database does not answer.
         """
         email = normal_email(request.email)
@@ -111,9 +113,18 @@ class Logins:
         self._guard.forgive(email, address)
         now = int(self._clock())
         seconds = self._settings.token_seconds
-        token = credentials.keys.issue(
-            account.user.principal, generation=account.generation, now=now, seconds=seconds
-        )
+        if request.audience is not None:
+            if account.user.role not in ANNOTATOR_ROLES:
+                raise Refusal(
+                    Reason.FORBIDDEN, f"the role {account.user.role.value} annotates nothing"
+                )
+            token = credentials.keys.issue_identity(
+                account.user.principal, now=now, seconds=seconds
+            )
+        else:
+            token = credentials.keys.issue(
+                account.user.principal, generation=account.generation, now=now, seconds=seconds
+            )
         return LoggedIn(
             account.user, LoginResponse(token=token, expires_at=timestamp(now + seconds))
         )

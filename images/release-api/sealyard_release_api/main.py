@@ -22,7 +22,9 @@ from sealyard_release_api.config import (
     add_flags,
     read_settings,
 )
-from sealyard_release_api.tokens import new_key_set
+from sealyard_release_api.tokens import KeySet, new_key_set
+
+_KEYS_MAX_BYTES = 1 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +62,11 @@ def _new_keys(flags: argparse.Namespace) -> None:
     sys.stdout.write(new_key_set(flags.issuer, flags.audience))
 
 
+def _public_keys(_flags: argparse.Namespace) -> None:
+    keys = KeySet.parse(sys.stdin.buffer.read(_KEYS_MAX_BYTES))
+    sys.stdout.write(keys.public_set())
+
+
 def _openapi(_flags: argparse.Namespace) -> None:
     sys.stdout.write(json.dumps(openapi.document(version("sealyard")), indent=2) + "\n")
 
@@ -70,6 +77,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "backup": _backup,
     "hash-password": _hash_password,
     "new-keys": _new_keys,
+    "public-keys": _public_keys,
     "openapi": _openapi,
 }
 
@@ -99,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
     keys = commands.add_parser("new-keys", help="print a new jwt-keys.json")
     keys.add_argument("--issuer", default="sealyard-release-api", help="whom tokens are from")
     keys.add_argument("--audience", default="sealyard-release-api", help="whom tokens are for")
+    commands.add_parser(
+        "public-keys",
+        help="read a jwt-keys.json from standard input, print what annotation routes verify with",
+    )
     commands.add_parser("openapi", help="print the contract as OpenAPI")
     return parser
 

@@ -14,10 +14,15 @@ class Role(StrEnum):
     PUBLISHER = "Publisher"
     VERIFIER = "Verifier"
     DEVICE = "Device"
+    VALIDATOR = "Validator"
+    OPERATOR = "Operator"
 
 
 ACCOUNT_ROLES = tuple(role for role in Role if role is not Role.DEVICE)
 """What an account may be. A device has no account: its keys are registered instead."""
+
+ANNOTATOR_ROLES = frozenset({Role.VALIDATOR, Role.OPERATOR, Role.ADMIN})
+"""Who gets tokens that prove to an annotation route who annotated."""
 
 
 class Action(StrEnum):
@@ -95,6 +100,9 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.GRANTED_VARIANTS,
     },
     Role.DEVICE: INDEX_READS | {Action.GET_SMALL, Action.GET_MANIFEST, Action.PUT_REPORT},
+    # Annotators: of a release they need nothing.
+    Role.VALIDATOR: frozenset(),
+    Role.OPERATOR: frozenset(),
 }
 
 

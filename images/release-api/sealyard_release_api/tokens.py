@@ -14,9 +14,10 @@ from typing import Annotated, Literal
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jwt.algorithms import OKPAlgorithm
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sealyard.api.release_api import TOKEN_MAX_CHARS
+from sealyard.api.release_api import ANNOTATIONS_AUDIENCE, TOKEN_MAX_CHARS
 from sealyard.errors import InvalidError
 from sealyard_release_api.accounts import first_fault
 from sealyard_release_api.roles import Principal
@@ -55,7 +56,7 @@ class Claims(BaseModel):
     iss: str
     aud: str
     sub: str
-    role: Literal["Admin", "Publisher", "Verifier", "Device"]
+    role: Literal["Admin", "Publisher", "Verifier", "Device", "Validator", "Operator"]
     models: list[str]
     generation: str
     iat: int
@@ -102,6 +103,11 @@ class KeySet:
             parsed = KeysFile.model_validate_json(raw)
         except ValidationError as error:
             raise InvalidError(f"jwt-keys.json: {first_fault(error)}") from None
+        if parsed.audience == ANNOTATIONS_AUDIENCE:
+            raise InvalidError(
+                f"jwt-keys.json: audience: {ANNOTATIONS_AUDIENCE} is for tokens that stand in "
+                "messages, and must open nothing here; take another"
+            )
         keys = {kid: _private_key(kid, entry.seed) for kid, entry in parsed.keys.items()}
         if parsed.active not in keys:
             raise InvalidError(
@@ -130,7 +136,40 @@ class KeySet:
             "nbf": now,
             "exp": now + min(seconds, MAX_TOKEN_SECONDS),
         }
-        return jwt.encode(claims, self.signing, algorithm="EdDSA", headers={"kid": self.active})
+        return self._signed(claims)
+
+    def issue_identity(self, principal: Principal, *, now: int, seconds: int) -> str:
+        """A token that proves to an annotation route who annotated, and opens nothing here."""
+        return self._signed(
+            {
+                "iss": self.issuer,
+                "aud": ANNOTATIONS_AUDIENCE,
+                "sub": principal.name,
+                "role": principal.role.value,
+                "iat": now,
+                "nbf": now,
+                "exp": now + min(seconds, MAX_TOKEN_SECONDS),
+            }
+        )
+
+    def public_set(self) -> str:
+        """The JSON Web Key Set that verifies the tokens: an annotation route's
+        `identity-keys.json`."""
+        keys = [
+            {
+                **OKPAlgorithm.to_jwk(key, as_dict=True),
+                "kid": kid,
+                "use": "sig",
+                "alg": "EdDSA",
+            }
+            for kid, key in sorted(self.verifying.items())
+        ]
+        return json.dumps({"keys": keys}, indent=2) + "\n"
+
+    def _signed(self, claims: Mapping[str, object]) -> str:
+        return jwt.encode(
+            dict(claims), self.signing, algorithm="EdDSA", headers={"kid": self.active}
+        )
 
     def verify(self, token: str, *, now: float) -> Claims:
         """What a token says, once its signature, parties and times are proven.

@@ -22,6 +22,8 @@ MANIFEST_CONTENT_TYPE = "application/json"
 LOGIN_MAX_BYTES = 4096
 TOKEN_MAX_CHARS = 8192
 """A token names up to 64 models of 63 characters."""
+ANNOTATIONS_AUDIENCE = "sealyard-annotations"
+"""Of tokens that stand in annotations: the API refuses them itself."""
 PAGE_MAX = 500
 """The most entries that one page of `GET /releases` or `GET /users` holds."""
 USER_STATE_MAX_BYTES = 256
@@ -101,6 +103,11 @@ class LoginRequest(WireModel):
 
     email: Annotated[str, StringConstraints(min_length=3, max_length=254)]
     password: Annotated[str, StringConstraints(min_length=1, max_length=1024), Field(repr=False)]
+    audience: Literal["sealyard-annotations"] | None = Field(
+        default=None,
+        description="For a token that proves to an annotation route who annotated, and opens "
+        "nothing here: Validator, Operator and Admin get one.",
+    )
 
 
 class LoginResponse(WireModel):

@@ -29,10 +29,12 @@ class Purpose(StrEnum):
     RELEASE_KEY = "release-key"
     FRESHNESS_KEY = "freshness-key"
     HARDWARE_DIGESTS = "hardware-digests"
+    QUEUE = "queue"
+    IDENTITY_KEYS = "identity-keys"
 
 
 class Role(StrEnum):
-    """The Jobs, by what they do."""
+    """The Jobs, by what they do; and the router, which is a Deployment."""
 
     TRAIN = "train"
     EXPORT = "export"
@@ -43,6 +45,7 @@ class Role(StrEnum):
     PROBE = "probe"
     GRANT = "grant"
     INDEX = "index"
+    ROUTE = "route"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +84,6 @@ SECRET_USES: dict[Purpose, SecretUse] = {
     Purpose.RELEASE_KEY: SecretUse(("release-key.pem",), frozenset({Role.INDEX})),
     Purpose.FRESHNESS_KEY: SecretUse(("freshness-key.pem",), frozenset({Role.INDEX})),
     Purpose.HARDWARE_DIGESTS: SecretUse(("hardware-digests.json",), frozenset({Role.GRANT})),
+    Purpose.QUEUE: SecretUse(("queue-username", "queue-password"), frozenset({Role.ROUTE})),
+    Purpose.IDENTITY_KEYS: SecretUse(("identity-keys.json",), frozenset({Role.ROUTE})),
 }

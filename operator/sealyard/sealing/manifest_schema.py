@@ -10,6 +10,7 @@ import json
 import sys
 from typing import Any, Final
 
+from sealyard.api.json_schema import without_noise
 from sealyard.sealing.manifest import PREDICATE_TYPE, PROVING_FIELDS, Manifest
 
 SCHEMA_ID: Final = f"{PREDICATE_TYPE}/manifest.schema.json"
@@ -23,7 +24,7 @@ _DESCRIPTION: Final = (
 
 def schema() -> dict[str, Any]:
     """The schema, in the dialect 2020-12."""
-    written: dict[str, Any] = _without_noise(Manifest.model_json_schema())
+    written: dict[str, Any] = without_noise(Manifest.model_json_schema())
     kinds = written["$defs"]
     kinds["Variant"]["allOf"] = [
         {
@@ -67,21 +68,6 @@ def _has(one: str, other: str) -> dict[str, Any]:
     return {
         "required": [one],
         "properties": {one: {"type": "object"}, other: {"type": "null"}},
-    }
-
-
-def _without_noise(value: Any) -> Any:
-    """Less titles, which repeat the names, and defaults, which all say that nothing is there."""
-    if isinstance(value, list):
-        return [_without_noise(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: {name: _without_noise(field) for name, field in inner.items()}
-        if key in {"properties", "$defs", "patternProperties"}
-        else _without_noise(inner)
-        for key, inner in value.items()
-        if key not in {"title", "default"}
     }
 
 

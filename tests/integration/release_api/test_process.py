@@ -109,7 +109,9 @@ def test_what_the_commands_print_is_what_the_server_reads() -> None:
     }
     accounts = Accounts.parse(json.dumps({"users": [entry]}).encode())
     assert accounts.proves(accounts.users[VERIFIER], PASSWORD)
-    keys = KeySet.parse(command("new-keys", "--issuer=me", "--audience=you").stdout)
+    text = command("new-keys", "--issuer=me", "--audience=you").stdout
+    keys = KeySet.parse(text)
+    assert command("public-keys", stdin=text).stdout.decode() == keys.public_set()
     assert (keys.issuer, keys.audience) == ("me", "you")
 
 

@@ -163,15 +163,20 @@ def test_models(patterns: list[str], model: str, allowed: bool) -> None:
         (Role.ADMIN, Action.LIST, False),
         (Role.ADMIN, Action.LIST_USERS, True),
         (Role.ADMIN, Action.SET_USER_STATE, True),
+        (Role.VALIDATOR, Action.LIST, False),
+        (Role.VALIDATOR, Action.GET_METADATA, False),
+        (Role.OPERATOR, Action.GET_MANIFEST, False),
+        (Role.OPERATOR, Action.GET_TARGET, False),
     ],
 )
 def test_roles(role: Role, action: Action, allowed: bool) -> None:
     assert User.model_validate(entry(role=role)).principal.may(action) is allowed
 
 
-def test_only_an_admin_needs_no_models() -> None:
-    assert User.model_validate(entry(role="Admin", models=[])).models == ()
-    without = {name: value for name, value in entry(role="Admin").items() if name != "models"}
+@pytest.mark.parametrize("role", ["Admin", "Validator", "Operator"])
+def test_who_works_on_no_model_needs_none(role: str) -> None:
+    assert User.model_validate(entry(role=role, models=[])).models == ()
+    without = {name: value for name, value in entry(role=role).items() if name != "models"}
     assert User.model_validate(without).models == ()
 
 

@@ -14,8 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealyard.errors import InvalidError
 from sealyard_release_api.accounts import User
-from sealyard_release_api.roles import Role
+from sealyard_release_api.roles import Principal, Role
 from sealyard_release_api.tokens import KeySet, TokenError, new_key_set
+from sealyard_router.delivery import Delivery
+from sealyard_router.identity import Proven, Tokens, judge
+from sealyard_router.identity_keys import parse_key_set
+from support.annotations import an_annotation
 
 NOW = 1_800_000_000
 KEYS = KeySet.parse(new_key_set("issuer", "audience").encode())
@@ -173,3 +177,34 @@ def test_a_wrong_file_is_named_and_not_repeated(changes: dict[str, Any], says: s
     assert str(error.value).startswith("jwt-keys.json: ")
     assert says in str(error.value)
     assert SEED not in str(error.value)
+
+
+def test_an_identity_opens_nothing_here() -> None:
+    ada = Principal("ada@example.org", Role.VALIDATOR, ())
+    token = KEYS.issue_identity(ada, now=NOW, seconds=900)
+    with pytest.raises(TokenError, match="the token is for another audience"):
+        KEYS.verify(token, now=NOW)
+
+
+def test_no_server_takes_identities_for_logins() -> None:
+    raw = new_key_set("issuer", "sealyard-annotations").encode()
+    with pytest.raises(InvalidError, match=r"audience: sealyard-annotations is for tokens that "):
+        KeySet.parse(raw)
+
+
+def test_an_identity_is_proven_by_the_public_keys() -> None:
+    ada = Principal("ada@example.org", Role.VALIDATOR, ())
+    token = KEYS.issue_identity(ada, now=NOW, seconds=900)
+    rule = Tokens(parse_key_set(KEYS.public_set().encode()), "sealyard-annotations", "issuer")
+    said = an_annotation(annotator="ada@example.org", proof={"jwt": token})
+    for second, proven in ((0, True), (929, True), (930, False), (-31, False)):
+        found = judge(said, Delivery(0, (NOW + second) * 1000, b""), rule)
+        assert (found == Proven("Validator")) is proven
+
+
+def test_the_public_keys_are_public() -> None:
+    assert KEYS.signing.private_bytes_raw() not in _decoded(KEYS.public_set())
+
+
+def _decoded(text: str) -> bytes:
+    return b"".join(base64.urlsafe_b64decode(key["x"] + "=") for key in json.loads(text)["keys"])

@@ -50,7 +50,8 @@ MANIFESTS = pytest.mark.parametrize("manifest", JOBS.values(), ids=JOBS.keys())
 
 
 def test_there_is_a_job_for_each_role() -> None:
-    assert set(JOBS) == set(Role)
+    # The router is a Deployment.
+    assert set(JOBS) == set(Role) - {Role.ROUTE}
 
 
 @MANIFESTS
@@ -124,7 +125,7 @@ def test_the_operator_retries_and_not_the_job(manifest: dict[str, Any]) -> None:
     ]
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", sorted(JOBS))
 def test_labels_say_what_it_is(role: Role) -> None:
     manifest = JOBS[role]
     labels = manifest["metadata"]["labels"]
@@ -221,14 +222,14 @@ MOUNTED: dict[Role, set[str]] = {
 WRITABLE = {"workspace", "shared-memory", "scratch"}
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", sorted(JOBS))
 def test_what_each_role_mounts(role: Role) -> None:
     mounts = mounts_of(JOBS[role])
     assert set(mounts) == MOUNTED[role] == {v["name"] for v in pod_of(JOBS[role])["volumes"]}
     assert {name for name, (_, read_only) in mounts.items() if not read_only} <= WRITABLE
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("role", sorted(JOBS))
 def test_no_secret_leaks_into_another_role(role: Role) -> None:
     mounted = {}
     for volume in pod_of(JOBS[role])["volumes"]:

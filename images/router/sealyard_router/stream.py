@@ -1,0 +1,203 @@
+"""RabbitMQ's stream as a `Source`.
+
+The broker keeps no offset of ours, and sends a chunk for each credit that it has: one is given back
+once what came with the last was taken, so that never more than `CREDITS` chunks are in memory,
+however slow the filing is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Final
+
+from rstream import schema
+from rstream.constants import OffsetType
+
+from sealyard.annotations.amqp import unwrap
+from sealyard.annotations.broker import HEARTBEAT_SECONDS, Address, Connection, Pushed
+from sealyard.annotations.chunk import Chunk
+from sealyard.delivery.secrets import Pair
+from sealyard.errors import IntegrityError, SealyardError, UnavailableError
+from sealyard_router.delivery import Delivery
+
+CREDITS: Final = 2
+"""One that is filed while the next is on its way."""
+PROBE_SECONDS: Final = 3.0
+"""How long the broker may take to show an end of a stream: of an empty one it shows nothing."""
+_IDLE_SECONDS: Final = 1.0
+_MAIN: Final = 0
+_PROBE: Final = 1
+
+
+class RabbitmqSource:
+    """A stream of one broker.
+
+    Args:
+        address: the broker.
+        stream: the stream's name.
+        login: gives name and password, read anew whenever it is opened.
+        heartbeat_seconds: twice as long without a word, and the connection is given up.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        stream: str,
+        login: Callable[[], Pair],
+        *,
+        heartbeat_seconds: int = HEARTBEAT_SECONDS,
+    ) -> None:
+        self._address = address
+        self._stream = stream
+        self._login = login
+        self._heartbeat_seconds = heartbeat_seconds
+        self._connection: Connection | None = None
+        self._came: asyncio.Queue[Chunk | UnavailableError] = asyncio.Queue()
+        self._probed: asyncio.Future[Chunk] | None = None
+        self._probing = asyncio.Lock()
+        self._position = 0
+        self._end: int | None = None
+        self._idle_since: float | None = None
+
+    async def open(self, position: int) -> None:
+        """Begin with the first message whose offset is at least `position`.
+
+        Raises:
+            UnavailableError, RefusedError: as `Source` says.
+            MissingError: there is no such stream.
+            IntegrityError: it ends before `position`: it is another one of the same name.
+        """
+        await self.close()
+        self._came = asyncio.Queue()
+        self._position = position
+        self._end = self._idle_since = None
+        self._connection = await Connection.open(
+            self._address,
+            self._login(),
+            on_push=self._take,
+            on_loss=self._lose,
+            heartbeat_seconds=self._heartbeat_seconds,
+        )
+        try:
+            await self._check_position()
+            await self._subscribe(
+                _MAIN, schema.OffsetSpecOffset(OffsetType.OFFSET, position), CREDITS
+            )
+        except BaseException:
+            await self.close()
+            raise
+
+    async def deliveries(self) -> AsyncIterator[list[Delivery]]:
+        """What comes, chunk by chunk; see `Source`."""
+        while True:
+            connection = self._opened()
+            if self._came.empty():
+                self._idle_since = asyncio.get_running_loop().time()
+            came = await self._came.get()
+            self._idle_since = None
+            if isinstance(came, UnavailableError):
+                await self.close()
+                raise came
+            self._end = came.end
+            batch = [
+                _delivery(came, offset, body)
+                for offset, body in enumerate(came.records, came.first)
+                if offset >= self._position
+            ]
+            if batch:
+                yield batch
+            await connection.send(schema.Credit(_MAIN, 1))
+
+    async def first_offset(self) -> int | None:
+        """See `Source`."""
+        chunk = await self._probe(OffsetType.FIRST)
+        return chunk.first if chunk else None
+
+    async def last_offset(self) -> int | None:
+        """See `Source`."""
+        now = asyncio.get_running_loop().time()
+        if (
+            self._end is not None
+            and self._idle_since is not None
+            and now - self._idle_since > _IDLE_SECONDS
+        ):
+            # Whatever there was has come: the broker has credit, and sends nothing.
+            return self._end - 1
+        chunk = await self._probe(OffsetType.LAST)
+        return chunk.end - 1 if chunk else None
+
+    async def close(self) -> None:
+        """See `Source`; takes a few seconds at most."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _check_position(self) -> None:
+        """From beyond its end, a stream would be read from there on as if nothing were amiss."""
+        if self._position == 0:
+            return
+        last = await self.last_offset()
+        if last is None or last + 1 < self._position:
+            has = "nothing" if last is None else f"nothing after offset {last}"
+            raise IntegrityError(
+                f"{self._about}: it has {has}, but was filed up to {self._position}: it was made "
+                "anew; give the route a new storage, or restore the stream"
+            )
+
+    async def _probe(self, end: OffsetType) -> Chunk | None:
+        """The chunk at an end of the stream; None where it is empty."""
+        async with self._probing:
+            connection = self._opened()
+            self._probed = asyncio.get_running_loop().create_future()
+            await self._subscribe(_PROBE, schema.OffsetSpec(end), 1)
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    return await self._probed
+            except TimeoutError:
+                return None
+            finally:
+                self._probed = None
+                with suppress(SealyardError):
+                    await connection.request(
+                        lambda number: schema.Unsubscribe(number, _PROBE),
+                        schema.UnsubscribeResponse,
+                        about=self._about,
+                    )
+
+    async def _subscribe(self, number: int, begin: schema.OffsetSpec, credit: int) -> None:
+        await self._opened().request(
+            lambda correlation: schema.Subscribe(
+                correlation, number, self._stream, begin, credit, properties=[]
+            ),
+            schema.SubscribeResponse,
+            about=self._about,
+        )
+
+    def _take(self, pushed: Pushed) -> None:
+        if not isinstance(pushed, Chunk):
+            return
+        if pushed.subscription == _MAIN:
+            self._came.put_nowait(pushed)
+        elif self._probed is not None and not self._probed.done():
+            self._probed.set_result(pushed)
+
+    def _lose(self, error: UnavailableError) -> None:
+        self._came.put_nowait(error)
+        if self._probed is not None and not self._probed.done():
+            self._probed.set_exception(error)
+
+    @property
+    def _about(self) -> str:
+        return f"stream {self._stream}"
+
+    def _opened(self) -> Connection:
+        if self._connection is None:
+            raise UnavailableError(f"{self._address}: the connection is closed")
+        return self._connection
+
+
+def _delivery(chunk: Chunk, offset: int, body: bytes) -> Delivery:
+    inside = unwrap(body)
+    return Delivery(offset, chunk.time_ms, inside.data, inside.user_id)

@@ -1,0 +1,3 @@
+from support.rabbitmq import broker
+
+__all__ = ["broker"]
