@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION, WITHDRAW_FINALIZER, CustomResource
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.probe import Check
@@ -35,7 +36,9 @@ from sealyard.core.settings import Images, Settings
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 SETTINGS = Settings(
-    images=Images("sealyard/trainer:1", "sealyard/exporter:1", "sealyard/courier:1")
+    images=Images(
+        "sealyard/trainer:1", "sealyard/exporter:1", "sealyard/courier:1", "sealyard/router:1"
+    )
 )
 WITH_PROGRESS = replace(
     SETTINGS, progress=ProgressEndpoint(url="https://operator.sealyard.svc:8443", ca="PEM")
@@ -181,10 +184,10 @@ class RunBuilder(Resource):
         foreign_jobs: tuple[str, ...] = (),
         profiles: Profiles = NO_PROFILES,
         source: RunBuilder | None = None,
+        route: AnnotationRoute | None = None,
     ) -> TrainingRunObserved:
-        return TrainingRunObserved(
-            self.build(), jobs, claims, foreign_jobs, profiles, source.build() if source else None
-        )
+        found = source.build() if source else None
+        return TrainingRunObserved(self.build(), jobs, claims, foreign_jobs, profiles, found, route)
 
     def succeeded(self) -> Self:
         return self.with_status(

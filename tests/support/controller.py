@@ -284,10 +284,28 @@ class FakeApi:
         self.writes.append(("create", name))
         return copy.deepcopy(raw)
 
-    async def read_job(self, resource: Resource, namespace: str, name: str) -> Document:
-        self._enter("read_job")
+    async def read(self, resource: Resource, namespace: str, name: str) -> Document:
+        self._enter("read")
+        if (namespace, name) not in self.jobs:
+            raise ApiError(404, "not found")
         assert resource.kind == self.jobs[namespace, name]["kind"]
         return copy.deepcopy(self.jobs[namespace, name])
+
+    async def apply(self, resource: Resource, manifest: Document) -> Document:
+        assert resource.kind == manifest["kind"]
+        self._enter("apply")
+        name = manifest["metadata"]["name"]
+        known = self.jobs.get((manifest["metadata"]["namespace"], name))
+        uid = known["metadata"]["uid"] if known else f"uid-{name}"
+        if manifest["metadata"].get("uid", uid) != uid:
+            raise ApiError(409, "the uid is another")
+        raw = copy.deepcopy(manifest)
+        raw["metadata"].update(
+            uid=uid, resourceVersion=self._next_version(), creationTimestamp=TIME
+        )
+        self.jobs[raw["metadata"]["namespace"], name] = raw
+        self.writes.append(("apply", name))
+        return copy.deepcopy(raw)
 
     async def delete_job(
         self,

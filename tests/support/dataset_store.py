@@ -32,6 +32,7 @@ class DatasetStore:
     ca_file: Path
     owner: Credential
     reader: Credential
+    server: SeaweedFS
 
     def remote(self, prefix: str, **changes: Any) -> RemoteFolder:
         """A folder of it as a task names it."""
@@ -115,7 +116,7 @@ def dataset_store(folder: Path) -> Iterator[DatasetStore]:
         log=folder / "log",
     )
     with server:
-        yield DatasetStore(folder, endpoint, authority, ca_file, owner, reader)
+        yield DatasetStore(folder, endpoint, authority, ca_file, owner, reader, server)
 
 
 def _config(owner: Credential, reader: Credential) -> str:

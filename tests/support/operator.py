@@ -36,6 +36,7 @@ IMAGES = {
     "trainer": "sealyard/trainer:test",
     "exporter": "sealyard/exporter:test",
     "courier": "sealyard/courier:test",
+    "router": "sealyard/router:test",
 }
 
 T = TypeVar("T")
@@ -255,14 +256,14 @@ class Endpoint:
     url: str
     ca_file: Path
 
-    def post(self, report: Any, token: str) -> int:
+    def post(self, report: Any, token: str, path: str = "/v1/progress") -> int:
         """The status that a report is answered with.
 
         Raises:
             urllib.error.URLError: no connection, or none that verifies.
         """
         request = Request(  # noqa: S310 - our own endpoint
-            f"{self.url}/v1/progress",
+            f"{self.url}{path}",
             data=json.dumps(report).encode(),
             headers={"Authorization": f"Bearer {token}"},
         )

@@ -7,6 +7,7 @@ from typing import Any
 from support.builders import RELEASE_SPEC, RUN_SPEC, S3_DATASET, TARGET_SPEC, TRUST
 from support.fleet_builders import a_channel, a_device
 from support.profiles import PROFILE_SPEC
+from support.routes import PICTURES, ROUTE_SPEC, S3_STORAGE
 
 SPECS = {
     "TrainingRun": RUN_SPEC,
@@ -15,6 +16,7 @@ SPECS = {
     "ReleaseChannel": a_channel().document["spec"],
     "Device": a_device(1, "stable").document["spec"],
     "ComputeProfile": PROFILE_SPEC,
+    "AnnotationRoute": ROUTE_SPEC,
 }
 """Those that it takes."""
 
@@ -91,9 +93,13 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
             "TrainingRun",
             {"dataset": dataset},
             "spec.dataset",
-            "must have either a persistentVolumeClaim or an s3",
+            "must have exactly one of persistentVolumeClaim, s3 and annotationRouteRef",
         )
-        for dataset in ({"persistentVolumeClaim": None}, {"s3": S3_DATASET})
+        for dataset in (
+            {"persistentVolumeClaim": None},
+            {"s3": S3_DATASET},
+            {"annotationRouteRef": {"name": "shop"}},
+        )
     ),
     *(
         (
@@ -333,6 +339,43 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
                     {"operator": "Lt", "values": ["1", "2"]},
                 )
             ),
+        )
+    ),
+    *(
+        ("AnnotationRoute", patch, f"spec.{field}", right)
+        for patch, field, right in (
+            (
+                {"source": {"rabbitmqStream": {"host": "https://rabbitmq"}}},
+                "source.rabbitmqStream.host",
+                "must be a host name in lower case, without a port",
+            ),
+            (
+                {"source": {"rabbitmqStream": {"stream": "a b"}}},
+                "source.rabbitmqStream.stream",
+                "must be the name of a stream",
+            ),
+            *(
+                ({"identity": identity}, "identity", "must have exactly one of jwt, brokerUser")
+                for identity in ({"jwt": None}, {"claim": "Trusted"})
+            ),
+            ({"identity": {"claim": "Believed"}}, "identity.claim", 'supported values: "Trusted"'),
+            *(
+                ({"storage": storage}, "storage", "must have either a persistentVolumeClaim or")
+                for storage in ({"persistentVolumeClaim": None}, {"s3": S3_STORAGE})
+            ),
+            (
+                {"storage": {"persistentVolumeClaim": None, "s3": {**S3_STORAGE, "uri": "x"}}},
+                "storage.s3.uri",
+                "must be s3://bucket/folder",
+            ),
+            (
+                {"pictures": {"s3": {**PICTURES["s3"], "endpoint": "http://x"}}},
+                "pictures.s3.endpoint",
+                "must be https://host[:port][/path]",
+            ),
+            ({"roles": {"seed": ["a b"]}}, "roles.seed[0]", "must be the name of a role"),
+            ({"classes": ["a\nb"]}, "classes[0]", "must have no control characters"),
+            ({"validationPercent": 0}, "validationPercent", "should be greater than or equal to 1"),
         )
     ),
 ]

@@ -10,8 +10,9 @@ import json
 from typing import Any
 
 from sealyard.api.answers import Answer, TrainResult
+from sealyard.api.dataset import DatasetStatus
 from sealyard.api.kind import API_VERSION
-from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
+from sealyard.api.training_run import Artifact, Metrics
 from support.operator import Kubectl, wait_for
 
 

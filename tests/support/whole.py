@@ -214,7 +214,9 @@ def whole_sealyard(cluster: Cluster, namespace: str) -> Iterator[Whole]:
     made = Stores.new()
     objects = [*made.manifests(), *made.tenant_manifests(namespace)]
     cluster.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-    images = {name: f"sealyard/{name}:0.1.0" for name in ("trainer", "exporter", "courier")}
+    images = {
+        name: f"sealyard/{name}:0.1.0" for name in ("trainer", "exporter", "courier", "router")
+    }
     values = chart_values(namespace, images)
     with (
         Bystander(cluster.directory) as bystander,

@@ -21,7 +21,7 @@ PROGRAMS = {
     "cli": ["sealyard.cli.main"],
     "lint": ["sealyard.lint.lint", "sealyard.laptop.carry"],
     "trainer": ["sealyard_trainer.main"],
-    "preview": ["sealyard_trainer.report.preview"],
+    "preview": ["sealyard_trainer.report.preview", "sealyard_router.sheet.folder"],
     "exporter": ["sealyard_exporter.main"],
     "annotations": ["sealyard.annotations.publisher"],
 }

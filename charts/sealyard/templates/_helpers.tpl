@@ -48,7 +48,13 @@ app.kubernetes.io/part-of: sealyard
 {{- /* What is written into a Role for each namespace, or into one ClusterRole for all. */ -}}
 {{- define "sealyard.rules" -}}
 - apiGroups: [sealyard.io]
-  resources: [trainingruns, modelreleases, releasetargets, releasechannels, devices]
+  resources:
+    - trainingruns
+    - modelreleases
+    - releasetargets
+    - releasechannels
+    - devices
+    - annotationroutes
   verbs: [list, watch]
 - apiGroups: [sealyard.io]
   resources:
@@ -57,6 +63,7 @@ app.kubernetes.io/part-of: sealyard
     - releasetargets/status
     - releasechannels/status
     - devices/status
+    - annotationroutes/status
   verbs: [patch]
 # The finalizer of what is to be withdrawn, or shut out, before it is deleted.
 - apiGroups: [sealyard.io]
@@ -65,6 +72,10 @@ app.kubernetes.io/part-of: sealyard
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create, delete, get, list, watch]
+# The routers of AnnotationRoutes, which are applied. They go with their owners.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [create, get, list, patch, watch]
 # Of https://jobset.sigs.k8s.io, where several nodes train together.
 - apiGroups: [jobset.x-k8s.io]
   resources: [jobsets]

@@ -14,6 +14,7 @@ from sealyard_trainer.dataset import Dataset, read_dataset
 from sealyard_trainer.dataset_check import inspect
 from sealyard_trainer.dataset_fetch import fetch_dataset
 from sealyard_trainer.dataset_lock import LOCK_FILE, read_lock
+from sealyard_trainer.dataset_snapshot import make_dataset
 
 
 def pinned_validation_set(
@@ -24,7 +25,7 @@ def pinned_validation_set(
     Args:
         task: says where the dataset is.
         mounts: has it, or the credential of its store.
-        fetched: takes what is fetched of it, if it is not mounted.
+        fetched: takes what is fetched or made of it, if it is not mounted.
         alive: called while it is fetched, and may end that by raising.
 
     Raises:
@@ -37,7 +38,10 @@ def pinned_validation_set(
     if lock is None:
         raise MissingError(f"{LOCK_FILE} is not in {task.run_path}; the run's folder has lost it")
     splits = (VALIDATION_SPLIT,)
-    if task.dataset is not None:
+    if task.snapshot is not None:
+        made = make_dataset(task, task.snapshot, mounts, fetched, splits=splits, alive=alive)
+        root = made.root
+    elif task.dataset is not None:
         root = fetch_dataset(task.dataset, mounts, fetched, splits=splits, alive=alive)
     else:
         root = _mounted(task, mounts)

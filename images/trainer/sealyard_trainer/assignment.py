@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sealyard.annotations.lineage import LINEAGE_FILE
 from sealyard.api.answers import TrainResult, Transfer
+from sealyard.api.dataset import AnnotationsStatus, DatasetStatus
 from sealyard.api.tasks import TrainTask
-from sealyard.api.training_run import Artifact, DatasetStatus
+from sealyard.api.training_run import Artifact
 from sealyard.jobs.lock import WorkspaceLock
 from sealyard.jobs.mounts import Mounts
 from sealyard_trainer.attempts import Attempt
@@ -49,6 +51,8 @@ class Place:
     """The data.yaml of the checked view."""
     private: Path
     """A folder of this attempt alone, which goes with it."""
+    annotations: AnnotationsStatus | None = None
+    """What it is made of, where a route has filed it; the list lies in the run's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +122,18 @@ def _record(assignment: Assignment, tracking: Tracking) -> TrainResult:
             progress.close()
     artifacts = place.folder.keep_results(trained.best, training.folder)
     artifacts += _explain(assignment, trained)
+    if place.annotations is not None:
+        artifacts.append(place.folder.artifact(LINEAGE_FILE))
     inspection = place.inspection
     return TrainResult(
         epochs=trained.epochs,
         resumed_from_epoch=done_epochs or None,
         metrics=trained.metrics,
-        dataset=DatasetStatus(digest=inspection.digest, images=sum(inspection.pictures.values())),
+        dataset=DatasetStatus(
+            digest=inspection.digest,
+            images=sum(inspection.pictures.values()),
+            annotations=place.annotations,
+        ),
         weights=trained.transfer
         or (Transfer(sha256=task.weights.sha256) if task.weights else None),
         artifacts=artifacts,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sealyard.api.secrets import Purpose
@@ -22,10 +20,7 @@ from sealyard_trainer.data_yaml import DATA_FILE, MAX_BYTES, SPLITS, read_data_y
 from sealyard_trainer.dataset import MAX_LIST_BYTES
 from sealyard_trainer.dataset_selection import files_of, lists_of
 from sealyard_trainer.faults import fail
-
-LOGGED_EVERY_SECONDS = 10.0
-
-logger = logging.getLogger(__name__)
+from sealyard_trainer.fetch_watch import FetchWatch, amount
 
 
 def fetch_dataset(
@@ -54,7 +49,7 @@ def fetch_dataset(
     """
     with open_bucket(remote, mounts) as bucket:
         objects = _objects(bucket, remote)
-        watch = _Watch(alive)
+        watch = FetchWatch(alive)
         download = FolderDownload(bucket, folder, objects, fetched=watch.fetched)
         _fetch(download, remote, {DATA_FILE})
         description = read_data_yaml(download.files)
@@ -63,50 +58,11 @@ def fetch_dataset(
         lines = {path: _lines(download.files / path) for path in lists}
         files = {DATA_FILE, *files_of(description, splits, objects.keys(), lines)}
         download.keep_only(files)
-        watch.begin(files, objects, download.missing(files))
+        missing = download.missing(files)
+        watch.begin(len(files), len(missing), sum(objects[path].size for path in missing))
         _fetch(download, remote, files)
         watch.end()
     return download.files
-
-
-class _Watch:
-    """Says in the log how far it is."""
-
-    def __init__(self, alive: Callable[[], object]) -> None:
-        self._alive = alive
-        self._all = (0, 0)
-        self._began = self._said = time.monotonic()
-
-    def begin(
-        self, files: set[str], objects: Mapping[str, ListedObject], missing: set[str]
-    ) -> None:
-        """Before the pictures are fetched."""
-        size = sum(objects[path].size for path in missing)
-        self._all = len(missing), size
-        self._began = self._said = time.monotonic()
-        logger.info(
-            "dataset: %d files are wanted, %d of them are there; fetching %s",
-            len(files),
-            len(files) - len(missing),
-            _amount(size),
-        )
-
-    def fetched(self, files: int, size: int) -> None:
-        """After a file."""
-        self._alive()
-        now = time.monotonic()
-        if self._all[0] and now - self._said >= LOGGED_EVERY_SECONDS:
-            self._said = now
-            logger.info(
-                "dataset: fetched %d of %d files, %s of %s",
-                *(files, self._all[0], _amount(size), _amount(self._all[1])),
-            )
-
-    def end(self) -> None:
-        """After the last one."""
-        if self._all[0]:
-            seconds = time.monotonic() - self._began
-            logger.info("dataset: fetched %s in %.1f s", _amount(self._all[1]), seconds)
 
 
 def open_bucket(remote: RemoteFolder, mounts: Mounts) -> Bucket:
@@ -144,8 +100,8 @@ def _fetch(download: FolderDownload, remote: RemoteFolder, files: set[str]) -> N
     wanted, free = download.missing_bytes(files), download.free_bytes()
     if wanted > free:
         raise MissingError(
-            f"dataset: {_uri(remote)} needs {_amount(wanted)} more and the workspace has "
-            f"{_amount(free)} free; enlarge the workspace's claim, or make room in it"
+            f"dataset: {_uri(remote)} needs {amount(wanted)} more and the workspace has "
+            f"{amount(free)} free; enlarge the workspace's claim, or make room in it"
         )
     download.fetch(files)
 
@@ -157,7 +113,3 @@ def _lines(path: Path) -> list[str]:
 
 def _uri(remote: RemoteFolder) -> str:
     return f"s3://{remote.bucket}/{remote.prefix}"
-
-
-def _amount(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import logging
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sealyard.api.answers import Answer, TrainResult
-from sealyard.api.tasks import RemoteFolder, TrainTask
+from sealyard.api.tasks import TrainTask
 from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.done import Done, parse_requested_at, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.offline import work_offline
-from sealyard.jobs.workspace import below
+from sealyard.jobs.workspace import below, write_atomic
 from sealyard_trainer.assignment import Assignment, Outcome, Place, lead, support
 from sealyard_trainer.attempts import Attempt, note_attempt
 from sealyard_trainer.curve import Curve, read_points
@@ -27,6 +28,7 @@ from sealyard_trainer.dataset import Dataset, read_dataset
 from sealyard_trainer.dataset_check import Inspection, inspect
 from sealyard_trainer.dataset_fetch import fetch_dataset
 from sealyard_trainer.dataset_lock import Verdict, compare_with_lock, write_lock
+from sealyard_trainer.dataset_snapshot import Lineage, make_dataset
 from sealyard_trainer.dataset_view import make_view
 from sealyard_trainer.hyperparameters import to_arguments
 from sealyard_trainer.other_node import train_beside
@@ -68,8 +70,11 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
 
     lock = WorkspaceLock(folder.path, pod_uid())
     lock.take()
-    dataset, inspection = _inspect(_dataset(task, mounts, folder, lock))
+    root, lineage = _dataset(task, mounts, folder, lock)
+    dataset, inspection = _inspect(root)
     inputs = {"dataset": inspection.digest, "software": software()}
+    if lineage is not None:
+        inputs["annotations"] = lineage.status.sha256
     weights = task.weights.sha256 if task.weights else None
     if weights:
         inputs["weights"] = weights
@@ -95,11 +100,14 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         software=inputs["software"],
         weights=weights,
     )
+    if lineage is not None:
+        write_atomic(folder.lineage, lineage.content)
     with tempfile.TemporaryDirectory(prefix="run-", dir=mounts.scratch) as private:
         view = Path(private, "dataset")
         view.mkdir()
         data = make_view(dataset, view)
-        place = Place(folder, lock, dataset, inspection, data, Path(private))
+        annotations = lineage.status if lineage else None
+        place = Place(folder, lock, dataset, inspection, data, Path(private), annotations)
         crew = Crew(count, Path(private), mounts, meeting)
         result, untold = _train(task, mounts, place, arguments, crew)
     answer = Answer(message=_summary(task, result, untold), result=result.to_wire())
@@ -143,22 +151,31 @@ def _meeting(task: TrainTask) -> Meeting | None:
     return Meeting(nodes.count, int(index), nodes.host, nodes.port, name)
 
 
-def _dataset(task: TrainTask, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock) -> Path:
-    """The folder of data.yaml, mounted or fetched."""
+def _dataset(
+    task: TrainTask, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock
+) -> tuple[Path, Lineage | None]:
+    """The folder of data.yaml, mounted, fetched or made, and which annotations it is made of."""
+    if task.snapshot is not None:
+        with _alive(task, mounts, folder, lock) as alive:
+            made = make_dataset(task, task.snapshot, mounts, folder.dataset, alive=alive)
+        return made.root, Lineage.of(made.used)
     if task.dataset is not None:
-        return _fetch(task, task.dataset, mounts, folder, lock)
+        with _alive(task, mounts, folder, lock) as alive:
+            return fetch_dataset(task.dataset, mounts, folder.dataset, alive=alive), None
     root = below(mounts.dataset, task.dataset_path)
     if not root.is_dir():
         raise MissingError(
             f"dataset: there is no folder {task.dataset_path or '/'} in the dataset's volume yet"
         )
-    return root
+    return root, None
 
 
-def _fetch(
-    task: TrainTask, remote: RemoteFolder, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock
-) -> Path:
-    """Fetch the dataset, and say that this pod lives: that may take longer than an epoch."""
+@contextlib.contextmanager
+def _alive(
+    task: TrainTask, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock
+) -> Iterator[Callable[[], None]]:
+    """What says, while a dataset is fetched, that this pod lives: it may take longer than an
+    epoch."""
     meter = Meter(task.owner, epochs=task.hyperparameters.epochs, done=0, now=time.monotonic())
     # A run that has learnt something must not seem to be where it began.
     endpoint = None if folder.has_checkpoints else task.progress
@@ -170,7 +187,7 @@ def _fetch(
             progress.report(meter.report(time.monotonic()))
 
     try:
-        return fetch_dataset(remote, mounts, folder.dataset, alive=alive)
+        yield alive
     finally:
         if progress:
             progress.close()

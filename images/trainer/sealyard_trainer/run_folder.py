@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from sealyard.annotations.lineage import LINEAGE_FILE
 from sealyard.api.answers import TrainResult
 from sealyard.api.training_run import Artifact
 from sealyard.errors import IntegrityError
@@ -54,6 +55,11 @@ class RunFolder:
         return self.path / REPORT
 
     @property
+    def lineage(self) -> Path:
+        """Which annotations the dataset was made of, where a route has filed it."""
+        return self.path / LINEAGE_FILE
+
+    @property
     def events(self) -> Path:
         """The folder that TensorBoard is pointed at."""
         return self.path / EVENTS
@@ -83,7 +89,8 @@ class RunFolder:
     def finished(self, requested_at: datetime | None) -> Done | None:
         """The answer of a run that is done, if nobody asked again and its files are whole.
 
-        A report that is gone is left out of the answer: nobody trains again for want of a page.
+        A report, or the list of the annotations, that is gone is left out of the answer: nobody
+        trains again for want of a page.
         """
         done = read_done(self.path)
         if done is None or not done.holds(requested_at=requested_at):
@@ -96,7 +103,7 @@ class RunFolder:
         lost = {each.name for each in result.artifacts if each not in whole}
         if not lost:
             return done
-        if lost != {REPORT}:
+        if not lost <= {REPORT, LINEAGE_FILE}:
             return None
         result = result.model_copy(update={"artifacts": whole})
         answer = done.answer.model_copy(update={"result": result.to_wire()})
@@ -108,7 +115,7 @@ class RunFolder:
         self.checkpoints().clear()
         for folder in (PLOTS, EVENTS):
             shutil.rmtree(self.path / folder, ignore_errors=True)
-        for name in (BEST, CURVE, REPORT, LOCK_FILE, ATTEMPTS_FILE, SHARED_FILE):
+        for name in (BEST, CURVE, REPORT, LINEAGE_FILE, LOCK_FILE, ATTEMPTS_FILE, SHARED_FILE):
             (self.path / name).unlink(missing_ok=True)
 
     def keep_results(self, best: Path, plots: Path) -> list[Artifact]:

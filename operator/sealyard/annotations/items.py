@@ -20,10 +20,12 @@ class Item(Model):
     id: ItemId
     revision: int
     offset: int
-    """Of the message that made it what it is; part of its files' names."""
+    """Of the message that made it what it is, or brought its picture; part of its files' names."""
+    time: str
+    """When the broker took the message that made it what it is."""
     digest: Sha256
-    """Of that message."""
-    folder: Folder | None
+    """Of it."""
+    folder: Folder | None = None
     """None: it was deleted."""
     picture: FiledPicture | None = None
     has_bytes: bool = False
@@ -65,19 +67,26 @@ def follow(item: Item | None, record: Record) -> Item | None:
         id=record.id,
         revision=record.revision,
         offset=record.offset,
+        time=record.time,
         digest=record.digest,
         folder=record.verdict if record.verdict in {"validated", "seed"} else None,
         picture=record.picture,
         has_bytes=record.has_bytes or is_known,
         boxes=record.boxes or [],
-        group=record.group,
+        # As the first says who proved his role: another one could take it out of the validation
+        # set, and before that it was in none.
+        group=record.group if item is None or item.role is None else item.group,
         annotator=record.annotator,
         role=record.role,
     )
 
 
 def _with_bytes(item: Item | None, record: Record) -> Item | None:
-    """A message that came too late to count may still bring the picture that was waited for."""
+    """A message that came too late to count may still bring the picture that was waited for.
+
+    The files are named after it: what is named after an offset before the journal's end, and is
+    not in the journal, is deleted by whoever begins.
+    """
     brings = (
         item is not None
         and not item.has_bytes
@@ -86,4 +95,6 @@ def _with_bytes(item: Item | None, record: Record) -> Item | None:
         and record.picture is not None
         and item.picture.sha256 == record.picture.sha256
     )
-    return item.model_copy(update={"has_bytes": True}) if item is not None and brings else item
+    if item is None or not brings:
+        return item
+    return item.model_copy(update={"has_bytes": True, "offset": record.offset})

@@ -17,6 +17,7 @@ so that a router that was thought dead can overwrite nothing of its successor's.
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 from sealyard.annotations.message import SUFFIXES, MediaType
@@ -27,6 +28,9 @@ JOURNAL: Final = "journal/"
 CHECKPOINTS: Final = "checkpoints/"
 REJECTED: Final = "rejected/"
 WITHDRAWN: Final = "withdrawn/"
+_FILE: Final = re.compile(
+    r"(?:validated|seed)/(?:images|labels)/(?P<item>.+)-(?P<offset>[0-9]{12,})\.[a-z]+"
+)
 
 
 def stem(item: str, offset: int) -> str:
@@ -42,6 +46,12 @@ def image_key(folder: Folder, item: str, offset: int, media_type: MediaType) -> 
 def label_key(folder: Folder, item: str, offset: int) -> str:
     """The key of the boxes in a picture."""
     return f"{folder}/labels/{stem(item, offset)}.txt"
+
+
+def parse_file(key: str) -> tuple[str, int] | None:
+    """The item and the offset in the key of a picture or of labels; None if it is no such key."""
+    match = _FILE.fullmatch(key)
+    return (match["item"], int(match["offset"])) if match is not None else None
 
 
 def withdrawn_key(item: str, sha256: str, media_type: MediaType) -> str:

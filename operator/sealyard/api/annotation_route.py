@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from sealyard.api.kind import immutable, rules
-from sealyard.api.model import LocalObjectReference, Model, says
+from sealyard.api.conditions import Condition
+from sealyard.api.dataset import ClaimSource
+from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message, rules
+from sealyard.api.model import LocalObjectReference, Model, Timestamp, says
 from sealyard.api.s3 import S3Folder
-from sealyard.api.training_run import ClaimSource
 
 RoleName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", max_length=64)
+    str,
+    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", max_length=64),
+    says("must be the name of a role: Validator, say"),
 ]
 StreamName = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$", max_length=255),
     says("must be the name of a stream: letters, digits and . _ : / -"),
 ]
+ClassName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$"),
+    says("must have no control characters"),
+]
+APPEND_ONLY = {
+    "x-kubernetes-validations": [
+        {
+            "rule": ("(self.join('\\n') + '\\n').startsWith(oldSelf.join('\\n') + '\\n')"),
+            "message": "may only be added to at the end: labels that are filed count them",
+        }
+    ]
+}
 
 
 class RabbitmqStream(Model):
-    """A stream of RabbitMQ, reached over TLS, which is always verified."""
+    """A stream of RabbitMQ, reached over TLS, which is always verified.
+
+    What is filed is of one stream, and so is the journal; its broker may move.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [immutable("stream"), immutable("virtualHost")]
+        }
+    )
 
     host: Annotated[
         str,
@@ -157,9 +182,8 @@ class AnnotationRouteSpec(Model):
     storage: StorageSpec
     pictures: PicturesSpec | None = None
     classes: Annotated[
-        list[Annotated[str, StringConstraints(min_length=1, max_length=64)]],
-        Field(min_length=1, max_length=1000),
-    ] = Field(description="In the order in which labels count them. More may be added at the end.")
+        list[ClassName], Field(min_length=1, max_length=1000, json_schema_extra=APPEND_ONLY)
+    ] = Field(description="In the order in which labels count them.")
     validation_percent: Annotated[int, Field(ge=1, le=90)] = Field(
         default=20, description="Of the items, about; by id, so that it stays the same set."
     )
@@ -167,11 +191,68 @@ class AnnotationRouteSpec(Model):
     suspend: bool = Field(default=False, description="Stops the router; it goes on where it was.")
 
 
-class PinnedSnapshot(Model):
-    """The state of a route that a run is trained on."""
+FilingProblem = Literal[
+    "BrokerUnavailable", "StoreUnavailable", "PicturesUnavailable", "MessagesLost", "StorageFull"
+]
 
-    route: str
-    route_uid: str
-    offset: Annotated[int, Field(ge=0)] = Field(description="What was filed before it counts.")
-    validation_percent: int
-    classes: list[str]
+
+class FilingFigures(Model):
+    """How far a router is."""
+
+    offset: Annotated[int, Field(ge=0)] = Field(description="Filed is everything before it.")
+    lag: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Messages behind the end of the stream; None while not known."
+    )
+    validated: Annotated[int, Field(ge=0)] = Field(description="Items that are in validated/ now.")
+    seed: Annotated[int, Field(ge=0)] = Field(description="Items that are in seed/ now.")
+    rejected: Annotated[int, Field(ge=0)] = Field(description="Messages that were ever refused.")
+    unproven: Annotated[int, Field(ge=0)] = Field(
+        description="Messages ever whose role was not proven."
+    )
+    lost: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Messages ever that the broker had deleted before they were filed."
+    )
+    problem: FilingProblem | None = None
+    message: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="One line on the problem."
+    )
+
+
+class Filing(FilingFigures):
+    """What the router reported last. Written by the progress endpoint alone."""
+
+    updated_at: Timestamp
+
+
+class AnnotationRouteStatus(Model):
+    """What is, as far as the operator has seen."""
+
+    observed_generation: int | None = None
+    conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
+        default_factory=list,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    filing: Filing | None = None
+    summary: dict[str, Annotated[str, StringConstraints(max_length=128)]] | None = None
+
+
+class AnnotationRoute(CustomResource):
+    """Takes annotations from a stream and files them by the role of who made them."""
+
+    KIND: ClassVar[str] = "AnnotationRoute"
+    PLURAL: ClassVar[str] = "annotationroutes"
+    SHORT_NAMES: ClassVar[tuple[str, ...]] = ("aroute",)
+    COLUMNS: ClassVar[tuple[PrinterColumn, ...]] = (
+        PrinterColumn("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+        PrinterColumn("Validated", ".status.filing.validated", type="integer"),
+        PrinterColumn("Seed", ".status.filing.seed", type="integer"),
+        PrinterColumn("Rejected", ".status.filing.rejected", type="integer"),
+        PrinterColumn("Lag", ".status.summary.lag"),
+        PrinterColumn("Offset", ".status.filing.offset", type="integer", wide=True),
+        PrinterColumn("Unproven", ".status.filing.unproven", type="integer", wide=True),
+        PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),
+        ready_message(),
+    )
+
+    spec: AnnotationRouteSpec
+    status: AnnotationRouteStatus = Field(default_factory=AnnotationRouteStatus)

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from sealyard.api.dataset import DatasetStatus
 from sealyard.api.model import Model, Name, RelativePath, Sha256, Timestamp
 from sealyard.api.model_release import FiguresOf, Platform
 from sealyard.api.probe import MAX_CHECKS, CheckOutcome
 from sealyard.api.release_target import RewrapSummary
-from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
+from sealyard.api.training_run import Artifact, Metrics
 
 MAX_ANSWER_BYTES = 4096
 MAX_MESSAGE_LENGTH = 900

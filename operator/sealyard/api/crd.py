@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.kind import GROUP, VERSION, CustomResource, PrinterColumn
@@ -27,6 +28,7 @@ KINDS: tuple[type[CustomResource], ...] = (
     ReleaseChannel,
     Device,
     ComputeProfile,
+    AnnotationRoute,
 )
 CATEGORY = "sealyard"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from sealyard.api.annotation_route import IdentitySpec, RolesSpec
+from sealyard.api.annotation_route import FilingFigures, IdentitySpec, RolesSpec
 from sealyard.api.model import Model, RelativePath
 from sealyard.api.tasks import Owner, ProgressEndpoint, RemoteFolder, Task
 
@@ -47,30 +47,7 @@ class RouteTask(Task):
     )
 
 
-FilingProblem = Literal[
-    "BrokerUnavailable", "StoreUnavailable", "PicturesUnavailable", "MessagesLost", "StorageFull"
-]
-
-
-class FilingReport(Model):
-    """How far a router is; sent when something changed, at most every few seconds, and each minute
-    if nothing did."""
+class FilingReport(FilingFigures):
+    """Sent when something changed, at most every few seconds, and each minute if nothing did."""
 
     route: Owner
-    offset: Annotated[int, Field(ge=0)] = Field(description="Filed is everything before it.")
-    lag: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="Messages behind the end of the stream; None while not known."
-    )
-    validated: Annotated[int, Field(ge=0)] = Field(description="Items that are in validated/ now.")
-    seed: Annotated[int, Field(ge=0)] = Field(description="Items that are in seed/ now.")
-    rejected: Annotated[int, Field(ge=0)] = Field(description="Messages that were ever refused.")
-    unproven: Annotated[int, Field(ge=0)] = Field(
-        description="Messages ever whose role was not proven."
-    )
-    lost: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="Messages ever that the broker had deleted before they were filed."
-    )
-    problem: FilingProblem | None = None
-    message: Annotated[str, Field(max_length=512)] | None = Field(
-        default=None, description="One line on the problem."
-    )

@@ -28,9 +28,11 @@ ROLE_LABEL = f"{GROUP}/role"
 VARIANT_LABEL = f"{GROUP}/variant"
 ATTEMPT_LABEL = f"{GROUP}/attempt"
 TASK_VERSION_LABEL = f"{GROUP}/task-version"
+APPLIED_ANNOTATION = f"{GROUP}/applied"
+"""On a Deployment of ours, and on its pods: the digest of what was applied."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "sealyard"
-"""Only Jobs and Pods that carry `MANAGED_BY_LABEL: MANAGED_BY` are watched."""
+"""Only Jobs, Deployments and Pods that carry `MANAGED_BY_LABEL: MANAGED_BY` are watched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from sealyard.api.attempts import Attempts
 from sealyard.api.conditions import Condition
+from sealyard.api.dataset import ClaimSource
 from sealyard.api.digests import spec_hash
 from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message, rules
 from sealyard.api.model import (
@@ -20,7 +21,7 @@ from sealyard.api.model import (
     Timestamp,
     says,
 )
-from sealyard.api.training_run import ClaimSource, Metrics
+from sealyard.api.training_run import Metrics
 
 ModelReleasePhase = Literal[
     "Pending",

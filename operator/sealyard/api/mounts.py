@@ -1,4 +1,4 @@
-"""Where a Job finds what the operator mounted for it."""
+"""Where a program finds what the operator mounted for it, and where it is asked."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ POD_UID_VARIABLE = "SEALYARD_POD_UID"
 WORKSPACE_DIRECTORY = "/workspace"
 DATASET_DIRECTORY = "/dataset"
 WEIGHTS_DIRECTORY = "/weights"
+ANNOTATIONS_DIRECTORY = "/annotations"
 SCRATCH_DIRECTORY = "/tmp"  # noqa: S108 - an emptyDir of the pod's own, the root is read-only
 CA_DIRECTORY = "/run/sealyard/ca"
-"""A CA bundle is at `CA_DIRECTORY/<api|cdn|dataset|mlflow>/ca.crt`; without one the
-system's roots serve."""
+"""A CA bundle is at `CA_DIRECTORY/<remote>/ca.crt`, where the remote is api, cdn, dataset, mlflow,
+queue, annotations or pictures; without one the system's roots serve."""
 
 INPUT_DIRECTORY = "/run/sealyard/input"
 """Input that is too long for a task: files `0000`, `0001`, …; joined in this order they are the
@@ -28,3 +29,6 @@ PROGRESS_TOKEN_FILE = "/run/sealyard/progress/token"  # noqa: S105 - a path, not
 PROGRESS_AUDIENCE = "sealyard"
 TERMINATION_MESSAGE_FILE = "/dev/termination-log"
 CONTAINER_NAME = "main"
+ROUTER_PORT = 9464
+"""Where a router says by HTTP whether it lives (`/healthz`), files (`/readyz`), and how much
+(`/metrics`)."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sealyard.api.conditions import MEANINGS, ConditionType
+from sealyard.api.conditions import MEANINGS, ConditionType, RouteConditionType
 from sealyard.api.crd import KINDS, openapi
 from sealyard.api.kind import API_VERSION, REQUESTED_AT_ANNOTATION, CustomResource
 from sealyard.api.probe import CHECK_MEANINGS
@@ -16,6 +16,9 @@ CONDITIONS = {
     ConditionType.READY: "The object is what its spec asks for.",
     ConditionType.RECONCILING: "Work is under way, or goes on by itself once something is there.",
     ConditionType.STALLED: "Nothing more happens without somebody's help; the message says which.",
+    RouteConditionType.IDENTITY_PROVEN: "Of an AnnotationRoute: a role counts if it is proven.",
+    RouteConditionType.MESSAGES_LOST: "Of an AnnotationRoute: the broker deleted messages before "
+    "they were filed; the message says how many.",
 }
 
 INTRODUCTION = f"""\
@@ -131,7 +134,7 @@ def _secrets() -> str:
     lines = [
         "## Secrets",
         "",
-        "A Job mounts these keys and no others. One Secret may hold several purposes.",
+        "A pod mounts these keys and no others. One Secret may hold several purposes.",
         "",
         "| purpose | keys | mounted by |",
         "|---|---|---|",

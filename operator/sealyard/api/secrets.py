@@ -1,6 +1,6 @@
-"""The one table of what Sealyard reads from Secrets: purpose, keys, and which Job mounts them.
+"""The one table of what Sealyard reads from Secrets: purpose, keys, and what mounts them.
 
-Each purpose has key names of its own and a Job mounts only the keys of its purposes, so that a
+Each purpose has key names of its own and a pod mounts only the keys of its purposes, so that a
 Secret named in the wrong place gives away nothing (contracts.md section 2).
 """
 
@@ -31,10 +31,12 @@ class Purpose(StrEnum):
     HARDWARE_DIGESTS = "hardware-digests"
     QUEUE = "queue"
     IDENTITY_KEYS = "identity-keys"
+    ANNOTATIONS = "annotations"
+    PICTURES = "pictures"
 
 
 class Role(StrEnum):
-    """The Jobs, by what they do; and the router, which is a Deployment."""
+    """The Jobs, by what they do, and the router of an AnnotationRoute."""
 
     TRAIN = "train"
     EXPORT = "export"
@@ -50,7 +52,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecretUse:
-    """The keys of one purpose and the Jobs that may mount them."""
+    """The keys of one purpose and the roles that may mount them."""
 
     keys: tuple[str, ...]
     roles: frozenset[Role]
@@ -86,4 +88,10 @@ SECRET_USES: dict[Purpose, SecretUse] = {
     Purpose.HARDWARE_DIGESTS: SecretUse(("hardware-digests.json",), frozenset({Role.GRANT})),
     Purpose.QUEUE: SecretUse(("queue-username", "queue-password"), frozenset({Role.ROUTE})),
     Purpose.IDENTITY_KEYS: SecretUse(("identity-keys.json",), frozenset({Role.ROUTE})),
+    Purpose.ANNOTATIONS: SecretUse(
+        ("annotations-access-key-id", "annotations-secret-access-key"), frozenset({Role.ROUTE})
+    ),
+    Purpose.PICTURES: SecretUse(
+        ("pictures-access-key-id", "pictures-secret-access-key"), frozenset({Role.ROUTE})
+    ),
 }

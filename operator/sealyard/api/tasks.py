@@ -16,7 +16,7 @@ from sealyard.api.release_target import SplitSpec
 from sealyard.api.tracking import Experiment
 from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec, PinnedWeights
 
-TASK_VERSION = 5
+TASK_VERSION = 6
 """The newest that programs understand; they understand those before it, too."""
 FIRST_TASK_VERSION = 1
 WEIGHTS_TASK_VERSION = 2
@@ -28,6 +28,8 @@ NODES_TASK_VERSION = 4
 """And this one, where each of several pods would train by itself."""
 S3_TASK_VERSION = 5
 """And this one, where it would wait for a dataset in a volume that nobody mounts."""
+SNAPSHOT_TASK_VERSION = 6
+"""And this one, where it would train on whatever a route has filed by then."""
 
 
 class Owner(Model):
@@ -78,6 +80,15 @@ class RemoteFolder(Model):
     ca_bundle_name: str | None = None
 
 
+class RouteSnapshot(Model):
+    """The state of an AnnotationRoute that a dataset is made of; the task's dataset is then where
+    the route files."""
+
+    route: str = Field(description="Its name, for messages.")
+    offset: Annotated[int, Field(ge=1)] = Field(description="What was filed before it counts.")
+    validation_percent: Annotated[int, Field(ge=1, le=90)]
+
+
 class Task(Model):
     """What all tasks carry."""
 
@@ -97,6 +108,9 @@ class TrainTask(Task):
     )
     dataset: RemoteFolder | None = Field(
         default=None, description="Where it is fetched from; nothing is mounted at /dataset then."
+    )
+    snapshot: RouteSnapshot | None = Field(
+        default=None, description="Where the dataset is to be made of what a route has filed."
     )
     run_path: RelativePath = Field(description="The run's folder below /workspace.")
     weights: PinnedWeights | None = Field(
@@ -124,6 +138,9 @@ class ExportTask(Task):
     )
     dataset: RemoteFolder | None = Field(
         default=None, description="Where it is fetched from; nothing is mounted at /dataset then."
+    )
+    snapshot: RouteSnapshot | None = Field(
+        default=None, description="Where the dataset is to be made of what a route has filed."
     )
     run_path: RelativePath = Field(description="The training run's folder, for its dataset.lock.")
     release_path: RelativePath = Field(description="The release's folder below /workspace.")

@@ -15,6 +15,13 @@ from sealyard.api.compute_profile import (
     NodeCount,
 )
 from sealyard.api.conditions import Condition
+from sealyard.api.dataset import (
+    ClaimSource,
+    DatasetPlace,
+    DatasetSpec,
+    DatasetStatus,
+    PinnedSnapshot,
+)
 from sealyard.api.digests import build_input_hash
 from sealyard.api.kind import CustomResource, PrinterColumn, immutable, ready_message, rules
 from sealyard.api.model import (
@@ -28,7 +35,6 @@ from sealyard.api.model import (
     Timestamp,
     says,
 )
-from sealyard.api.s3 import S3Folder
 from sealyard.api.tracking import TrackingSpec
 
 TrainingRunPhase = Literal["Pending", "Queued", "Running", "Suspended", "Succeeded", "Failed"]
@@ -92,48 +98,6 @@ class ModelSpec(Model):
         description="A trained model to fine-tune; without one, training starts from scratch. "
         "Classes may be others.",
     )
-
-
-class ClaimSource(Model):
-    """A folder in a PersistentVolumeClaim of the same namespace."""
-
-    claim_name: ObjectName
-    path: RelativePath | None = Field(
-        default=None, description="The folder in the volume; its root where none is given."
-    )
-
-
-class DatasetSpec(Model):
-    """Where the pictures and labels lie: a YOLO dataset, a folder with a data.yaml."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            {
-                "must have either a persistentVolumeClaim or an s3": (
-                    "has(self.persistentVolumeClaim) != has(self.s3)"
-                )
-            }
-        )
-    )
-
-    persistent_volume_claim: ClaimSource | None = None
-    s3: S3Folder | None = Field(
-        default=None,
-        description="Fetched into the workspace before the first epoch, and deleted from it once "
-        "the run is done.",
-    )
-
-    @property
-    def claim_name(self) -> str | None:
-        """The claim that is mounted, if it lies in one."""
-        claim = self.persistent_volume_claim
-        return claim.claim_name if claim else None
-
-    @property
-    def path(self) -> str | None:
-        """The folder in the claim; None for its root, and where there is no claim."""
-        claim = self.persistent_volume_claim
-        return claim.path if claim else None
 
 
 class Hyperparameters(Model):
@@ -298,13 +262,6 @@ class PinnedWeights(Model):
     training_run_uid: Annotated[str, StringConstraints(max_length=64)] | None = None
 
 
-class DatasetStatus(Model):
-    """What the run was trained on, as counted and hashed before its first epoch."""
-
-    digest: Sha256
-    images: Annotated[int, Field(ge=0)]
-
-
 class ComputeStatus(Model):
     """What the pod of the newest attempt was given."""
 
@@ -340,6 +297,7 @@ class TrainingRunStatus(Model):
     start_time: Timestamp | None = None
     completion_time: Timestamp | None = None
     artifacts: Annotated[list[Artifact], Field(max_length=16)] | None = None
+    snapshot: PinnedSnapshot | None = None
     dataset: DatasetStatus | None = None
     weights: PinnedWeights | None = None
     image: Annotated[str, StringConstraints(max_length=512)] | None = None
@@ -374,6 +332,12 @@ class TrainingRun(CustomResource):
 
     spec: TrainingRunSpec
     status: TrainingRunStatus = Field(default_factory=TrainingRunStatus)
+
+    @property
+    def dataset_place(self) -> DatasetPlace:
+        """Where its dataset lies, or what it is made of, once that is pinned."""
+        snapshot = self.status.snapshot
+        return snapshot.storage if snapshot else self.spec.dataset
 
     @property
     def workspace_path(self) -> str:

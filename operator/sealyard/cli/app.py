@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from sealyard.cli.annotations import annotations_app
 from sealyard.cli.dataset import dataset_app
 from sealyard.cli.device import device_app
 from sealyard.cli.device_pull import current_command, pull_command
 from sealyard.cli.device_pull import run_command as device_run_command
 from sealyard.cli.devices import devices
 from sealyard.cli.keyring import keyring_app
+from sealyard.cli.lineage import lineage
 from sealyard.cli.lint import lint_command
 from sealyard.cli.local_run import run_command
 from sealyard.cli.opening import inspect, open_command
@@ -69,7 +71,9 @@ app.command("devices")(devices)
 app.command("lint")(lint_command)
 app.command("run")(run_command)
 app.command("report")(report)
+app.command("lineage")(lineage)
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(annotations_app, name="annotations")
 app.add_typer(keyring_app, name="keyring")
 app.add_typer(trust_app, name="trust")
 device_app.command("pull")(pull_command)

@@ -7,17 +7,17 @@ import json
 import time
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from sealyard.api.kind import GROUP, VERSION
-from sealyard.api.training_run import TrainingRun
+from sealyard.api.kind import GROUP, VERSION, CustomResource
 from sealyard.core.run_report import has_printed, what_it_waits_for
 from sealyard.errors import InvalidError, MissingError, RefusedError, UnavailableError
 
 POLL_SECONDS = 0.5
 REQUEST_SECONDS = 30
+AnyResource = TypeVar("AnyResource", bound=CustomResource)
 LONGEST_LOG = 12 << 20
 """More than a kubelet keeps in one piece."""
 
@@ -51,31 +51,42 @@ class Cluster:
         """What the context names."""
         api = self._client.ApiClient(configuration)
         self._core = self._client.CoreV1Api(api)
+        self._apps = self._client.AppsV1Api(api)
         self._custom = self._client.CustomObjectsApi(api)
 
-    def training_run(self, namespace: str, name: str) -> TrainingRun:
-        """A TrainingRun as it is now.
+    def get(self, kind: type[AnyResource], namespace: str, name: str) -> AnyResource:
+        """A custom resource as it is now.
 
         Raises:
             MissingError: there is none of this name.
             RefusedError: the user may not read it.
             UnavailableError: the API server cannot be reached.
+            InvalidError: it is of another version.
         """
-        with self._requesting(f"TrainingRun {namespace}/{name}"):
+        what = f"{kind.KIND} {namespace}/{name}"
+        with self._requesting(what):
             found = self._custom.get_namespaced_custom_object(
-                GROUP,
-                VERSION,
-                namespace,
-                TrainingRun.PLURAL,
-                name,
-                _request_timeout=REQUEST_SECONDS,
+                GROUP, VERSION, namespace, kind.PLURAL, name, _request_timeout=REQUEST_SECONDS
             )
-        try:
-            return TrainingRun.from_wire(found)
-        except ValidationError as error:
-            raise InvalidError(
-                f"TrainingRun {namespace}/{name} is of another version than this command"
-            ) from error
+        return _parsed(kind, found, what)
+
+    def list(self, kind: type[AnyResource], namespace: str) -> list[AnyResource]:
+        """All of a kind in a namespace; errors as of `get`."""
+        what = f"{kind.KIND}s in {namespace}"
+        with self._requesting(what):
+            found = self._custom.list_namespaced_custom_object(
+                GROUP, VERSION, namespace, kind.PLURAL, _request_timeout=REQUEST_SECONDS
+            )
+        return [_parsed(kind, one, what) for one in found["items"]]
+
+    def deployed_image(self, namespace: str, name: str) -> str:
+        """What a Deployment runs; errors as of `get`."""
+        with self._requesting(f"Deployment {namespace}/{name}"):
+            response = self._apps.read_namespaced_deployment(
+                name, namespace, _preload_content=False, _request_timeout=REQUEST_SECONDS
+            )
+            spec = json.loads(response.data)["spec"]["template"]["spec"]
+        return str(spec["containers"][0]["image"])
 
     def log_of(self, manifest: dict[str, Any], *, seconds: float) -> bytes:
         """What a pod prints that is made for it, and deleted again whatever happens.
@@ -127,7 +138,7 @@ class Cluster:
                 return
             if time.monotonic() > deadline:
                 raise UnavailableError(
-                    f"the pod that reads the report did not end in time; it waits for: "
+                    f"the reading pod did not end in time; it waits for: "
                     f"{what_it_waits_for(status)}"
                 )
             time.sleep(POLL_SECONDS)
@@ -149,6 +160,13 @@ class Cluster:
             raise UnavailableError(f"{what}: the API server cannot be reached ({reason})") from None
 
 
+def _parsed(kind: type[AnyResource], document: dict[str, Any], what: str) -> AnyResource:
+    try:
+        return kind.from_wire(document)
+    except ValidationError as error:
+        raise InvalidError(f"{what}: of another version than this command") from error
+
+
 def _message(body: Any) -> str:
     """What an API server says in a Status object."""
     try:
@@ -163,5 +181,6 @@ def _library(name: str) -> Any:
         return import_module(name)
     except ImportError:
         raise MissingError(
-            "sealyard report needs the library kubernetes; install sealyard with its extra cluster"
+            "what is in a cluster needs the library kubernetes; install sealyard with its extra "
+            "cluster"
         ) from None

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
+from sealyard.api.training_run import TrainingRun
 from sealyard.cli.cluster import Cluster
-from sealyard.core.run_report import DEADLINE_SECONDS, check_report, find_report, report_pod
+from sealyard.core.reading_pod import DEADLINE_SECONDS
+from sealyard.core.run_report import check_report, find_report, report_pod
 from sealyard.core.settings import PodSettings
 from sealyard.errors import MissingError
 from sealyard.jobs.printed_file import parse
@@ -34,7 +36,7 @@ def report(
     and the right to get the run, to create, get and delete pods, and to read their logs.
     """
     cluster = Cluster()
-    found = cluster.training_run(namespace or cluster.namespace, run)
+    found = cluster.get(TrainingRun, namespace or cluster.namespace, run)
     artifact = find_report(found)
     path = output or Path(f"{run}.html")
     _check_folder(path)

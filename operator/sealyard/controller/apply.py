@@ -11,7 +11,14 @@ from sealyard.controller.caches import Caches
 from sealyard.controller.events import EventPoster
 from sealyard.controller.kubernetes_api import ApiError, Document, KubernetesApi
 from sealyard.controller.records import ObjectRecord, controller_of
-from sealyard.controller.resources import CUSTOM_RESOURCES, JOB_SETS, JOBS, Key
+from sealyard.controller.resources import (
+    CUSTOM_RESOURCES,
+    DEPLOYMENTS,
+    JOB_SETS,
+    JOBS,
+    Key,
+    Resource,
+)
 from sealyard.core.jobs import input_config_map
 from sealyard.core.plan import Event, JobKey, Plan
 from sealyard.core.status import Status, difference
@@ -32,13 +39,13 @@ class ConflictError(Exception):
 
 
 class NameTakenError(Exception):
-    """A Job that the plan wants has the name of somebody else's: decide anew, knowing that."""
+    """What the plan wants has the name of somebody else's: decide anew, knowing that."""
 
 
 class Foreign:
-    """Names of Jobs that an object would use and somebody else owns.
+    """Names of Jobs and Deployments that an object would use and somebody else owns.
 
-    Foreign Jobs may carry no label of ours and so are not watched; a name is forgotten after a
+    Foreign ones may carry no label of ours and so are not watched; a name is forgotten after a
     while, and the next attempt to create it finds out anew.
     """
 
@@ -109,12 +116,16 @@ class Applier:
         self._concerns = concerns
 
     async def children(self, record: ObjectRecord, plan: Plan) -> bool:
-        """Delete and create Jobs, with their input. True if it is known now what was not before.
+        """Delete and create Jobs, with their input, and apply Deployments.
+
+        True if it is known now what was not before.
 
         Raises:
-            NameTakenError: a Job of somebody else is in the way; the plan's status would be a lie.
-            ApiError: a Job could not be created or deleted. What the user can mend (a quota, a
-                policy) is also told as an event.
+            NameTakenError: something of somebody else is in the way; the plan's status would be a
+                lie.
+            ConflictError: a Deployment is not the one that was looked at any more.
+            ApiError: something could not be created, applied or deleted. What the user can mend (a
+                quota, a policy) is also told as an event.
         """
         for job in plan.delete:
             await self._delete(job)
@@ -122,7 +133,9 @@ class Applier:
             await self._create(record, manifest)
         for name, texts in plan.inputs.items():
             await self._supply(record, name, texts)
-        return bool(plan.delete or plan.create or plan.inputs)
+        for manifest in plan.apply:
+            await self._apply(record, manifest)
+        return bool(plan.delete or plan.create or plan.inputs or plan.apply)
 
     def supplied(self, uids: Iterable[str]) -> frozenset[str]:
         """Those of these Jobs whose input is known to lie in the cluster: created by us."""
@@ -217,9 +230,7 @@ class Applier:
             try:
                 await self._api.create_config_map(input_config_map(reference, part, text))
             except ApiError as error:
-                if error.status in REFUSED:
-                    message = f"the input of Job {name} cannot be created; tried again: {error}"
-                    await self._poster.post(record, [Event("Warning", Reason.RETRYING, message)])
+                await self._tell(record, error, f"the input of Job {name} cannot be created")
                 if error.status != CONFLICT:
                     raise
         self._supplied.add(job.uid)
@@ -231,20 +242,59 @@ class Applier:
         try:
             raw = await self._api.create_job(resource, manifest)
         except ApiError as error:
-            if error.status in REFUSED:
-                message = f"{resource.kind} {name} cannot be created; it is tried again: {error}"
-                await self._poster.post(record, [Event("Warning", Reason.RETRYING, message)])
+            await self._tell(record, error, f"{resource.kind} {name} cannot be created")
             if error.status != CONFLICT:
                 raise
-            raw = await self._api.read_job(resource, namespace, name)
-            owner = controller_of(raw["metadata"])
-            if owner is None or owner["uid"] != record.uid:
-                logger.warning(
-                    "the %s %s exists and belongs to somebody else",
-                    resource.kind,
-                    name,
-                    extra={"key": str(record.key)},
-                )
-                self._foreign.record(record.key, name)
-                raise NameTakenError(name) from error
+            raw = await self._api.read(resource, namespace, name)
+            self._check_owner(record, resource, raw)
         self._caches.note(resource, raw)
+
+    async def _apply(self, record: ObjectRecord, manifest: Document) -> None:
+        """Apply to the Deployment that is known, or to none: never to somebody else's."""
+        metadata = manifest["metadata"]
+        uid = await self._uid_of(record, metadata["namespace"], metadata["name"])
+        if uid is not None:
+            manifest = {**manifest, "metadata": {**metadata, "uid": uid}}
+        try:
+            raw = await self._api.apply(DEPLOYMENTS, manifest)
+        except ApiError as error:
+            if error.status == CONFLICT:
+                raise ConflictError(str(error)) from error
+            await self._tell(record, error, f"Deployment {metadata['name']} cannot be applied")
+            raise
+        self._caches.note(DEPLOYMENTS, raw)
+
+    async def _uid_of(self, record: ObjectRecord, namespace: str, name: str) -> str | None:
+        known = self._caches.deployment(namespace, name)
+        if known is not None and known.owner_uid == record.uid:
+            return known.uid
+        try:
+            raw = await self._api.read(DEPLOYMENTS, namespace, name)
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None
+        self._check_owner(record, DEPLOYMENTS, raw)
+        self._caches.note(DEPLOYMENTS, raw)
+        uid: str = raw["metadata"]["uid"]
+        return uid
+
+    async def _tell(self, record: ObjectRecord, error: ApiError, what: str) -> None:
+        """Post an event of what a user can mend."""
+        if error.status in REFUSED:
+            message = f"{what}; it is tried again: {error}"
+            await self._poster.post(record, [Event("Warning", Reason.RETRYING, message)])
+
+    def _check_owner(self, record: ObjectRecord, resource: Resource, raw: Document) -> None:
+        owner = controller_of(raw["metadata"])
+        if owner is not None and owner["uid"] == record.uid:
+            return
+        name = raw["metadata"]["name"]
+        logger.warning(
+            "the %s %s exists and belongs to somebody else",
+            resource.kind,
+            name,
+            extra={"key": str(record.key)},
+        )
+        self._foreign.record(record.key, name)
+        raise NameTakenError(name)

@@ -9,26 +9,31 @@ never comes back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from sealyard.controller.followers import Followers
 from sealyard.controller.links import CLAIM_LINK, Link
+from sealyard.controller.pod_records import (
+    DeploymentRecord,
+    PodRecord,
+    deployment_record,
+    pod_record,
+)
 from sealyard.controller.records import (
     ClaimRecord,
     JobRecord,
     ObjectRecord,
-    PodRecord,
     claim_record,
     job_record,
     job_set_record,
     object_record,
-    pod_record,
 )
 from sealyard.controller.resources import (
     CHANNELS,
     CLAIMS,
     CUSTOM_RESOURCES,
+    DEPLOYMENTS,
     DEVICES,
     JOB_SETS,
     JOBS,
@@ -37,58 +42,11 @@ from sealyard.controller.resources import (
     Key,
     Resource,
 )
+from sealyard.controller.store import Name, Store
 from sealyard.core.roster import TargetEntry
-
-Name = tuple[str, str]
-"""Namespace and name."""
 
 JobName = tuple[str, Name]
 """Of which kind, and its name."""
-
-REMEMBERED_REMOVALS = 10_000
-
-
-class _Record(Protocol):
-    @property
-    def uid(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-
-
-R = TypeVar("R", bound=_Record)
-
-
-class _Store(Generic[R]):
-    """The records of one resource by namespace and name."""
-
-    def __init__(self) -> None:
-        self._records: dict[Name, R] = {}
-        self._removed: dict[str, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def get(self, namespace: str, name: str) -> R | None:
-        return self._records.get((namespace, name))
-
-    def items(self) -> Iterator[tuple[Name, R]]:
-        yield from list(self._records.items())
-
-    def accept(self, name: Name, record: R) -> bool:
-        """Take the record in, unless what is known is as new or newer."""
-        known = self._records.get(name)
-        if record.uid in self._removed or (known is not None and record.version <= known.version):
-            return False
-        self._records[name] = record
-        return True
-
-    def discard(self, name: Name, uid: str) -> R | None:
-        """Take the record out, if it is of this uid. The uid is not accepted again."""
-        self._removed[uid] = None
-        if len(self._removed) > REMEMBERED_REMOVALS:
-            del self._removed[next(iter(self._removed))]
-        known = self._records.get(name)
-        return self._records.pop(name) if known is not None and known.uid == uid else None
 
 
 class Caches:
@@ -96,18 +54,19 @@ class Caches:
 
     def __init__(self) -> None:
         self.followers = Followers()
-        self._objects: dict[str, _Store[ObjectRecord]] = {
-            kind: _Store() for kind in (*CUSTOM_RESOURCES, PROFILES.kind)
+        self._objects: dict[str, Store[ObjectRecord]] = {
+            kind: Store() for kind in (*CUSTOM_RESOURCES, PROFILES.kind)
         }
         self.job_sets_in: frozenset[str | None] = frozenset()
         """The namespaces in which JobSets can be had; None is all of them."""
-        self._jobs: dict[str, _Store[JobRecord]] = {JOBS.kind: _Store(), JOB_SETS.kind: _Store()}
-        self._pods: _Store[PodRecord] = _Store()
-        self._claims: _Store[ClaimRecord] = _Store()
+        self._jobs: dict[str, Store[JobRecord]] = {JOBS.kind: Store(), JOB_SETS.kind: Store()}
+        self._deployments: Store[DeploymentRecord] = Store()
+        self._pods: Store[PodRecord] = Store()
+        self._claims: Store[ClaimRecord] = Store()
         self._dependents: defaultdict[Link, set[Key]] = defaultdict(set)
         self._jobs_by_owner: defaultdict[str, set[JobName]] = defaultdict(set)
         self._job_by_uid: dict[str, JobName] = {}
-        self._pods_by_job: defaultdict[str, set[Name]] = defaultdict(set)
+        self._pods_by_work: defaultdict[str, set[Name]] = defaultdict(set)
         self._pod_by_uid: dict[str, Name] = {}
 
     # What comes in; each answers with the custom resources that should be looked at.
@@ -118,6 +77,10 @@ class Caches:
             return self._note_job(resource, raw)
         if resource is PODS:
             return self._note_pod(raw)
+        if resource is DEPLOYMENTS:
+            deployment = deployment_record(raw)
+            is_news = deployment and self._deployments.accept(deployment.identity, deployment)
+            return {deployment.owner} if deployment and is_news else set()
         if resource is CLAIMS:
             claim = claim_record(raw)
             name = (claim.namespace, claim.claim.name)
@@ -131,6 +94,9 @@ class Caches:
             return self._remove_job(resource, identity, uid)
         if resource is PODS:
             return self._remove_pod(identity, uid)
+        if resource is DEPLOYMENTS:
+            deployment = self._deployments.discard(identity, uid)
+            return {deployment.owner} if deployment else set()
         if resource is CLAIMS:
             gone = self._claims.discard(identity, uid)
             return self._claim_concerns(identity) if gone else set()
@@ -175,9 +141,13 @@ class Caches:
             key=lambda record: (record.job.created_at, record.job.attempt, record.job.name),
         )
 
-    def newest_pod(self, job_uid: str) -> PodRecord | None:
-        """The newest pod of a Job."""
-        found = [self._pods.get(*name) for name in self._pods_by_job.get(job_uid, ())]
+    def deployment(self, namespace: str, name: str) -> DeploymentRecord | None:
+        """A Deployment that a custom resource of ours controls."""
+        return self._deployments.get(namespace, name)
+
+    def newest_pod(self, work_uid: str) -> PodRecord | None:
+        """The newest pod of a Job, or of the Deployment of an object."""
+        found = [self._pods.get(*name) for name in self._pods_by_work.get(work_uid, ())]
         return max(
             (record for record in found if record is not None),
             key=lambda record: (record.created_at, record.version),
@@ -187,7 +157,7 @@ class Caches:
     def pods_of(self, job_uid: str) -> list[PodRecord]:
         """The newest pod of each index of a JobSet."""
         newest: dict[int, PodRecord] = {}
-        found = (self._pods.get(*name) for name in self._pods_by_job.get(job_uid, ()))
+        found = (self._pods.get(*name) for name in self._pods_by_work.get(job_uid, ()))
         for record in sorted(
             (record for record in found if record is not None),
             key=lambda record: (record.created_at, record.version),
@@ -207,15 +177,16 @@ class Caches:
     def __len__(self) -> int:
         custom = sum(len(store) for store in self._objects.values())
         jobs = sum(len(store) for store in self._jobs.values())
-        return custom + jobs + len(self._pods) + len(self._claims)
+        return custom + jobs + len(self._deployments) + len(self._pods) + len(self._claims)
 
     # How it hangs together.
 
-    def _store(self, resource: Resource) -> _Store[Any]:
+    def _store(self, resource: Resource) -> Store[Any]:
         if resource.kind in self._objects:
             return self._objects[resource.kind]
-        others: dict[str, _Store[Any]] = {
+        others: dict[str, Store[Any]] = {
             **self._jobs,
+            DEPLOYMENTS.kind: self._deployments,
             PODS.kind: self._pods,
             CLAIMS.kind: self._claims,
         }
@@ -292,9 +263,9 @@ class Caches:
         if not self._pods.accept(name, record):
             return set()
         if known is not None and known.uid != record.uid:
-            _unlink(self._pods_by_job, known.job_uid, name)
+            _unlink(self._pods_by_work, known.work_uid, name)
             self._pod_by_uid.pop(known.uid, None)
-        self._pods_by_job[record.job_uid].add(name)
+        self._pods_by_work[record.work_uid].add(name)
         self._pod_by_uid[record.uid] = name
         return self._pod_concerns(record)
 
@@ -321,12 +292,14 @@ class Caches:
         record = self._pods.discard(name, uid)
         if record is None:
             return set()
-        _unlink(self._pods_by_job, record.job_uid, name)
+        _unlink(self._pods_by_work, record.work_uid, name)
         self._pod_by_uid.pop(uid, None)
         return self._pod_concerns(record)
 
     def _pod_concerns(self, pod: PodRecord) -> set[Key]:
-        name = self._job_by_uid.get(pod.job_uid)
+        if pod.owner is not None:
+            return {pod.owner}
+        name = self._job_by_uid.get(pod.work_uid)
         job = self._job(name) if name else None
         return {job.owner} if job is not None else set()
 

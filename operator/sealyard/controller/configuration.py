@@ -27,11 +27,12 @@ class _Section(Model):
 
 
 class ImagesSection(_Section):
-    """The image of each Job."""
+    """The image of each program."""
 
     trainer: Image
     exporter: Image
     courier: Image
+    router: Image
 
 
 class PodsSection(_Section):

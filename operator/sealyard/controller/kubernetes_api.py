@@ -26,6 +26,7 @@ REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30.0)
 CHUNK_SIZE = 500
 FIELD_MANAGER = "sealyard"
 PROGRESS_FIELD_MANAGER = "sealyard-progress"
+APPLY = "application/apply-patch+yaml"
 
 Document = dict[str, Any]
 
@@ -51,8 +52,15 @@ class KubernetesApi(Protocol):
         """Create a Job or JobSet. 409 says that the name is taken."""
         ...
 
-    async def read_job(self, resource: Resource, namespace: str, name: str) -> Document:
-        """The Job or JobSet as it is now."""
+    async def read(self, resource: Resource, namespace: str, name: str) -> Document:
+        """An object as it is now."""
+        ...
+
+    async def apply(self, resource: Resource, manifest: Document) -> Document:
+        """A server-side apply, which takes over what others have written of it.
+
+        409 says that the object of this name has another uid than the manifest.
+        """
         ...
 
     async def delete_job(
@@ -132,9 +140,20 @@ class KubernetesClient:
             "POST", resource.path(namespace), {"fieldManager": FIELD_MANAGER}, manifest
         )
 
-    async def read_job(self, resource: Resource, namespace: str, name: str) -> Document:
-        """The Job or JobSet as it is now."""
+    async def read(self, resource: Resource, namespace: str, name: str) -> Document:
+        """An object as it is now."""
         return await self._request("GET", resource.path(namespace, name))
+
+    async def apply(self, resource: Resource, manifest: Document) -> Document:
+        """A server-side apply, which takes over what others have written of it."""
+        metadata = manifest["metadata"]
+        return await self._request(
+            "PATCH",
+            resource.path(metadata["namespace"], metadata["name"]),
+            {"fieldManager": FIELD_MANAGER, "force": "true"},
+            manifest,
+            content_type=APPLY,
+        )
 
     async def delete_job(
         self,
@@ -201,7 +220,7 @@ class KubernetesClient:
             resource.path(namespace, name, "status"),
             {"fieldManager": PROGRESS_FIELD_MANAGER, "force": "true"},
             body,
-            content_type="application/apply-patch+yaml",
+            content_type=APPLY,
         )
 
     async def create_event(self, namespace: str, event: Document) -> None:

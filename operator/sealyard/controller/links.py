@@ -10,6 +10,7 @@ from sealyard.controller.resources import (
     DEVICES,
     PROFILES,
     RELEASES,
+    ROUTES,
     RUNS,
     TARGETS,
     Key,
@@ -35,6 +36,8 @@ CHANNEL_LINK = "Channel"
 """A channel of a model at a target: those that say what it names."""
 DEVICE_LINK = "DeviceId"
 """A device at a target: those that speak for it."""
+STORAGE_LINK = "Storage"
+"""Where annotations are filed: the routes that file there."""
 
 DEFAULT_PROFILE = Link("DefaultProfile", "", "")
 """What a run or release uses that names no ComputeProfile."""
@@ -52,11 +55,13 @@ def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
             *(part["persistentVolumeClaim"]["claimName"] for part in named if _is_claim(part)),
             # Pinned at the first attempt: from then on the run that made them may be deleted.
             *([status["weights"]["claimName"]] if status.get("weights") else []),
+            *_pinned_storage(status),
         }
-        source = weights.get("trainingRunRef")
+        source, route = weights.get("trainingRunRef"), spec["dataset"].get("annotationRouteRef")
         return [
             *(Link(CLAIM_LINK, namespace, claim) for claim in sorted(claims)),
             *([Link(RUNS.kind, namespace, source["name"])] if source else []),
+            *([Link(ROUTES.kind, namespace, route["name"])] if route else []),
             _profile(spec),
         ]
     if key.kind == RELEASES.kind:
@@ -73,9 +78,12 @@ def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
         return [_target(key, spec), _model(key, spec), _channel(key, spec)]
     if key.kind == DEVICES.kind:
         return [_target(key, spec), _device(key, spec)]
-    if key.kind == PROFILES.kind and spec.get("default"):
-        return [MARKED_DEFAULT]
-    return []
+    if key.kind == ROUTES.kind:
+        claim = spec["storage"].get("persistentVolumeClaim")
+        named = [Link(CLAIM_LINK, namespace, claim["claimName"])] if claim else []
+        return [*named, _storage(key, spec)]
+    is_default = key.kind == PROFILES.kind and spec.get("default")
+    return [MARKED_DEFAULT] if is_default else []
 
 
 def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
@@ -88,6 +96,8 @@ def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
         return [_channel(key, spec), *(_version(key, spec, version) for version in versions)]
     if key.kind == DEVICES.kind:
         return [_device(key, spec)]
+    if key.kind == ROUTES.kind:
+        return [_storage(key, spec)]
     if key.kind == PROFILES.kind and spec.get("default"):
         return [DEFAULT_PROFILE]
     return []
@@ -95,6 +105,12 @@ def touches(key: Key, spec: Raw, status: Raw) -> list[Link]:
 
 def _is_claim(part: Raw) -> bool:
     return "persistentVolumeClaim" in part
+
+
+def _pinned_storage(status: Raw) -> list[str]:
+    """The claim that a run's annotations lie in; likewise, the route may be deleted."""
+    storage = status["snapshot"]["storage"] if status.get("snapshot") else {}
+    return [storage["persistentVolumeClaim"]["claimName"]] if _is_claim(storage) else []
 
 
 def _target(key: Key, spec: Raw) -> Link:
@@ -120,6 +136,16 @@ def _channel(key: Key, spec: Raw) -> Link:
 
 def _device(key: Key, spec: Raw) -> Link:
     return _at_target(DEVICE_LINK, key, spec, spec["deviceId"])
+
+
+def _storage(key: Key, spec: Raw) -> Link:
+    """By the place alone: the same one by two credentials is one."""
+    storage = spec["storage"]
+    claim, folder = storage.get("persistentVolumeClaim"), storage.get("s3")
+    if claim:
+        return Link(STORAGE_LINK, key.namespace, f"{claim['claimName']}/{claim.get('path', '')}")
+    place = (folder["endpoint"].rstrip("/"), folder["uri"].rstrip("/"))
+    return Link(STORAGE_LINK, key.namespace, " ".join(place))
 
 
 def _at_target(kind: str, key: Key, spec: Raw, *names: str) -> Link:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
@@ -24,6 +25,7 @@ from sealyard.controller.links import (
     DEFAULT_PROFILE,
     DEVICE_LINK,
     MARKED_DEFAULT,
+    STORAGE_LINK,
     VERSION_LINK,
     Link,
 )
@@ -33,12 +35,15 @@ from sealyard.controller.resources import (
     DEVICES,
     PROFILES,
     RELEASES,
+    ROUTES,
     RUNS,
     TARGETS,
     Key,
 )
+from sealyard.core.jobs import router_name
 from sealyard.core.nodes import speaker
 from sealyard.core.observed import (
+    AnnotationRouteObserved,
     DeviceObserved,
     Listing,
     ModelReleaseObserved,
@@ -57,6 +62,7 @@ Observed = (
     | ReleaseTargetObserved
     | ReleaseChannelObserved
     | DeviceObserved
+    | AnnotationRouteObserved
 )
 
 logger = logging.getLogger(__name__)
@@ -67,7 +73,7 @@ class Around:
     """What a look depends on beside the caches."""
 
     foreign_jobs: tuple[str, ...] = ()
-    """Jobs that the object would use and somebody else owns."""
+    """Jobs, or Deployments, that the object would use and somebody else owns."""
     supplied: frozenset[str] = frozenset()
     """The uids of Jobs whose input lies in the cluster."""
     namespace_ends: bool = False
@@ -95,14 +101,15 @@ def observe(
             while the CRDs are of this version.
     """
     if record.key.kind == RUNS.kind:
-        source = _run_named(caches, record)
+        source, route = _run_named(caches, record), _named(caches, record, ROUTES.kind)
         return TrainingRunObserved(
             run=TrainingRun.from_wire(document),
             jobs=_jobs(caches, record),
-            claims=_claims_of(caches, record, source),
+            claims=_claims_of(caches, record, source, route),
             foreign_jobs=around.foreign_jobs,
             profiles=_profiles(caches, record),
             source=TrainingRun.from_wire(source.parse()) if source else None,
+            route=AnnotationRoute.from_wire(route.parse()) if route else None,
             job_sets=caches.has_job_sets(record.key.namespace),
         )
     if record.key.kind == RELEASES.kind:
@@ -111,6 +118,8 @@ def observe(
         return _observe_channel(caches, record, document, now)
     if record.key.kind == DEVICES.kind:
         return _observe_device(caches, record, document, now, around)
+    if record.key.kind == ROUTES.kind:
+        return _observe_route(caches, record, document, around)
     return ReleaseTargetObserved(
         target=ReleaseTarget.from_wire(document),
         jobs=_jobs(caches, record),
@@ -230,6 +239,34 @@ def _observe_device(
     )
 
 
+def _observe_route(
+    caches: Caches, record: ObjectRecord, document: dict[str, Any], around: Around
+) -> AnnotationRouteObserved:
+    route = AnnotationRoute.from_wire(document)
+    found = caches.deployment(record.key.namespace, router_name(route))
+    deployment = found.deployment if found and found.owner_uid == record.uid else None
+    newest = caches.newest_pod(record.uid)
+    return AnnotationRouteObserved(
+        route,
+        replace(deployment, pod=newest.pod if newest else None) if deployment else None,
+        claims=_claims(caches, record),
+        owner=_storage_owner(caches, record),
+        foreign=around.foreign_jobs,
+    )
+
+
+def _storage_owner(caches: Caches, record: ObjectRecord) -> str | None:
+    """The name of the oldest route that files into a route's storage, if that is another."""
+    [storage] = (link for link in record.links if link.kind == STORAGE_LINK)
+    rivals = (caches.object(key) for key in caches.dependents(storage))
+    oldest = min((one for one in rivals if one), key=_seniority, default=record)
+    return oldest.key.name if oldest.key != record.key else None
+
+
+def _seniority(record: ObjectRecord) -> tuple[str, str]:
+    return record.parse()["metadata"]["creationTimestamp"], record.uid
+
+
 def _grants_after(caches: Caches, key: Key, target: TargetEntry) -> list[str | None] | None:
     """The variants of the grant Jobs after the one that succeeded, None for one that is gone.
 
@@ -329,13 +366,19 @@ def _claims(caches: Caches, record: ObjectRecord) -> tuple[ObservedClaim, ...]:
 
 
 def _claims_of(
-    caches: Caches, record: ObjectRecord, run: ObjectRecord | None
+    caches: Caches, record: ObjectRecord, *others: ObjectRecord | None
 ) -> tuple[ObservedClaim, ...]:
-    """Those that an object names, and those of the run that it takes something from."""
-    return tuple({*_claims(caches, record), *(_claims(caches, run) if run else ())})
+    """Those that an object names, and those of what it takes something from."""
+    named = (record, *(other for other in others if other))
+    return tuple({claim for one in named for claim in _claims(caches, one)})
 
 
 def _run_named(caches: Caches, record: ObjectRecord) -> ObjectRecord | None:
     """The TrainingRun that an object names, if it exists."""
-    named = next((link for link in record.links if link.kind == RUNS.kind), None)
+    return _named(caches, record, RUNS.kind)
+
+
+def _named(caches: Caches, record: ObjectRecord, kind: str) -> ObjectRecord | None:
+    """The object of a kind that an object names, if it exists."""
+    named = next((link for link in record.links if link.kind == kind), None)
     return caches.object(Key(*named)) if named else None

@@ -1,7 +1,9 @@
-"""The progress endpoint: `POST /v1/progress`, from the pod that trains, over TLS.
+"""The progress endpoint: `POST /v1/progress` from the pod that trains, `POST /v1/filing` from a
+router, over TLS.
 
-Best effort: what it writes is for people to watch. No decision depends on it but the count of idle
-attempts, and the last figures of a run come from its Job's answer.
+Best effort: what it writes is for people to watch. Of a run no decision depends on it but the count
+of idle attempts, and the last figures come from its Job's answer; a route is Ready while its router
+reports.
 """
 
 from __future__ import annotations
@@ -9,11 +11,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from functools import partial
+from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from sealyard.api.progress import MAX_PROGRESS_BYTES, PROGRESS_PATH, ProgressReport
+from sealyard.api.filing import MAX_FILING_BYTES
+from sealyard.api.model import Model
+from sealyard.api.progress import MAX_PROGRESS_BYTES
 from sealyard.controller.caches import Caches
 from sealyard.controller.kubernetes_api import ApiError
 from sealyard.controller.progress_auth import (
@@ -21,12 +27,14 @@ from sealyard.controller.progress_auth import (
     FinishedError,
     NotThePodError,
     TokenReviewer,
-    check_pod,
 )
 from sealyard.controller.progress_writer import ProgressWriter
+from sealyard.controller.report_kinds import ALL, ReportKind
 from sealyard.errors import MissingError
 
 READ_SECONDS = 10.0
+
+R = TypeVar("R", bound=Model)
 
 logger = logging.getLogger(__name__)
 
@@ -41,22 +49,23 @@ class ProgressEndpoint:
 
     def make_app(self) -> web.Application:
         """The web application."""
-        app = web.Application(client_max_size=MAX_PROGRESS_BYTES)
-        app.router.add_post(PROGRESS_PATH, self._post)
+        app = web.Application(client_max_size=max(MAX_PROGRESS_BYTES, MAX_FILING_BYTES))
+        for kind in ALL:
+            app.router.add_post(kind.path, partial(self._post, kind))
         return app
 
-    async def _post(self, request: web.Request) -> web.Response:
+    async def _post(self, kind: ReportKind[Any], request: web.Request) -> web.Response:
         try:
             pod_uid = await self._speaker(request)
-            report = await _read(request)
-            key = check_pod(self._caches, report, pod_uid)
+            report = await _read(request, kind.type)
+            key = kind.check(self._caches, report, pod_uid)
         except _RefusedError as refusal:
             return _answer(refusal.status, str(refusal))
-        except NotThePodError:
-            return _answer(403, "this pod does not run the newest attempt of that run")
-        except FinishedError:
-            return _answer(409, "the run is over")
-        self._writer.submit(key, report, pod_uid)
+        except NotThePodError as error:
+            return _answer(403, str(error))
+        except FinishedError as error:
+            return _answer(409, str(error))
+        self._writer.submit(kind, key, report, pod_uid)
         return _answer(202, "taken in")
 
     async def _speaker(self, request: web.Request) -> str:
@@ -83,13 +92,13 @@ class _RefusedError(Exception):
         self.status = status
 
 
-async def _read(request: web.Request) -> ProgressReport:
+async def _read(request: web.Request, type_: type[R]) -> R:
     try:
         async with asyncio.timeout(READ_SECONDS):
-            return ProgressReport.model_validate_json(await request.read())
+            return type_.model_validate_json(await request.read())
     except ValidationError as error:
         fields = sorted({".".join(map(str, fault["loc"])) or "body" for fault in error.errors()})
-        raise _RefusedError(400, f"not a progress report: {', '.join(fields)[:200]}") from error
+        raise _RefusedError(400, f"not a report: {', '.join(fields)[:200]}") from error
     except TimeoutError as error:
         raise _RefusedError(408, "the report did not arrive in time") from error
 

@@ -1,4 +1,4 @@
-"""Which pod is speaking? The API server knows the token's pod, the caches know the pod's run."""
+"""Which pod is speaking? The API server knows the token's pod, the caches know its work."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 
+from sealyard.api.filing import FilingReport
 from sealyard.api.mounts import PROGRESS_AUDIENCE
 from sealyard.api.progress import ProgressReport
 from sealyard.controller.caches import Caches
 from sealyard.controller.kubernetes_api import Document, KubernetesApi
-from sealyard.controller.resources import RUNS, Key
+from sealyard.controller.resources import ROUTES, RUNS, Key
 
 POD_UID_EXTRA = "authentication.kubernetes.io/pod-uid"
 KNOWN_SECONDS = 60.0
@@ -24,6 +25,8 @@ WAITING_REVIEWS = 64
 MAX_TOKEN_LENGTH = 16_384
 _JWT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}")
 FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
+NOT_THE_TRAINER = "this pod does not run the newest attempt of that run"
+NOT_THE_ROUTER = "this pod is not the router of that route"
 
 
 class TokenReviewer:
@@ -91,14 +94,14 @@ class BusyError(Exception):
 
 
 class NotThePodError(Exception):
-    """The pod does not run the newest attempt of the run that it speaks of."""
+    """The pod does not work for the object that it speaks of, or not any more."""
 
 
 class FinishedError(Exception):
     """The run is over: its last figures are the controller's to write."""
 
 
-def check_pod(caches: Caches, report: ProgressReport, pod_uid: str) -> Key:
+def check_trainer(caches: Caches, report: ProgressReport, pod_uid: str) -> Key:
     """The key of the run, if this pod may speak for it.
 
     Raises:
@@ -109,10 +112,27 @@ def check_pod(caches: Caches, report: ProgressReport, pod_uid: str) -> Key:
     record = caches.object(key)
     pod = caches.pod(pod_uid)
     if record is None or record.uid != report.run.uid or pod is None:
-        raise NotThePodError
+        raise NotThePodError(NOT_THE_TRAINER)
     status = record.parse()["status"]
-    if pod.namespace != key.namespace or pod.job_uid != (status.get("jobRef") or {}).get("uid"):
-        raise NotThePodError
+    if pod.namespace != key.namespace or pod.work_uid != (status.get("jobRef") or {}).get("uid"):
+        raise NotThePodError(NOT_THE_TRAINER)
     if status.get("phase") in FINISHED_PHASES:
-        raise FinishedError
+        raise FinishedError("the run is over")
+    return key
+
+
+def check_router(caches: Caches, report: FilingReport, pod_uid: str) -> Key:
+    """The key of the route, if this pod may speak for it: the newest of its Deployment.
+
+    Raises:
+        NotThePodError: it may not.
+    """
+    key = Key(ROUTES.kind, report.route.namespace, report.route.name)
+    record, pod = caches.object(key), caches.pod(pod_uid)
+    if record is None or record.uid != report.route.uid or pod is None or pod.owner != key:
+        raise NotThePodError(NOT_THE_ROUTER)
+    deployment = caches.deployment(pod.namespace, pod.deployment) if pod.deployment else None
+    is_ours = deployment is not None and deployment.owner_uid == record.uid == pod.work_uid
+    if not is_ours or caches.newest_pod(record.uid) != pod:
+        raise NotThePodError(NOT_THE_ROUTER)
     return key

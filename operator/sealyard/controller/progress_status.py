@@ -1,12 +1,15 @@
-"""What a progress report becomes in the status of its run."""
+"""What a report becomes in the status of the object that it is about."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sealyard.api.kind import API_VERSION
+from sealyard.api.annotation_route import AnnotationRoute, Filing
+from sealyard.api.filing import FilingReport
+from sealyard.api.kind import API_VERSION, CustomResource
 from sealyard.api.progress import ProgressReport
+from sealyard.api.tasks import Owner
 from sealyard.api.training_run import Progress, TrainingRun
 from sealyard.core.times import format_time
 
@@ -29,15 +32,25 @@ def progress_body(report: ProgressReport, now: datetime) -> dict[str, Any]:
         summary["eta"] = duration(report.eta_seconds)
     if report.metrics is not None and report.metrics.map50_95 is not None:
         summary["map50_95"] = f"{report.metrics.map50_95:.3f}"
+    return _body(TrainingRun, report.run, {"progress": progress.to_wire(), "summary": summary})
+
+
+def filing_body(report: FilingReport, now: datetime) -> dict[str, Any]:
+    """The same of a route: `status.filing` and its strings in `status.summary`."""
+    figures = report.model_dump(exclude={"route"})
+    filing = Filing(**figures, updated_at=format_time(now))
+    lag = "unknown" if report.lag is None else str(report.lag)
+    return _body(
+        AnnotationRoute, report.route, {"filing": filing.to_wire(), "summary": {"lag": lag}}
+    )
+
+
+def _body(kind: type[CustomResource], owner: Owner, status: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": API_VERSION,
-        "kind": TrainingRun.KIND,
-        "metadata": {
-            "name": report.run.name,
-            "namespace": report.run.namespace,
-            "uid": report.run.uid,
-        },
-        "status": {"progress": progress.to_wire(), "summary": summary},
+        "kind": kind.KIND,
+        "metadata": {"name": owner.name, "namespace": owner.namespace, "uid": owner.uid},
+        "status": status,
     }
 
 

@@ -30,14 +30,21 @@ from sealyard.api.release_channel import ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.controller.links import Link, links, touches
-from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, TARGETS, Key
-from sealyard.core.observed import ObservedClaim, ObservedJob, ObservedPod
+from sealyard.controller.resources import (
+    CHANNELS,
+    DEVICES,
+    RELEASES,
+    TARGETS,
+    Key,
+)
+from sealyard.core.observed import (
+    ObservedClaim,
+    ObservedJob,
+)
 from sealyard.core.queue import QUEUE_LABEL
 from sealyard.core.roster import ChannelEntry, DeviceEntry, Entry, ReleaseEntry, TargetEntry
 
 Raw = Mapping[str, Any]
-INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
-JOB_SET_UID_LABEL = "jobset.sigs.k8s.io/jobset-uid"
 _ROLES = frozenset(role.value for role in Role)
 
 
@@ -82,23 +89,6 @@ class JobRecord:
     def uid(self) -> str:
         """The Job's uid."""
         return self.job.uid
-
-
-@dataclass(frozen=True, slots=True)
-class PodRecord:
-    """A pod of such a Job."""
-
-    namespace: str
-    job_uid: str
-    """Of the Job, or of the JobSet that this belongs to."""
-    version: int
-    created_at: datetime
-    pod: ObservedPod
-
-    @property
-    def uid(self) -> str:
-        """The pod's uid."""
-        return self.pod.uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,67 +235,6 @@ def _job_end(status: Raw) -> Raw | None:
         if condition["type"] in {"Complete", "Failed"} and condition["status"] == "True":
             ended: Raw = condition
             return ended
-    return None
-
-
-def pod_record(raw: Raw) -> PodRecord | None:
-    """The record of a pod, or None if no Job controls it."""
-    metadata = raw["metadata"]
-    owner = controller_of(metadata, group="batch", kind="Job")
-    if owner is None:
-        return None
-    status = raw.get("status") or {}
-    container = _main_container(status)
-    state = container.get("state") or {}
-    terminated = state.get("terminated") or {}
-    deleted_by = metadata.get("deletionTimestamp")
-    ended_at = terminated.get("finishedAt")
-    labels = metadata.get("labels") or {}
-    started_at = (state.get("running") or {}).get("startedAt")
-    waiting = state.get("waiting") or _unschedulable(status) or {}
-    pod = ObservedPod(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        phase=status.get("phase") or "Pending",
-        node=(raw.get("spec") or {}).get("nodeName"),
-        image_id=container.get("imageID") or None,
-        exit_code=terminated.get("exitCode"),
-        termination_reason=terminated.get("reason"),
-        termination_message=terminated.get("message"),
-        waiting_reason=waiting.get("reason"),
-        waiting_message=waiting.get("message"),
-        started_at=timestamp(started_at) if started_at else None,
-        ended_at=timestamp(ended_at) if ended_at else None,
-        index=int(labels.get(INDEX_LABEL, "0")),
-        deleted_by=timestamp(deleted_by) if deleted_by else None,
-        disrupted=_condition(status, "DisruptionTarget", "True") is not None,
-    )
-    return PodRecord(
-        namespace=intern(metadata["namespace"]),
-        job_uid=labels.get(JOB_SET_UID_LABEL) or owner["uid"],
-        version=int(metadata["resourceVersion"]),
-        created_at=timestamp(metadata["creationTimestamp"]),
-        pod=pod,
-    )
-
-
-def _main_container(status: Raw) -> Raw:
-    for container in status.get("containerStatuses") or ():
-        if container["name"] == CONTAINER_NAME:
-            found: Raw = container
-            return found
-    return {}
-
-
-def _unschedulable(status: Raw) -> Raw | None:
-    return _condition(status, "PodScheduled", "False")
-
-
-def _condition(status: Raw, type_: str, value: str) -> Raw | None:
-    for condition in status.get("conditions") or ():
-        if condition["type"] == type_ and condition["status"] == value:
-            found: Raw = condition
-            return found
     return None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
+from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.kind import GROUP, MANAGED_BY, MANAGED_BY_LABEL, VERSION, CustomResource
@@ -65,8 +66,10 @@ RELEASES = _custom(ModelRelease)
 TARGETS = _custom(ReleaseTarget)
 CHANNELS = _custom(ReleaseChannel)
 DEVICES = _custom(Device)
+ROUTES = _custom(AnnotationRoute)
 PROFILES = _custom(ComputeProfile)
 JOBS = Resource("batch", "v1", "jobs", "Job", _OURS)
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", _OURS)
 JOB_SETS = Resource("jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet", _OURS)
 """Of another project, which a cluster may lack: looked for now and then (`job_sets.py`)."""
 PODS = Resource("", "v1", "pods", "Pod", _OURS)
@@ -77,7 +80,7 @@ EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
 
 CUSTOM_RESOURCES = {
-    resource.kind: resource for resource in (RUNS, RELEASES, TARGETS, CHANNELS, DEVICES)
+    resource.kind: resource for resource in (RUNS, RELEASES, TARGETS, CHANNELS, DEVICES, ROUTES)
 }
 """Those that are worked on; a ComputeProfile is only read."""
-WATCHED = (PROFILES, *CUSTOM_RESOURCES.values(), JOBS, PODS, CLAIMS)
+WATCHED = (PROFILES, *CUSTOM_RESOURCES.values(), JOBS, DEPLOYMENTS, PODS, CLAIMS)

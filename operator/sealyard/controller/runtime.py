@@ -34,8 +34,17 @@ from sealyard.controller.namespaces import Namespaces
 from sealyard.controller.progress import ProgressEndpoint, server_context
 from sealyard.controller.progress_auth import TokenReviewer
 from sealyard.controller.progress_writer import ProgressWriter
-from sealyard.controller.resources import CHANNELS, DEVICES, RELEASES, RUNS, TARGETS, Key
+from sealyard.controller.resources import (
+    CHANNELS,
+    DEVICES,
+    RELEASES,
+    ROUTES,
+    RUNS,
+    TARGETS,
+    Key,
+)
 from sealyard.controller.workqueue import WorkQueue
+from sealyard.core.annotation_route import reconcile as reconcile_route
 from sealyard.core.device import reconcile as reconcile_device
 from sealyard.core.model_release import reconcile as reconcile_release
 from sealyard.core.release_channel import reconcile as reconcile_channel
@@ -49,6 +58,7 @@ RECONCILERS: dict[str, Reconcile] = {
     TARGETS.kind: reconcile_target,
     CHANNELS.kind: reconcile_channel,
     DEVICES.kind: reconcile_device,
+    ROUTES.kind: reconcile_route,
 }
 FINISH_SECONDS = 20.0
 """How long workers may finish what they do; the pod's grace period is longer."""
@@ -95,7 +105,9 @@ class Operator:
             reconcilers=RECONCILERS,
             settings=replace(configuration.settings(), reachable_since=datetime.now(UTC)),
         )
-        self._writer = ProgressWriter(api, self._caches, loop, lambda: datetime.now(UTC))
+        self._writer = ProgressWriter(
+            api, self._caches, loop, lambda: datetime.now(UTC), self._concerns
+        )
         self._endpoint = ProgressEndpoint(self._caches, TokenReviewer(api, loop.time), self._writer)
 
     async def run(self) -> None:

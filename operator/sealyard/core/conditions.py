@@ -1,4 +1,4 @@
-"""The three kstatus conditions, and the one event that a change of them is worth."""
+"""The three kstatus conditions, further ones, and the events that a change of them is worth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sealyard.api.conditions import Condition, ConditionType, Reason
+from sealyard.api.conditions import Condition, ConditionType, Reason, RouteConditionType
 from sealyard.core.plan import Event
 from sealyard.core.times import format_time
 
@@ -25,6 +25,8 @@ WORTH_A_WARNING = frozenset(
         Reason.INPUT_MISSING,
         Reason.REMOTE_UNAVAILABLE,
         Reason.CREDENTIALS_REFUSED,
+        Reason.STORAGE_FULL,
+        Reason.NO_REPORT,
         Reason.POD_NOT_STARTED,
         Reason.NODE_LOST,
         Reason.RETRYING,
@@ -54,6 +56,18 @@ class State:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A condition beside the three, which `Ready` does not depend on."""
+
+    type: RouteConditionType
+    value: bool
+    reason: Reason
+    message: str
+    alarming: bool
+    """The value that is worth a Warning: whenever it comes to hold, or says something new."""
+
+
 def ready(reason: Reason, message: str) -> State:
     """The object is what its spec asks for."""
     return State("ready", reason, message)
@@ -70,7 +84,12 @@ def stalled(reason: Reason, message: str) -> State:
 
 
 def conditions(
-    old: Sequence[Condition], state: State, *, generation: int, now: datetime
+    old: Sequence[Condition],
+    state: State,
+    *,
+    generation: int,
+    now: datetime,
+    further: Sequence[Further] = (),
 ) -> list[dict[str, Any]]:
     """The wire form of all conditions; `lastTransitionTime` moves only where the status does.
 
@@ -78,8 +97,13 @@ def conditions(
     """
     before = {condition.type: condition for condition in old}
     message = one_line(state.message)
+    wanted: list[tuple[ConditionType | RouteConditionType, bool, Reason, str]] = [
+        (kind, value, state.reason, message if value or kind is ConditionType.READY else "")
+        for kind, value in state.values.items()
+    ]
+    wanted += [(one.type, one.value, one.reason, one_line(one.message)) for one in further]
     ours = []
-    for kind, value in state.values.items():
+    for kind, value, reason, said in wanted:
         status: Literal["True", "False"] = "True" if value else "False"
         former = before.pop(kind, None)
         kept = former is not None and former.status == status
@@ -87,8 +111,8 @@ def conditions(
             Condition(
                 type=kind,
                 status=status,
-                reason=state.reason,
-                message=message if value or kind is ConditionType.READY else "",
+                reason=reason,
+                message=said,
                 last_transition_time=(
                     former.last_transition_time if former and kept else format_time(now)
                 ),
@@ -98,13 +122,22 @@ def conditions(
     return [condition.to_wire() for condition in [*ours, *before.values()]]
 
 
-def events(old: Sequence[Condition], state: State) -> tuple[Event, ...]:
-    """One event where the state's reason is a new one, else none."""
-    former = next((condition for condition in old if condition.type == ConditionType.READY), None)
-    if state.reason in NOT_WORTH_AN_EVENT or (former and former.reason == state.reason):
-        return ()
+def events(
+    old: Sequence[Condition], state: State, further: Sequence[Further] = ()
+) -> tuple[Event, ...]:
+    """One event where the state's reason is a new one, and one for each alarm that is new."""
+    before = {condition.type: condition for condition in old}
+    alarms = []
+    for one in further:
+        message, former = one_line(one.message), before.get(one.type)
+        if one.value is one.alarming and (former is None or former.message != message):
+            alarms.append(Event("Warning", one.reason, message))
+    ready_before = before.get(ConditionType.READY)
+    if state.reason in NOT_WORTH_AN_EVENT or (ready_before and ready_before.reason == state.reason):
+        return tuple(alarms)
     warning = state.kind == "stalled" or state.reason in WORTH_A_WARNING
-    return (Event("Warning" if warning else "Normal", state.reason, one_line(state.message)),)
+    event = Event("Warning" if warning else "Normal", state.reason, one_line(state.message))
+    return (event, *alarms)
 
 
 def one_line(message: str) -> str:

@@ -27,8 +27,8 @@ def is_lost(pod: ObservedPod, now: datetime) -> bool:
     """Whether its container is said to run though the time to end has passed: a node that lives
     would have killed it by then, and said so.
     """
-    lost_from = _lost_from(pod)
-    return pod.started_at is not None and lost_from is not None and lost_from <= now
+    lost_at = lost_from(pod)
+    return pod.started_at is not None and lost_at is not None and lost_at <= now
 
 
 def trouble(job: ObservedJob, *, now: datetime) -> State | None:
@@ -37,14 +37,24 @@ def trouble(job: ObservedJob, *, now: datetime) -> State | None:
         return waiting_for_admission(job)
     pod = job.pod
     if pod and is_lost(pod, now):
-        return under_way(
-            Reason.NODE_LOST,
-            f"node {pod.node} of pod {pod.name} does not answer, and nobody knows whether it still "
-            "writes; bring the node back, or, if it is shut down for good: kubectl taint nodes "
-            f"{pod.node} node.kubernetes.io/out-of-service=shutdown:NoExecute",
-        )
+        return node_lost(pod)
     if pod is None or has_started(job) or not _overdue(job, now):
         return None
+    return not_started(pod)
+
+
+def node_lost(pod: ObservedPod) -> State:
+    """What is said of a pod that is lost."""
+    return under_way(
+        Reason.NODE_LOST,
+        f"node {pod.node} of pod {pod.name} does not answer, and nobody knows whether it still "
+        "writes; bring the node back, or, if it is shut down for good: kubectl taint nodes "
+        f"{pod.node} node.kubernetes.io/out-of-service=shutdown:NoExecute",
+    )
+
+
+def not_started(pod: ObservedPod) -> State | None:
+    """What keeps a pod from starting that should have by now; None where nothing is known."""
     if not pod.waiting_reason or pod.waiting_reason in HARMLESS:
         return None
     why = pod.waiting_reason
@@ -64,13 +74,14 @@ def look_again(job: ObservedJob, now: datetime) -> float | None:
         return POLL_SECONDS
     if not has_started(job) and not _overdue(job, now):
         return (_begun_at(job) + PATIENCE - now).total_seconds() + 0.1
-    lost_from = _lost_from(job.pod) if job.pod else None
-    if lost_from is not None and lost_from > now:
-        return (lost_from - now).total_seconds() + 0.1
+    lost_at = lost_from(job.pod) if job.pod else None
+    if lost_at is not None and lost_at > now:
+        return (lost_at - now).total_seconds() + 0.1
     return None
 
 
-def _lost_from(pod: ObservedPod) -> datetime | None:
+def lost_from(pod: ObservedPod) -> datetime | None:
+    """When a pod that somebody deleted counts as lost, if it is still said to run then."""
     return pod.deleted_by + PATIENCE_WITH_A_NODE if pod.deleted_by else None
 
 

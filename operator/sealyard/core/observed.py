@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
@@ -17,8 +18,18 @@ from sealyard.core.roster import DeviceEntry, Naming, Roster, Share, TargetEntry
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedEnd:
+    """How a container ended that the kubelet starts again."""
+
+    exit_code: int
+    reason: str | None = None
+    """As `ObservedPod.termination_reason`."""
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedPod:
-    """The newest pod of a Job, trimmed to what decides."""
+    """The newest pod of a Job or Deployment, trimmed to what decides."""
 
     name: str
     uid: str
@@ -43,6 +54,13 @@ class ObservedPod:
     """When it has to be gone, grace included, once somebody deleted it."""
     disrupted: bool = False
     """The pod carries the condition DisruptionTarget: preempted, evicted, drained."""
+    ready: bool = False
+    """Its container says that it does its work."""
+    created_at: datetime | None = None
+    applied: str | None = None
+    """The digest of the template that it was made from, where that has one."""
+    last_end: ObservedEnd | None = None
+    """Of the container before the one that runs, or is about to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +101,21 @@ class ObservedJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedDeployment:
+    """A Deployment that an object owns, trimmed to what decides."""
+
+    name: str
+    applied: str | None
+    """The digest of what was applied."""
+    replicas: int
+    """As its spec has it, whoever wrote that."""
+    trouble: str | None = None
+    """Why it cannot create a pod, if it says so."""
+    pod: ObservedPod | None = None
+    """The newest, if any."""
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedClaim:
     """A PersistentVolumeClaim that an object names."""
 
@@ -116,6 +149,8 @@ class TrainingRunObserved:
     profiles: Profiles = Profiles()
     source: TrainingRun | None = None
     """The run that it names to be fine-tuned from, if that exists."""
+    route: AnnotationRoute | None = None
+    """The AnnotationRoute whose annotations it is to be trained on, if that exists."""
     job_sets: bool = False
     """JobSet is installed in the cluster."""
 
@@ -197,3 +232,17 @@ class DeviceObserved:
     one that runs or is being created."""
     namespace_ends: bool = False
     """The namespace is being deleted; looked up only where the device is, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationRouteObserved:
+    """What an AnnotationRoute's decisions depend on."""
+
+    route: AnnotationRoute
+    deployment: ObservedDeployment | None = None
+    claims: tuple[ObservedClaim, ...] = ()
+    """Its storage's, if it is on one that exists."""
+    owner: str | None = None
+    """The name of an older route that files into the same storage."""
+    foreign: tuple[str, ...] = ()
+    """Names of Deployments that it would use and somebody else owns."""

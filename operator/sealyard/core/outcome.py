@@ -8,7 +8,7 @@ from typing import Any
 
 from sealyard.api.conditions import Condition
 from sealyard.api.kind import CustomResource
-from sealyard.core.conditions import State, conditions, events
+from sealyard.core.conditions import Further, State, conditions, events
 from sealyard.core.plan import JobKey, Plan
 
 
@@ -22,6 +22,8 @@ def outcome(
     delete: tuple[JobKey, ...] = (),
     create: tuple[dict[str, Any], ...] = (),
     inputs: dict[str, tuple[str, ...]] | None = None,
+    apply: tuple[dict[str, Any], ...] = (),
+    further: Sequence[Further] = (),
     requeue_after: float | None = None,
     quiet: bool = False,
 ) -> Plan:
@@ -36,21 +38,24 @@ def outcome(
         delete: Jobs to delete.
         create: Jobs to create.
         inputs: what Jobs wait for, by their names.
+        apply: Deployments to apply.
+        further: what further conditions shall say.
         requeue_after: seconds until the next look, whatever happens before.
         quiet: nothing new is said, so no event.
     """
     generation = resource.metadata.generation
     wanted = {
         "observedGeneration": generation,
-        "conditions": conditions(old, state, generation=generation, now=now),
+        "conditions": conditions(old, state, generation=generation, now=now, further=further),
         **status,
     }
     return Plan(
         delete=delete,
         create=create,
+        apply=apply,
         inputs=inputs or {},
         status=wanted,
-        events=() if quiet else events(old, state),
+        events=() if quiet else events(old, state, further),
         requeue_after=requeue_after,
     )
 

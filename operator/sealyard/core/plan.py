@@ -42,11 +42,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in this order: delete, create with input, patch the status, post the events."""
+    """What to do, in this order: delete, create with input, apply, patch the status, post the
+    events."""
 
     delete: tuple[JobKey, ...] = ()
     create: tuple[dict[str, Any], ...] = ()
     """Complete manifests of Jobs and JobSets, owner reference included."""
+    apply: tuple[dict[str, Any], ...] = ()
+    """Complete manifests of Deployments. What was applied before and is not in them goes."""
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By the name of a Job, new or not, the texts of the ConfigMaps that its pod waits for."""
     hold: bool | None = None

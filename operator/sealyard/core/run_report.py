@@ -1,4 +1,4 @@
-"""The pod that brings the report of a run out of its workspace, for the user who asks for it.
+"""The pod that brings a file of a run out of its workspace, for the user who asks for it.
 
 The operator has no part in it: the user's own rights create the pod, read its log and delete it.
 """
@@ -8,20 +8,16 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from sealyard.api.mounts import CONTAINER_NAME, WORKSPACE_DIRECTORY
+from sealyard.api.mounts import WORKSPACE_DIRECTORY
 from sealyard.api.training_run import Artifact, TrainingRun
-from sealyard.core.pod_security import container_security, pod_security
+from sealyard.core.jobs.pod import workspace
+from sealyard.core.reading_pod import reading_pod
 from sealyard.core.settings import PodSettings
 from sealyard.errors import IntegrityError, MissingError, UnavailableError
 
 REPORT = "report.html"
-VOLUME = "workspace"
 MODULE = "sealyard.jobs.printed_file"
-DEADLINE_SECONDS = 300
-"""After which Kubernetes ends the pod, should nobody be there any more to delete it."""
-APP_LABEL = "app.kubernetes.io/name"
-APP = "sealyard-report"
-"""Not the label of what the operator manages: it neither watches nor judges such a pod."""
+MEMORY = "192Mi"
 # A reason to wait that no waiting mends; a pull that is tried again may mend itself.
 _HOPELESS = {"CreateContainerConfigError", "CreateContainerError", "InvalidImageName"}
 
@@ -46,14 +42,14 @@ def find_report(run: TrainingRun) -> Artifact:
 
 
 def check_report(report: Artifact, content: bytes) -> None:
-    """Compare a page with what the run's status says of it.
+    """Compare a file with what the run's status says of it.
 
     Raises:
         IntegrityError: it is another one.
     """
     if hashlib.sha256(content).hexdigest() != report.sha256:
         raise IntegrityError(
-            f"{report.path} in the workspace is not the report that the run's status names"
+            f"{report.path} in the workspace is not the file that the run's status names"
         )
 
 
@@ -64,7 +60,7 @@ def report_pod(
 
     Args:
         run: it has Succeeded; its image has the program.
-        report: what `find_report` found.
+        report: what `find_report` found, or another file that the run left.
         pods: what every pod gets.
         suffix: of its name, so that two users are in nobody's way.
 
@@ -75,47 +71,16 @@ def report_pod(
     if not run.status.image:
         raise MissingError(f"TrainingRun {metadata.namespace}/{metadata.name} names no image")
     claim_name = run.spec.workspace.persistent_volume_claim.claim_name
-    resources = {"cpu": "50m", "memory": "128Mi"}
-    container = {
-        "name": CONTAINER_NAME,
-        "image": run.status.image,
-        "imagePullPolicy": pods.image_pull_policy,
-        "command": ["python", "-I", "-m", MODULE, f"{WORKSPACE_DIRECTORY}/{report.path}"],
-        "resources": {"requests": resources, "limits": {"memory": resources["memory"]}},
-        "securityContext": container_security(),
-        # What the program says when it fails.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": VOLUME, "mountPath": WORKSPACE_DIRECTORY, "readOnly": True}],
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": f"{metadata.name[:40].replace('.', '-')}-report-{suffix}",
-            "namespace": metadata.namespace,
-            "labels": {APP_LABEL: APP},
-        },
-        "spec": {
-            "restartPolicy": "Never",
-            "activeDeadlineSeconds": DEADLINE_SECONDS,
-            "terminationGracePeriodSeconds": 0,
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": _reading(pods),
-            "containers": [container],
-            "volumes": [{"name": VOLUME, "persistentVolumeClaim": {"claimName": claim_name}}],
-        },
-    }
-
-
-def _reading(pods: PodSettings) -> dict[str, Any]:
-    """With the group that the workspace's files belong to, and without giving them to it anew:
-    the kubelet would do that beneath a training that writes.
-    """
-    security = pod_security(pods)
-    group = security.pop("fsGroup")
-    del security["fsGroupChangePolicy"]
-    return security | {"supplementalGroups": [group]}
+    return reading_pod(
+        metadata,
+        "report",
+        suffix,
+        pods,
+        image=run.status.image,
+        arguments=[MODULE, f"{WORKSPACE_DIRECTORY}/{report.path}"],
+        mounts=[workspace(claim_name, read_only=True)],
+        memory=MEMORY,
+    )
 
 
 def has_printed(status: dict[str, Any]) -> bool:
@@ -136,13 +101,11 @@ def has_printed(status: dict[str, Any]) -> bool:
         said = ended.get("message") or status.get("message") or ended.get("reason") or "no reason"
         for error in (MissingError, IntegrityError):
             if ended.get("exitCode") == error.exit_code:
-                raise error(f"the pod that reads the report: {said.strip()}")
-        raise UnavailableError(f"the pod that reads the report failed: {said.strip()[-300:]}")
+                raise error(f"the reading pod: {said.strip()}")
+        raise UnavailableError(f"the reading pod failed: {said.strip()[-300:]}")
     waiting = state.get("waiting", {})
     if waiting.get("reason") in _HOPELESS:
-        raise UnavailableError(
-            f"the pod that reads the report cannot start: {what_it_waits_for(status)}"
-        )
+        raise UnavailableError(f"the reading pod cannot start: {what_it_waits_for(status)}")
     return False
 
 

@@ -12,12 +12,13 @@ from sealyard.api.tasks import ProgressEndpoint
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The image of each Job. The courier's comes from here only, never from a custom resource; a
-    ComputeProfile may name another trainer and exporter."""
+    """The image of each program. The courier's and the router's come from here only, never from a
+    custom resource; a ComputeProfile may name another trainer and exporter."""
 
     trainer: str
     exporter: str
     courier: str
+    router: str
 
 
 @dataclass(frozen=True, slots=True)

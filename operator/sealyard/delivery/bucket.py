@@ -101,6 +101,20 @@ class Bucket:
                 "the next attempt lists anew"
             )
 
+    def read_range(self, key: str, offset: int, out: memoryview) -> int:
+        """The size of an object that was not listed, once `out` has a range of it.
+
+        Args:
+            key: the object's key.
+            offset: where the range begins.
+            out: as long as the range; where the object ends within it, the rest stays as it is.
+
+        Raises:
+            IntegrityError: the range begins after the object's end.
+            MissingError, UnavailableError, RefusedError: as `read_into`.
+        """
+        return self._requests.read_range(key, offset, out)
+
     def close(self) -> None:
         """Close all connections."""
         self._requests.close()

@@ -58,6 +58,14 @@ class PreconditionError(InvalidError):
     """The object is there and should not be, or is another one than was asked for."""
 
 
+class NoObjectError(MissingError):
+    """There is no object of this key."""
+
+
+class StorageFullError(UnavailableError):
+    """A store or a volume takes no more until somebody makes room."""
+
+
 class S3Requests:
     """One bucket under one credential. Safe to use from many threads.
 
@@ -120,7 +128,9 @@ class S3Requests:
         Raises:
             UnavailableError: the store cannot be reached, fails, or is none.
             RefusedError: it refuses the credential.
-            MissingError: there is no such bucket or object.
+            MissingError: there is no such bucket.
+            NoObjectError: there is no such object.
+            StorageFullError: it has no room.
             PreconditionError: a condition of the request does not hold.
         """
         carried = sent + (len(into) if into else 0)
@@ -211,6 +221,7 @@ class S3Requests:
         return kind(f"{self.name}: {said} ({code or 'no code'}, status {status})")
 
 
+_FULL = (StorageFullError, "bucket {bucket} takes no more; make room")
 _CODES: Final[dict[str, tuple[type[SealyardError], str]]] = {
     "RequestTimeTooSkewed": (UnavailableError, "its clock and this machine's are too far apart"),
     "NoSuchBucket": (MissingError, "there is no bucket {bucket}; make it"),
@@ -219,6 +230,8 @@ _CODES: Final[dict[str, tuple[type[SealyardError], str]]] = {
     "BadDigest": (TransientError, "bytes were changed on their way"),
     "SlowDown": (TransientError, "it asks to slow down"),
     "RequestTimeout": (TransientError, "it waited too long for bytes"),
+    "QuotaExceeded": _FULL,
+    "XMinioStorageFull": _FULL,
 }
 _REFUSED = (
     RefusedError,
@@ -227,12 +240,13 @@ _REFUSED = (
 _STATUSES: Final[dict[int, tuple[type[SealyardError], str]]] = {
     401: _REFUSED,
     403: _REFUSED,
-    404: (MissingError, "there is no object {what}"),
+    404: (NoObjectError, "there is no object {what}"),
     408: (TransientError, "it waited too long for bytes"),
     409: (TransientError, "another request is in the way"),
     412: (PreconditionError, "a condition of the request does not hold"),
     416: (IntegrityError, "the object {what} is shorter than it must be"),
     429: (TransientError, "it asks to slow down"),
+    507: _FULL,
 }
 
 

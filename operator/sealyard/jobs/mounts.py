@@ -16,6 +16,7 @@ class Mounts:
     workspace: Path = Path(mounts.WORKSPACE_DIRECTORY)
     dataset: Path = Path(mounts.DATASET_DIRECTORY)
     weights: Path = Path(mounts.WEIGHTS_DIRECTORY)
+    annotations: Path = Path(mounts.ANNOTATIONS_DIRECTORY)
     scratch: Path = Path(mounts.SCRATCH_DIRECTORY)
     secrets: Path = Path(SECRETS_DIRECTORY)
     ca: Path = Path(mounts.CA_DIRECTORY)

@@ -20,8 +20,10 @@ from sealyard.jobs.workspace import read_record
 
 BEGIN, END = "-----BEGIN SEALYARD FILE", "-----END SEALYARD FILE-----"
 LINE_CHARACTERS = 4000
-MAX_BYTES = 6 << 20
-"""Of the file. In base64 it fits into the 10 MiB after which a kubelet begins a new log."""
+MAX_BYTES = 32 << 20
+"""Of the file."""
+MAX_COMPRESSED_BYTES = 6 << 20
+"""In base64 they fit into the 10 MiB after which a kubelet begins a new log."""
 
 _PRINTED = re.compile(
     rb"^%s ([0-9a-f]{64})-----\n([A-Za-z0-9+/=\n]*)^%s$" % (BEGIN.encode(), END.encode()),
@@ -30,8 +32,18 @@ _PRINTED = re.compile(
 
 
 def format_file(content: bytes) -> str:
-    """The lines that hold a file."""
-    text = base64.b64encode(zlib.compress(content, 9)).decode()
+    """The lines that hold a file.
+
+    Raises:
+        IntegrityError: a log does not hold so much.
+    """
+    compressed = zlib.compress(content, 9)
+    if len(content) > MAX_BYTES or len(compressed) > MAX_COMPRESSED_BYTES:
+        raise IntegrityError(
+            f"the file has more than {MAX_BYTES} bytes, or compressed more than "
+            f"{MAX_COMPRESSED_BYTES}; so much cannot be brought out through a log"
+        )
+    text = base64.b64encode(compressed).decode()
     starts = range(0, len(text), LINE_CHARACTERS)
     lines = [text[start : start + LINE_CHARACTERS] for start in starts]
     digest = hashlib.sha256(content).hexdigest()
@@ -73,8 +85,6 @@ def _read(path: Path) -> bytes:
         content = read_record(path, MAX_BYTES + 1)
     except OSError as error:
         raise MissingError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(content) > MAX_BYTES:
-        raise IntegrityError(f"{path} has more than {MAX_BYTES} bytes")
     return content
 
 

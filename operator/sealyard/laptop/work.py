@@ -29,7 +29,7 @@ from sealyard.errors import (
 from sealyard.laptop.container import Ended
 from sealyard.laptop.objects import Key, Objects
 
-SETTINGS: Final = Settings(images=Images(trainer="local", exporter="local", courier="local"))
+SETTINGS: Final = Settings(images=Images("local", "local", "local", "local"))
 WAITS_FOR_A_PERSON: Final = {
     error.exit_code: error for error in (MissingError, UnavailableError, RefusedError)
 }

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.conditions import ConditionType
 from sealyard.api.device import Device
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_channel import ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.training_run import TrainingRun
+from sealyard.core.annotation_route import reconcile as reconcile_route
 from sealyard.core.device import reconcile as reconcile_device
 from sealyard.core.model_release import reconcile as reconcile_release
 from sealyard.core.observed import (
+    AnnotationRouteObserved,
     DeviceObserved,
     ModelReleaseObserved,
     ReleaseChannelObserved,
@@ -33,7 +36,7 @@ from sealyard.core.settings import Images, Settings
 from sealyard.core.training_run import reconcile as reconcile_run
 
 Decide = Callable[[dict[str, Any], Settings, datetime], Plan]
-SETTINGS = Settings(images=Images(trainer="trainer", exporter="exporter", courier="courier"))
+SETTINGS = Settings(images=Images("trainer", "exporter", "courier", "router"))
 
 
 def _run(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
@@ -58,12 +61,18 @@ def _target(document: dict[str, Any], settings: Settings, now: datetime) -> Plan
     return reconcile_target(ReleaseTargetObserved(ReleaseTarget.from_wire(document)), settings, now)
 
 
+def _route(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
+    route = AnnotationRoute.from_wire(document)
+    return reconcile_route(AnnotationRouteObserved(route), settings, now)
+
+
 DECIDE: dict[str, Decide] = {
     TrainingRun.KIND: _run,
     ModelRelease.KIND: _release,
     ReleaseChannel.KIND: _channel,
     Device.KIND: _device,
     ReleaseTarget.KIND: _target,
+    AnnotationRoute.KIND: _route,
 }
 
 

@@ -109,6 +109,11 @@ def test_defaults_are_filled_in(server: Server) -> None:
     assert "trust" not in target
     trusting = server.apply("ReleaseTarget", {"trust": TRUST})["spec"]
     assert trusting["trust"]["indexLifetimeSeconds"] == 604_800
+    route = server.apply("AnnotationRoute", {"identity": {"jwt": {"audience": None}}})["spec"]
+    assert (route["source"]["rabbitmqStream"]["port"], route["suspend"]) == (5551, False)
+    assert route["roles"] == {"validated": ["Validator", "Admin"], "seed": ["Operator"]}
+    assert route["identity"]["jwt"]["audience"] == "sealyard-annotations"
+    assert (route["validationPercent"], route["maxPictureBytes"]) == (20, 64 << 20)
     profile = server.apply("ComputeProfile", {"memory": None, "overridable": None})["spec"]
     assert profile["gpus"] == {"resource": "nvidia.com/gpu", "default": 1, "min": 0, "max": 1}
     assert (profile["cpu"], profile["memory"]) == ({"default": "2"}, {"default": "4Gi"})
@@ -154,6 +159,16 @@ def test_what_is_refused_and_what_would_be_right(
         ("ReleaseChannel", {"targetRef": {"name": "elsewhere"}}, "targetRef"),
         *(("Device", {field: KEYS[field]}, field) for field in KEYS),
         ("Device", {"targetRef": {"name": "elsewhere"}}, "targetRef"),
+        ("AnnotationRoute", {"storage": {"persistentVolumeClaim": {"path": "x"}}}, "storage"),
+        ("AnnotationRoute", {"validationPercent": 30}, "validationPercent"),
+        *(
+            (
+                "AnnotationRoute",
+                {"source": {"rabbitmqStream": {field: "other"}}},
+                f"source.rabbitmqStream.{field}",
+            )
+            for field in ("stream", "virtualHost")
+        ),
     ],
 )
 def test_what_decides_the_result_cannot_change(
@@ -178,6 +193,9 @@ def test_what_decides_the_result_cannot_change(
         ("Device", {"notAfter": "2028-01-01T00:00:00Z", "level": "keystore"}),
         ("TrainingRun", {"profileRef": {"name": "gpu"}}),
         ("ModelRelease", {"profileRef": {"name": "gpu"}}),
+        ("AnnotationRoute", {"source": {"rabbitmqStream": {"host": "elsewhere", "port": 5552}}}),
+        ("AnnotationRoute", {"identity": {"jwt": None, "claim": "Trusted"}, "suspend": True}),
+        ("AnnotationRoute", {"classes": ["coin", "button", "ring"], "maxPictureBytes": 4096}),
     ],
 )
 def test_everything_else_can(server: Server, kind: str, patch: dict[str, Any]) -> None:
@@ -212,6 +230,16 @@ def test_a_legacy_device_stays_one(server: Server) -> None:
     other = {"level": "legacy", "hardwareDigestSecretRef": {"name": "others"}}
     for patch in ({"level": "tpm2"}, other):
         assert f"spec.hardwareDigestSecretRef: {FROZEN}" in server.refusal("Device", patch)
+
+
+@pytest.mark.parametrize(
+    "classes", [["coin"], ["button", "coin"], ["coin", "buttons"], ["ring", "coin", "button"]]
+)
+def test_classes_may_only_be_added_at_the_end(server: Server, classes: list[str]) -> None:
+    server.apply("AnnotationRoute", {})
+    said = server.refusal("AnnotationRoute", {"classes": classes})
+    assert "spec.classes: Invalid value" in said
+    assert "may only be added to at the end: labels that are filed count them" in said
 
 
 @pytest.mark.parametrize("lower", [1, 0, None])
@@ -253,6 +281,10 @@ def test_the_columns(server: Server) -> None:
     assert "MESSAGE" in server.columns("rtgt", wide=True)
     assert server.columns("cprof") == ["NAME", "DEFAULT", "GPU", "MAXGPUS", "AGE"]
     assert "IMAGE" in server.columns("cprof", wide=True)
+    assert server.columns("aroute") == [
+        "NAME", "READY", "VALIDATED", "SEED", "REJECTED", "LAG", "AGE",
+    ]  # fmt: skip
+    assert {"OFFSET", "UNPROVEN", "MESSAGE"} <= set(server.columns("aroute", wide=True))
 
 
 @pytest.mark.parametrize(
@@ -264,6 +296,7 @@ def test_the_columns(server: Server) -> None:
         ("queues", {"TrainingRun"}),
         ("distributed", {"TrainingRun"}),
         ("s3-dataset", {"TrainingRun"}),
+        ("annotations", {"AnnotationRoute"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )

@@ -22,13 +22,22 @@ FORBIDDEN = [
     *(
         f"{verb} {kind}.sealyard.io"
         for verb in ("create", "patch", "update", "delete")
-        for kind in ("trainingruns", "releasetargets", "releasechannels", "computeprofiles")
+        for kind in (
+            "trainingruns",
+            "releasetargets",
+            "releasechannels",
+            "computeprofiles",
+            "annotationroutes",
+        )
     ),
     *(f"{verb} devices.sealyard.io" for verb in ("create", "update", "delete")),
     "update modelreleases.sealyard.io",
     "delete modelreleases.sealyard.io",
     "update jobs.batch",
     "patch jobs.batch",
+    "update deployments.apps",
+    "delete deployments.apps",
+    *(f"{verb} deployments.apps --subresource=scale" for verb in ("get", "patch", "update")),
     "delete persistentvolumeclaims",
     "impersonate serviceaccounts",
     "get nodes",
@@ -45,6 +54,9 @@ ALLOWED = [
     "create configmaps",
     "create jobs.batch",
     "delete jobs.batch",
+    *(f"{verb} deployments.apps" for verb in ("create", "get", "list", "patch", "watch")),
+    "watch annotationroutes.sealyard.io",
+    "patch annotationroutes.sealyard.io --subresource=status",
     "watch pods",
     "list persistentvolumeclaims",
     "create events.events.k8s.io",

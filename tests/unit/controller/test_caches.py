@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sealyard.controller.caches import REMEMBERED_REMOVALS, Caches
+from sealyard.controller.caches import Caches
 from sealyard.controller.resources import (
     CHANNELS,
     CLAIMS,
@@ -17,6 +17,7 @@ from sealyard.controller.resources import (
     TARGETS,
     Key,
 )
+from sealyard.controller.store import REMEMBERED_REMOVALS
 from support.controller import (
     RELEASE,
     RUN,
@@ -167,7 +168,7 @@ def test_nothing_is_left_behind_when_everything_is_removed(caches: Caches) -> No
         caches._dependents,
         caches._jobs_by_owner,
         caches._job_by_uid,
-        caches._pods_by_job,
+        caches._pods_by_work,
         caches._pod_by_uid,
     ):
         assert not index

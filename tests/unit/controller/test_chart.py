@@ -95,7 +95,14 @@ def test_the_rights_are_exactly_these(manifests: Any) -> None:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    kinds = ("trainingruns", "modelreleases", "releasetargets", "releasechannels", "devices")
+    kinds = (
+        "trainingruns",
+        "modelreleases",
+        "releasetargets",
+        "releasechannels",
+        "devices",
+        "annotationroutes",
+    )
     assert rights == {
         *((kind, verb) for kind in kinds for verb in ("list", "watch")),
         *((f"{kind}/status", "patch") for kind in kinds),
@@ -104,6 +111,7 @@ def test_the_rights_are_exactly_these(manifests: Any) -> None:
         ("configmaps", "create"),
         ("namespaces", "get"),
         *(("jobs", verb) for verb in ("create", "delete", "get", "list", "watch")),
+        *(("deployments", verb) for verb in ("create", "get", "list", "patch", "watch")),
         *(("jobsets", verb) for verb in ("create", "delete", "get", "list")),
         *(
             (kind, verb)

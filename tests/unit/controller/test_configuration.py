@@ -11,7 +11,7 @@ import yaml
 from sealyard.controller.configuration import load_configuration
 from sealyard.errors import InvalidError, MissingError
 
-IMAGES = {"trainer": "t:1", "exporter": "e:1", "courier": "c:1"}
+IMAGES = {"trainer": "t:1", "exporter": "e:1", "courier": "c:1", "router": "r:1"}
 
 
 def written(folder: Path, **document: Any) -> str:

@@ -10,7 +10,8 @@ from sealyard.controller.caches import Caches
 from sealyard.controller.job_sets import JobSetLooker
 from sealyard.controller.kubernetes_api import ApiError
 from sealyard.controller.listing import Lister
-from sealyard.controller.records import job_set_record, pod_record, timestamp
+from sealyard.controller.pod_records import pod_record
+from sealyard.controller.records import job_set_record, timestamp
 from sealyard.controller.resources import JOB_SETS, JOBS, PODS, RUNS, Key
 from support.controller import RUN, FakeApi, raw_job, raw_pod, raw_run
 
@@ -72,7 +73,7 @@ def test_the_state_of_a_set(raw: Any, state: str, suspended: bool) -> None:
 def test_a_pod_knows_its_set_and_its_index() -> None:
     record = pod_record(pod_of_set(2))
     assert record is not None
-    assert (record.job_uid, record.pod.index) == ("set-1", 2)
+    assert (record.work_uid, record.pod.index) == ("set-1", 2)
 
 
 def test_the_newest_pod_of_each_index_is_known() -> None:

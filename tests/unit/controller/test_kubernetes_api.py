@@ -50,6 +50,6 @@ async def test_whatever_is_answered_is_one_kind_of_error(
         configuration = Configuration(host=str(server.make_url("")).rstrip("/"))
         async with ApiClient(configuration) as client:
             with pytest.raises(ApiError) as caught:
-                await KubernetesClient(client).read_job(JOBS, "ns", "x")
+                await KubernetesClient(client).read(JOBS, "ns", "x")
     assert caught.value.status == status
     assert says in str(caught.value)

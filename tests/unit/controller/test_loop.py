@@ -54,7 +54,7 @@ class Shell:
             foreign=self.foreign,
             namespaces=Namespaces(self.api, lambda: 0.0),
             reconcilers={"TrainingRun": reconcile},
-            settings=Settings(images=Images("t", "e", "c")),
+            settings=Settings(images=Images("t", "e", "c", "r")),
         )
 
     async def work_until(self, condition: Callable[[], bool]) -> None:

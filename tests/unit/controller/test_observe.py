@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from sealyard.api.dataset import ClaimSource, DatasetPlace, PinnedSnapshot
 from sealyard.api.release_channel import NamedRelease
 from sealyard.controller.caches import Caches
 from sealyard.controller.observe import Around, observe
@@ -17,6 +18,7 @@ from sealyard.controller.resources import (
     PODS,
     PROFILES,
     RELEASES,
+    ROUTES,
     RUNS,
     TARGETS,
     Key,
@@ -45,6 +47,9 @@ from support.controller import (
     raw_run,
     raw_target,
 )
+from support.routes import a_route
+
+STORAGE = DatasetPlace(persistent_volume_claim=ClaimSource(claim_name="annotations"))
 
 
 def look(caches: Caches, key: Key, foreign: tuple[str, ...] = ()) -> Any:
@@ -91,6 +96,30 @@ def test_a_release(caches: Caches) -> None:
     assert [release.metadata.name for release in observed.namesakes] == ["namesake"]
     assert [job.name for job in observed.jobs] == ["export"]
     assert [claim.name for claim in observed.claims] == ["work"]
+
+
+def test_a_run_on_a_route_sees_the_route_and_the_claim_of_its_storage(caches: Caches) -> None:
+    run = raw_run("routed", "run-2")
+    run["spec"]["dataset"] = {"annotationRouteRef": {"name": "shop"}}
+    caches.note(RUNS, run)
+    caches.note(CLAIMS, raw_claim("annotations", "claim-3"))
+    key = Key("TrainingRun", "ns", "routed")
+    assert look(caches, key).route is None
+    route = a_route().named("shop", uid="route-1").reported().document
+    route["metadata"] |= {"namespace": "ns", "resourceVersion": "1"}
+    caches.note(ROUTES, route)
+    observed = look(caches, key)
+    assert observed.route.status.filing.offset == 1200
+    assert {claim.name for claim in observed.claims} == {"work", "annotations"}
+    caches.remove(ROUTES, "ns", "shop", "route-1")
+    pinned = PinnedSnapshot(
+        route="shop", route_uid="route-1", offset=9, validation_percent=20, storage=STORAGE
+    )
+    later = raw_run("routed", "run-2", 2, status={"snapshot": pinned.to_wire()})
+    caches.note(RUNS, later | {"spec": run["spec"]})
+    again = look(caches, key)
+    assert again.route is None
+    assert {claim.name for claim in again.claims} == {"work", "annotations"}
 
 
 def test_a_namesake_that_does_not_fit_its_kind_owns_nothing(

@@ -22,7 +22,8 @@ from sealyard.controller.progress_auth import (
     TokenReviewer,
 )
 from sealyard.controller.progress_status import duration, progress_body
-from sealyard.controller.progress_writer import SECONDS_PER_RUN, ProgressWriter
+from sealyard.controller.progress_writer import SECONDS_PER_OBJECT, ProgressWriter
+from sealyard.controller.report_kinds import PROGRESS
 from sealyard.controller.resources import JOBS, PODS, RUNS, Key
 from support.controller import RUN, FakeApi, FakeTimers, raw_job, raw_pod, raw_run, until
 
@@ -65,8 +66,11 @@ class Shell:
         self.caches.note(JOBS, raw_job())
         self.caches.note(PODS, raw_pod())
         self.timers = FakeTimers()
+        self.concerns: set[Key] = set()
         self.reviewer = TokenReviewer(self.api, self.timers.time)
-        self.writer = ProgressWriter(self.api, self.caches, self.timers, lambda: NOW)
+        self.writer = ProgressWriter(
+            self.api, self.caches, self.timers, lambda: NOW, self.concerns.update
+        )
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[TestClient[Any, Any]]:
@@ -234,11 +238,11 @@ def parsed(epoch: int) -> ProgressReport:
 async def test_a_run_is_written_at_most_every_ten_seconds_and_the_latest_wins() -> None:
     shell = Shell()
     running = asyncio.create_task(shell.writer.run())
-    shell.writer.submit(RUN, parsed(1), "pod-1")
+    shell.writer.submit(PROGRESS, RUN, parsed(1), "pod-1")
     await until(lambda: len(shell.api.writes) == 1)
     for epoch in (2, 3, 4):
-        shell.writer.submit(RUN, parsed(epoch), "pod-1")
-    shell.timers.advance(SECONDS_PER_RUN - 0.1)
+        shell.writer.submit(PROGRESS, RUN, parsed(epoch), "pod-1")
+    shell.timers.advance(SECONDS_PER_OBJECT - 0.1)
     await asyncio.sleep(0.01)
     assert len(shell.api.writes) == 1
     shell.timers.advance(0.1)
@@ -265,7 +269,7 @@ async def test_a_run_that_ended_meanwhile_is_left_alone() -> None:
     shell = Shell()
     shell.caches.note(RUNS, raw_run(version=9, status=RUNNING | {"phase": "Succeeded"}))
     running = asyncio.create_task(shell.writer.run())
-    shell.writer.submit(RUN, parsed(1), "pod-1")
+    shell.writer.submit(PROGRESS, RUN, parsed(1), "pod-1")
     await until(lambda: not len(shell.writer._queue) and not shell.writer._pending)
     shell.writer.close()
     await running
@@ -276,10 +280,10 @@ async def test_a_write_that_fails_ends_nothing() -> None:
     shell = Shell()
     shell.api.fail("apply_progress", 500)
     running = asyncio.create_task(shell.writer.run())
-    shell.writer.submit(RUN, parsed(1), "pod-1")
+    shell.writer.submit(PROGRESS, RUN, parsed(1), "pod-1")
     await until(lambda: not shell.api.failures["apply_progress"])
-    shell.writer.submit(RUN, parsed(2), "pod-1")
-    shell.timers.advance(SECONDS_PER_RUN)
+    shell.writer.submit(PROGRESS, RUN, parsed(2), "pod-1")
+    shell.timers.advance(SECONDS_PER_OBJECT)
     await until(lambda: len(shell.api.writes) == 1)
     shell.writer.close()
     await running
@@ -289,11 +293,11 @@ async def test_an_answer_that_is_no_object_ends_nothing(caplog: pytest.LogCaptur
     shell = Shell()
     del shell.api.objects[RUN]["metadata"]["name"]
     running = asyncio.create_task(shell.writer.run())
-    shell.writer.submit(RUN, parsed(1), "pod-1")
+    shell.writer.submit(PROGRESS, RUN, parsed(1), "pod-1")
     await until(lambda: "progress was not written: KeyError: 'name'" in caplog.text)
     shell.api.objects[RUN]["metadata"]["name"] = "run"
-    shell.writer.submit(RUN, parsed(2), "pod-1")
-    shell.timers.advance(SECONDS_PER_RUN)
+    shell.writer.submit(PROGRESS, RUN, parsed(2), "pod-1")
+    shell.timers.advance(SECONDS_PER_OBJECT)
     await until(lambda: len(shell.api.writes) == 2)
     shell.writer.close()
     await running

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
+from sealyard.controller.pod_records import pod_record
 from sealyard.controller.records import (
     claim_record,
     job_record,
     object_record,
-    pod_record,
     timestamp,
 )
 from support.controller import raw_claim, raw_job, raw_pod, raw_run
@@ -135,7 +135,7 @@ def test_the_state_of_a_pod(status: dict[str, Any], wanted: dict[str, Any]) -> N
     record = pod_record(raw_pod() | {"status": status})
     assert record is not None
     assert {field: getattr(record.pod, field) for field in wanted} == wanted
-    assert (record.job_uid, record.pod.node) == ("job-1", "node-1")
+    assert (record.work_uid, record.pod.node) == ("job-1", "node-1")
 
 
 def test_a_pod_without_a_job_is_none_of_ours() -> None:

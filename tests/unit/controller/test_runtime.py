@@ -19,7 +19,7 @@ async def test_nothing_grows_old_in_the_queue_before_the_first_listing_is_comple
     tmp_path: Path,
 ) -> None:
     """Else the kubelet would kill an operator that waits for a role, again and again."""
-    images = {"trainer": "t:1", "exporter": "e:1", "courier": "c:1"}
+    images = {"trainer": "t:1", "exporter": "e:1", "courier": "c:1", "router": "r:1"}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"images": images}))
     configuration = load_configuration(str(tmp_path / "config.yaml"))
     operator = Operator(configuration, ClientConfiguration(), FakeApi(raw_run()))

@@ -10,8 +10,8 @@ import pytest
 
 from sealyard.api.kind import MANAGED_BY_LABEL
 from sealyard.api.training_run import TrainingRun
+from sealyard.core.reading_pod import DEADLINE_SECONDS
 from sealyard.core.run_report import (
-    DEADLINE_SECONDS,
     REPORT,
     check_report,
     find_report,
@@ -138,17 +138,17 @@ def test_a_pod_on_its_way(status: dict[str, Any], printed: bool) -> None:
         (
             with_state("Failed", terminated={"exitCode": 66, "message": "/workspace/x: gone\n"}),
             MissingError,
-            "the pod that reads the report: /workspace/x: gone$",
+            "the reading pod: /workspace/x: gone$",
         ),
         (
             with_state("Failed", terminated={"exitCode": 65, "message": "too big"}),
             IntegrityError,
-            "the pod that reads the report: too big",
+            "the reading pod: too big",
         ),
         (
             with_state("Failed", terminated={"exitCode": 1, "message": "No module named sealyard"}),
             UnavailableError,
-            "the pod that reads the report failed: No module named sealyard",
+            "the reading pod failed: No module named sealyard",
         ),
         (
             with_state("Failed", terminated={"exitCode": 137, "reason": "OOMKilled"}),

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from sealyard.errors import IntegrityError
-from sealyard.jobs.printed_file import END, LINE_CHARACTERS, MAX_BYTES, format_file, main, parse
+from sealyard.jobs.printed_file import (
+    END,
+    LINE_CHARACTERS,
+    MAX_BYTES,
+    MAX_COMPRESSED_BYTES,
+    format_file,
+    main,
+    parse,
+)
 
 CONTENT = b"<html>" + os.urandom(20_000)
 
@@ -59,12 +67,17 @@ def big(path: Path) -> None:
     path.write_bytes(b"0" * (MAX_BYTES + 1))
 
 
+def random(path: Path) -> None:
+    path.write_bytes(os.urandom(MAX_COMPRESSED_BYTES))
+
+
 @pytest.mark.parametrize(
     ("prepare", "code", "message"),
     [
         (nothing, 66, "cannot be read"),
         (Path.mkdir, 65, "a regular file is wanted"),
         (big, 65, "has more than"),
+        (random, 65, "cannot be brought out through a log"),
     ],
 )
 def test_what_cannot_be_printed_is_said_in_one_line(

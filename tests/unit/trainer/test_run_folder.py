@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sealyard.api.answers import Answer, TrainResult
-from sealyard.api.training_run import Artifact, DatasetStatus, Metrics
+from sealyard.api.dataset import DatasetStatus
+from sealyard.api.training_run import Artifact, Metrics
 from sealyard.jobs.done import write_done
 from sealyard_trainer.run_folder import BEST, REPORT, RunFolder
 

@@ -19,16 +19,15 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
+from sealyard.pages.colours import COLOURS
+from sealyard.pages.wording import label
 from sealyard_trainer.dataset_measures import OCTAVES, SIZE_STEPS, STEPS_PER_OCTAVE
 from sealyard_trainer.report.confusion import fold
 from sealyard_trainer.report.model import Curves, DatasetPart, Evaluation
 from sealyard_trainer.report.svg import to_inline
-from sealyard_trainer.report.wording import label
 
 INK = "#0a0b0c"
 """Stands for the page's own text colour: `currentColor`, which matplotlib cannot say."""
-COLOURS = ("#3b82f6", "#f97316", "#10b981", "#e5484d", "#a78bfa", "#d4a017", "#22b8cf", "#ec4899")
-"""Of series and classes; each can be told apart on white and on near black."""
 WIDTH = 4.8
 """Of a chart, in inches; the page scales it, and a phone has room for no more."""
 MOST_CLASSES = 20

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from sealyard.pages.colours import colour
+from sealyard.pages.environment import page_environment
+from sealyard.pages.wording import label
 from sealyard_trainer.report.charts import (
-    COLOURS,
     Chart,
     chart_classes,
     chart_confusion,
@@ -19,8 +18,7 @@ from sealyard_trainer.report.charts import (
     chart_precision_recall,
     chart_sizes,
 )
-from sealyard_trainer.report.model import DatasetPart, Mark, Picture, Report, TrainingPart
-from sealyard_trainer.report.wording import label, shown
+from sealyard_trainer.report.model import DatasetPart, Mark, Report, TrainingPart
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_ROWS = 50
@@ -32,14 +30,7 @@ MOST_LABELLED = 14
 
 def render(report: Report) -> str:
     """The page."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"shown": shown, "label": label, "jpeg": _data_uri, "time": _time}
+    environment = page_environment(TEMPLATES)
     environment.globals |= {"colour": colour, "caption": _caption}
     return environment.get_template("report.html.j2").render(
         report=report,
@@ -51,11 +42,6 @@ def render(report: Report) -> str:
         most_labelled=MOST_LABELLED,
         **(_training_values(report.training, report.dataset) if report.training else {}),
     )
-
-
-def colour(class_index: int) -> str:
-    """The colour of a class; there are fewer colours than a dataset may have classes."""
-    return COLOURS[class_index % len(COLOURS)]
 
 
 def _dataset_charts(part: DatasetPart) -> list[Chart]:
@@ -84,11 +70,3 @@ def _caption(mark: Mark, names: tuple[str, ...]) -> str:
     """What a box is said to be."""
     name = label(names[mark.class_index])
     return name if mark.confidence is None else f"{name} {mark.confidence:.2f}"
-
-
-def _data_uri(picture: Picture) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(picture.jpeg).decode()}"
-
-
-def _time(time: datetime) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC")

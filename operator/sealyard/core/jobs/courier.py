@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sealyard.api.dataset import ClaimSource
 from sealyard.api.kind import CustomResource
 from sealyard.api.model_release import Lineage, ModelRelease, PinnedTarget
 from sealyard.api.release_target import ReleaseTarget
@@ -21,7 +22,7 @@ from sealyard.api.tasks import (
     TidyTask,
     VerifyTask,
 )
-from sealyard.api.training_run import ClaimSource, workspace_path
+from sealyard.api.training_run import workspace_path
 from sealyard.core.jobs import pod
 from sealyard.core.jobs.remotes import ca_bundles, owner_of, pin, remote_api, remote_cdn
 from sealyard.core.settings import Settings

@@ -10,13 +10,14 @@ from sealyard.api.tasks import (
     FIRST_TASK_VERSION,
     PLATFORM_TASK_VERSION,
     S3_TASK_VERSION,
+    SNAPSHOT_TASK_VERSION,
     ExportTask,
     Owner,
 )
-from sealyard.api.training_run import Artifact, DatasetSpec, TrainingRun, workspace_path
+from sealyard.api.training_run import Artifact, TrainingRun, workspace_path
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
-from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset
+from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset, route_snapshot
 from sealyard.core.settings import Settings
 
 ENTRY_POINT = "sealyard-exporter"
@@ -43,9 +44,9 @@ def export_job(
     Its processor time and memory do not follow the profile, which says what training needs.
     """
     claim = run.spec.workspace.persistent_volume_claim
-    dataset = run.spec.dataset
+    dataset, snapshot = run.dataset_place, run.status.snapshot
     task = ExportTask(
-        task_version=_version(variant, dataset),
+        task_version=_version(variant, run),
         owner=Owner(
             namespace=release.metadata.namespace,
             name=release.metadata.name,
@@ -58,6 +59,7 @@ def export_job(
         image_size=image_size,
         dataset_path=dataset.path,
         dataset=remote_dataset(dataset),
+        snapshot=route_snapshot(snapshot),
         run_path=run.workspace_path,
         release_path=workspace_path(claim, release.workspace_folder),
         model=release.spec.model,
@@ -82,8 +84,10 @@ def export_job(
     )
 
 
-def _version(variant: VariantSpec, dataset: DatasetSpec) -> int:
-    if dataset.s3 is not None:
+def _version(variant: VariantSpec, run: TrainingRun) -> int:
+    if run.status.snapshot is not None:
+        return SNAPSHOT_TASK_VERSION
+    if run.spec.dataset.s3 is not None:
         return S3_TASK_VERSION
     return PLATFORM_TASK_VERSION if variant.is_engine else FIRST_TASK_VERSION
 

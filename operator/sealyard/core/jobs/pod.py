@@ -1,4 +1,7 @@
-"""What every Job of ours has in common: names, labels, retries, and the hardening of its pod."""
+"""What every Job of ours has in common: names, labels, retries, and the hardening of its pod.
+
+The pod is that of a router's Deployment, too (`router`).
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from sealyard.api.kind import (
     CustomResource,
 )
 from sealyard.api.mounts import (
+    ANNOTATIONS_DIRECTORY,
     CA_DIRECTORY,
     CA_KEY,
     CONTAINER_NAME,
@@ -67,7 +71,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class JobParts:
-    """Everything about a Job that differs from role to role."""
+    """Everything about a Job, or a router, that differs from role to role."""
 
     owner: CustomResource
     role: Role
@@ -102,6 +106,11 @@ def dataset(claim_name: str) -> Mount:
 def weights(claim_name: str) -> Mount:
     """The claim with the checkpoint to start from; it may be that of the workspace, too."""
     return _claim("weights", claim_name, WEIGHTS_DIRECTORY, read_only=True)
+
+
+def filed_annotations(claim_name: str) -> Mount:
+    """The claim that annotations are filed in."""
+    return _claim("annotations", claim_name, ANNOTATIONS_DIRECTORY, read_only=False)
 
 
 def secret(role: Role, purpose: Purpose, secret_name: str) -> Mount:
@@ -199,9 +208,6 @@ def shared_memory(size: str) -> Mount:
 
 def build(parts: JobParts) -> dict[str, Any]:
     """The manifest of a Job."""
-    metadata = parts.owner.metadata
-    labels = _labels(parts)
-    annotations = {OWNER_NAME_ANNOTATION: metadata.name}
     spec: dict[str, Any] = {
         "backoffLimit": 0,
         "podReplacementPolicy": "Failed",
@@ -221,13 +227,7 @@ def build(parts: JobParts) -> dict[str, Any]:
                 },
             ]
         },
-        "template": {
-            "metadata": {
-                "labels": parts.pods.labels | labels,
-                "annotations": parts.pods.annotations | annotations,
-            },
-            "spec": _pod_spec(parts),
-        },
+        "template": template(parts),
     }
     if parts.deadline_seconds is not None:
         spec["activeDeadlineSeconds"] = parts.deadline_seconds
@@ -239,15 +239,33 @@ def build(parts: JobParts) -> dict[str, Any]:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {
-            "name": parts.name
-            or job_name(metadata.name, metadata.uid, parts.role, parts.variant, parts.attempt),
-            "namespace": metadata.namespace,
-            "labels": labels | queue,
-            "annotations": annotations,
-            "ownerReferences": [_owner_reference(parts.owner)],
-        },
+        "metadata": metadata_of(parts, queue),
         "spec": spec,
+    }
+
+
+def metadata_of(parts: JobParts, more_labels: dict[str, str]) -> dict[str, Any]:
+    """The metadata of a Job, or of what else an object of ours owns."""
+    metadata = parts.owner.metadata
+    return {
+        "name": parts.name
+        or job_name(metadata.name, metadata.uid, parts.role, parts.variant, parts.attempt),
+        "namespace": metadata.namespace,
+        "labels": _labels(parts) | more_labels,
+        "annotations": {OWNER_NAME_ANNOTATION: metadata.name},
+        "ownerReferences": [_owner_reference(parts.owner)],
+    }
+
+
+def template(parts: JobParts) -> dict[str, Any]:
+    """The pod, as a Job or a Deployment has it."""
+    owner = {OWNER_NAME_ANNOTATION: parts.owner.metadata.name}
+    return {
+        "metadata": {
+            "labels": parts.pods.labels | _labels(parts),
+            "annotations": parts.pods.annotations | owner,
+        },
+        "spec": _pod_spec(parts),
     }
 
 

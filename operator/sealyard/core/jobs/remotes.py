@@ -1,4 +1,4 @@
-"""A target's two stores as a task names them, and what is mounted to reach them."""
+"""Stores as a task names them, and what is mounted to reach those of a target."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Literal
 from sealyard.api.kind import CustomResource
 from sealyard.api.model_release import PinnedTarget
 from sealyard.api.release_target import ReleaseTarget
-from sealyard.api.tasks import Owner, RemoteApi, RemoteCdn
+from sealyard.api.s3 import S3Folder
+from sealyard.api.tasks import Owner, RemoteApi, RemoteCdn, RemoteFolder
 from sealyard.core.jobs import pod
 
 
@@ -47,6 +48,19 @@ def remote_cdn(target: ReleaseTarget, pinned: PinnedTarget, secret_name: str) ->
         bucket=pinned.bucket,
         prefix=pinned.prefix,
         secret_name=secret_name,
+        ca_bundle_name=bundle.name if bundle else None,
+    )
+
+
+def remote_folder(folder: S3Folder) -> RemoteFolder:
+    """A folder in a store, with its credential."""
+    bundle = folder.ca_bundle_ref
+    return RemoteFolder(
+        endpoint=folder.endpoint,
+        region=folder.region,
+        bucket=folder.bucket,
+        prefix=folder.prefix,
+        secret_name=folder.credentials_secret_ref.name,
         ca_bundle_name=bundle.name if bundle else None,
     )
 

@@ -11,6 +11,7 @@ from sealyard.api.tasks import (
     FIRST_TASK_VERSION,
     NODES_TASK_VERSION,
     S3_TASK_VERSION,
+    SNAPSHOT_TASK_VERSION,
     WEIGHTS_TASK_VERSION,
     Nodes,
     Owner,
@@ -20,7 +21,7 @@ from sealyard.api.tasks import (
 from sealyard.api.training_run import PinnedWeights, TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
-from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset
+from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset, route_snapshot
 from sealyard.core.jobs.job_set import LONGEST_OWNER_NAME, job_set, meeting_point
 from sealyard.core.jobs.tracking import remote_mlflow, tracking_mounts
 from sealyard.core.settings import Settings
@@ -45,7 +46,7 @@ def train_job(
     """The Job of one attempt at a TrainingRun, or the JobSet where several nodes train.
 
     Args:
-        run: its spec is valid.
+        run: its spec is valid; the state of a route that it is trained on is pinned.
         settings: the operator's configuration.
         compute: what its pod is given, by its ComputeProfile.
         attempt: the first is 1.
@@ -56,7 +57,7 @@ def train_job(
     """
     spec = run.spec
     mounts = [
-        *dataset_mounts(Role.TRAIN, spec.dataset),
+        *dataset_mounts(Role.TRAIN, run.dataset_place),
         pod.workspace(spec.workspace.persistent_volume_claim.claim_name),
         pod.shared_memory(compute.shared_memory),
     ]
@@ -123,8 +124,9 @@ def _task(
         attempt=attempt,
         model=run.spec.model,
         hyperparameters=run.spec.hyperparameters,
-        dataset_path=run.spec.dataset.path,
-        dataset=remote_dataset(run.spec.dataset),
+        dataset_path=run.dataset_place.path,
+        dataset=remote_dataset(run.dataset_place),
+        snapshot=route_snapshot(run.status.snapshot),
         run_path=run.workspace_path,
         weights=weights,
         gpus=gpus,
@@ -136,6 +138,8 @@ def _task(
 
 
 def _version(run: TrainingRun, weights: PinnedWeights | None, nodes: Nodes | None) -> int:
+    if run.status.snapshot is not None:
+        return SNAPSHOT_TASK_VERSION
     if run.spec.dataset.s3 is not None:
         return S3_TASK_VERSION
     if nodes is not None:

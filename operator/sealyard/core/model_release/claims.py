@@ -18,7 +18,7 @@ def claim_missing(situation: Situation) -> Plan | None:
         return _missing(situation, name, "workspace")
     if works.exported or situation.run is None:
         return None
-    dataset = situation.run.spec.dataset.claim_name
+    dataset = situation.run.dataset_place.claim_name
     if dataset is not None and situation.claim_named(dataset) is None:
         return _missing(situation, dataset, "dataset")
     return None

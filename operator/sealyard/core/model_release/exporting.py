@@ -53,9 +53,9 @@ def _how_many(situation: Situation, variants: int) -> int:
 def _is_shared(situation: Situation) -> bool:
     """Whether pods on several nodes reach the dataset: a store does not ask who else is there."""
     run = situation.run
-    if run is None or run.spec.dataset.claim_name is None:
+    if run is None or run.dataset_place.claim_name is None:
         return run is not None
-    claim = situation.claim_named(run.spec.dataset.claim_name)
+    claim = situation.claim_named(run.dataset_place.claim_name)
     return claim is not None and not {"ReadWriteMany", "ReadOnlyMany"}.isdisjoint(
         claim.access_modes
     )

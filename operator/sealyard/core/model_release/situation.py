@@ -8,6 +8,7 @@ from typing import Any
 
 from sealyard.api.attempts import Attempts
 from sealyard.api.conditions import ConditionType
+from sealyard.api.dataset import ClaimSource
 from sealyard.api.digests import export_sha256
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.model_release import (
@@ -19,7 +20,7 @@ from sealyard.api.model_release import (
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ExportedVariant
-from sealyard.api.training_run import ClaimSource, TrainingRun
+from sealyard.api.training_run import TrainingRun
 from sealyard.core.attempts import watched
 from sealyard.core.compute import Compute, for_export
 from sealyard.core.conditions import State

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sealyard.api.conditions import Reason
+from sealyard.api.dataset import ClaimSource
 from sealyard.api.digests import job_name
 from sealyard.api.secrets import Role
-from sealyard.api.training_run import ClaimSource
 from sealyard.core import attempts, live
 from sealyard.core.jobs import tidy_job
 from sealyard.core.model_release.situation import Situation, failed_at

@@ -31,6 +31,10 @@ def claims_of(situation: Situation) -> dict[str, str]:
     wanted = {}
     if spec.dataset.claim_name is not None:
         wanted["spec.dataset.persistentVolumeClaim.claimName"] = spec.dataset.claim_name
+    snapshot = situation.snapshot
+    if snapshot is not None and snapshot.storage.claim_name is not None:
+        where = f"the storage of AnnotationRoute {snapshot.route}, spec.dataset"
+        wanted[where] = snapshot.storage.claim_name
     workspace = spec.workspace.persistent_volume_claim.claim_name
     wanted["spec.workspace.persistentVolumeClaim.claimName"] = workspace
     if weights is None:

@@ -15,21 +15,23 @@ WORKSPACE = "spec.workspace"
 
 
 def dataset_for_one_node(situation: Situation) -> Plan | None:
-    """The first pod fetches a dataset, and the others look at theirs before they meet it.
+    """What the first pod fetches, the others would have to look at before they meet it.
 
     Judged before each attempt, for the number of nodes may change between two.
     """
     compute = situation.compute
     if not isinstance(compute, Compute) or compute.nodes == 1:
         return None
-    if situation.run.spec.dataset.s3 is None:
+    dataset = situation.run.spec.dataset
+    if dataset.s3 is None and dataset.annotation_route_ref is None:
         return None
+    field = "s3" if dataset.s3 else "annotationRouteRef"
     return situation.decide(
         "Pending",
         stalled(
             Reason.INVALID_SPEC,
-            f"spec.compute.nodes is {compute.nodes}, and spec.dataset.s3 is for one node; several "
-            "read their dataset from a persistentVolumeClaim",
+            f"spec.compute.nodes is {compute.nodes}, and spec.dataset.{field} is for one node; "
+            "several read their dataset from a persistentVolumeClaim",
         ),
         requeue_after=situation.seconds_left,
     )

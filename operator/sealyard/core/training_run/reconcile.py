@@ -20,6 +20,7 @@ from sealyard.core.training_run.profile import profile_not_ready
 from sealyard.core.training_run.queued import queued
 from sealyard.core.training_run.running import running
 from sealyard.core.training_run.situation import Situation
+from sealyard.core.training_run.snapshot import pin_snapshot, snapshot_not_ready
 from sealyard.core.training_run.start import start
 from sealyard.core.training_run.stuck import stuck
 from sealyard.core.training_run.succeeded import succeeded
@@ -41,10 +42,12 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     ending,
     profile_not_ready,
     weights_not_ready,
+    snapshot_not_ready,
     dataset_for_one_node,
     claim_missing,
     nodes_not_ready,
     name_taken,
+    pin_snapshot,
     start,
 )
 

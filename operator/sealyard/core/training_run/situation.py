@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.answers import TrainResult
 from sealyard.api.attempts import Attempts
+from sealyard.api.dataset import PinnedSnapshot
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
 from sealyard.api.training_run import PinnedWeights, TrainingRun, TrainingRunPhase
@@ -28,6 +30,7 @@ from sealyard.core.outcome import outcome
 from sealyard.core.plan import JobKey, Plan
 from sealyard.core.reopening import Request, request
 from sealyard.core.settings import Settings
+from sealyard.core.snapshot import snapshot_of
 from sealyard.core.times import format_time, parse_time
 
 TASK = str(Role.TRAIN)
@@ -52,6 +55,8 @@ class Situation:
     profiles: Profiles
     source: TrainingRun | None
     """The run that it names to be fine-tuned from, if that exists."""
+    route: AnnotationRoute | None
+    """The AnnotationRoute that it names, if that exists."""
     job_sets: bool
     """JobSet is installed in the cluster."""
     compute: Compute | State
@@ -97,6 +102,7 @@ class Situation:
             observed.foreign_jobs,
             observed.profiles,
             observed.source,
+            observed.route,
             observed.job_sets,
             for_training(run, observed.profiles, settings),
             work.job or next(untold, None),
@@ -172,6 +178,19 @@ class Situation:
         return self.settings.progress is not None and not (progress and progress.epoch)
 
     @property
+    def pins_anew(self) -> bool:
+        """A run that is opened again and has learnt nothing takes what is there now."""
+        return self.reopening.granted and self.has_learnt_nothing
+
+    @property
+    def snapshot(self) -> PinnedSnapshot | None:
+        """The state of a route that it is trained on: as pinned, or as it would be pinned now."""
+        pinned = self.run.status.snapshot
+        if pinned is not None and not self.pins_anew:
+            return pinned
+        return snapshot_of(self.run, self.route)
+
+    @property
     def weights(self) -> PinnedWeights | None:
         """What the run is fine-tuned from: as pinned at the first attempt, or as it is now.
 
@@ -179,7 +198,7 @@ class Situation:
         present image. None where there is nothing to start from, or not yet.
         """
         pinned = self.run.status.weights
-        if pinned is not None and not (self.reopening.granted and self.has_learnt_nothing):
+        if pinned is not None and not self.pins_anew:
             return pinned
         spec = self.run.spec.model.weights
         if spec is None:

@@ -66,4 +66,8 @@ def _message(situation: Situation, result: TrainResult) -> str:
         weights = situation.weights
         named = f"TrainingRun {weights.training_run}" if weights.training_run else weights.path
         started = f", fine-tuned from {named}{result.weights.share}"
-    return f"trained {result.epochs} epochs on {result.dataset.images} images{reached}{started}"
+    snapshot = situation.run.status.snapshot
+    taken = f" of AnnotationRoute {snapshot.route} at offset {snapshot.offset}" if snapshot else ""
+    return (
+        f"trained {result.epochs} epochs on {result.dataset.images} images{taken}{reached}{started}"
+    )

@@ -32,6 +32,7 @@ from support.job_manifests import (
     mounts_of,
     pod_of,
 )
+from support.pod_rules import NEVER_RESTARTED, OURS, RESTRICTED
 
 OWNERS: dict[Role, CustomResource] = {
     Role.TRAIN: RUN,
@@ -59,48 +60,10 @@ def test_kubernetes_knows_every_field(manifest: dict[str, Any]) -> None:
     kubernetes_validate.validate(manifest, "1.37", strict=True)
 
 
-ALLOWED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
-
-RESTRICTED: dict[str, Any] = {
-    "no host namespaces": lambda pod, _: not pod.keys() & {"hostNetwork", "hostPID", "hostIPC"},
-    "volume types": lambda pod, _: all(
-        v.keys() - {"name"} <= ALLOWED_VOLUMES for v in pod["volumes"]
-    ),
-    "no privilege escalation": lambda _, c: (
-        c["securityContext"]["allowPrivilegeEscalation"] is False
-    ),
-    "non-root": lambda pod, _: pod["securityContext"]["runAsNonRoot"] is True,
-    "a user that is not 0": lambda pod, _: pod["securityContext"]["runAsUser"] > 0,
-    "seccomp": lambda pod, _: (
-        pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    ),
-    "no capabilities": lambda _, c: c["securityContext"]["capabilities"] == {"drop": ["ALL"]},
-    "not privileged": lambda _, c: "privileged" not in c["securityContext"],
-    "no host ports": lambda _, c: "ports" not in c,
-    "no lifecycle or probe elsewhere": lambda _, c: not c.keys() & {"lifecycle", "livenessProbe"},
-}
-OURS: dict[str, Any] = {
-    "read-only root": lambda _, c: c["securityContext"]["readOnlyRootFilesystem"] is True,
-    "no account token": lambda pod, _: pod["automountServiceAccountToken"] is False,
-    "no service links": lambda pod, _: pod["enableServiceLinks"] is False,
-    "never restarted": lambda pod, _: pod["restartPolicy"] == "Never",
-    "groups": lambda pod, _: (
-        {pod["securityContext"][k] for k in ("runAsGroup", "fsGroup")} == {65532}
-    ),
-    "pull secrets": lambda pod, _: pod["imagePullSecrets"] == [{"name": "pull"}],
-    "answers by file": lambda _, c: c["terminationMessagePolicy"] == "File",
-    "is main": lambda _, c: c["name"] == "main",
-    "bounded memory": lambda _, c: "memory" in c["resources"]["limits"],
-    "bounded scratch": lambda pod, _: all(
-        "sizeLimit" in v["emptyDir"] for v in pod["volumes"] if "emptyDir" in v
-    ),
-}
-
-
 @MANIFESTS
-@pytest.mark.parametrize("rule", [*RESTRICTED, *OURS])
+@pytest.mark.parametrize("rule", [*RESTRICTED, *OURS, *NEVER_RESTARTED])
 def test_pods_are_restricted(manifest: dict[str, Any], rule: str) -> None:
-    holds = (RESTRICTED | OURS)[rule]
+    holds = (RESTRICTED | OURS | NEVER_RESTARTED)[rule]
     assert holds(pod_of(manifest), container_of(manifest))
 
 

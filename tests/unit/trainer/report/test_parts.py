@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sealyard.pages.wording import label, shown
 from sealyard_trainer.dataset import read_dataset
 from sealyard_trainer.dataset_check import inspect
 from sealyard_trainer.dataset_measures import SIZE_STEPS, Box, Measures, size_step
@@ -27,7 +28,6 @@ from sealyard_trainer.report.pictures import (
     make_picture,
     to_marks,
 )
-from sealyard_trainer.report.wording import label, shown
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The progress client against a real TLS server."""
+"""The client of the progress endpoint against a real TLS server."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sealyard.api.progress import ProgressReport
-from sealyard.api.tasks import Owner
+from sealyard.api.progress import PROGRESS_PATH, ProgressReport
+from sealyard.api.tasks import Owner, ProgressEndpoint
+from sealyard.delivery.report_client import ReportClient
 from sealyard_local.pki import PrivateCA
-from sealyard_trainer.progress_client import ProgressClient, start_progress
+from sealyard_trainer.progress_client import start_progress
 from support.progress_server import Received, progress_server
 
 OWNER = Owner(namespace="default", name="coins", uid="uid-1")
@@ -19,6 +20,12 @@ OWNER = Owner(namespace="default", name="coins", uid="uid-1")
 
 def report(epoch: int) -> ProgressReport:
     return ProgressReport(run=OWNER, epoch=epoch, epochs=10, fraction=epoch / 10)
+
+
+def client_of(
+    endpoint: ProgressEndpoint, token: Path, **more: float
+) -> ReportClient[ProgressReport]:
+    return ReportClient(endpoint, PROGRESS_PATH, token, goes_on="training goes on", **more)
 
 
 @pytest.fixture
@@ -35,7 +42,7 @@ def token(tmp_path: Path) -> Path:
 
 
 def test_a_report_arrives_with_the_token_of_the_moment(received: Received, token: Path) -> None:
-    client = ProgressClient(received.endpoint, token)
+    client = client_of(received.endpoint, token)
     client.report(report(1), urgent=True)
     received.wait_for(1)
     token.write_text("second\n")
@@ -46,7 +53,7 @@ def test_a_report_arrives_with_the_token_of_the_moment(received: Received, token
 
 
 def test_what_is_not_urgent_waits_and_the_newest_wins(received: Received, token: Path) -> None:
-    client = ProgressClient(received.endpoint, token, interval=3600)
+    client = client_of(received.endpoint, token, interval=3600)
     client.report(report(1), urgent=True)
     received.wait_for(1)
     for epoch in (2, 3, 4):
@@ -56,7 +63,7 @@ def test_what_is_not_urgent_waits_and_the_newest_wins(received: Received, token:
 
 
 def test_reports_come_again_after_the_interval(received: Received, token: Path) -> None:
-    client = ProgressClient(received.endpoint, token, interval=0.01)
+    client = client_of(received.endpoint, token, interval=0.01)
     for epoch in (1, 2, 3):
         client.report(report(epoch))
         received.wait_for(epoch)
@@ -67,14 +74,14 @@ def test_a_refusal_is_logged_once_and_forgotten(
     received: Received, token: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     received.statuses += [403, 500, 204]
-    client = ProgressClient(received.endpoint, token, interval=0.01)
+    client = client_of(received.endpoint, token, interval=0.01)
     with caplog.at_level(logging.WARNING):
         for epoch in (1, 2, 3):
             client.report(report(epoch), urgent=True)
             received.wait_for(epoch)
         client.close()
     assert [record.message for record in caplog.records] == [
-        "progress cannot be delivered (status 403); training goes on without"
+        "reports cannot be delivered (status 403); training goes on without"
     ]
 
 
@@ -82,7 +89,7 @@ def test_no_redirect_is_followed(
     received: Received, token: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     received.statuses.append(307)
-    client = ProgressClient(received.endpoint, token)
+    client = client_of(received.endpoint, token)
     client.report(report(1), urgent=True)
     received.wait_for(1)
     client.close()
@@ -93,7 +100,7 @@ def test_a_server_of_another_authority_learns_nothing(
     received: Received, token: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     stranger = PrivateCA.create("Stranger").ca_pem.decode()
-    client = ProgressClient(received.endpoint.model_copy(update={"ca": stranger}), token)
+    client = client_of(received.endpoint.model_copy(update={"ca": stranger}), token)
     client.report(report(1), urgent=True)
     client.close()
     assert received.reports == []
@@ -106,7 +113,7 @@ def test_no_proxy_of_the_environment_is_used(
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    client = ProgressClient(received.endpoint, token)
+    client = client_of(received.endpoint, token)
     client.report(report(1), urgent=True)
     received.wait_for(1)
     client.close()
@@ -115,7 +122,7 @@ def test_no_proxy_of_the_environment_is_used(
 def test_a_token_that_is_missing_stops_nothing(
     received: Received, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = ProgressClient(received.endpoint, tmp_path / "nowhere")
+    client = client_of(received.endpoint, tmp_path / "nowhere")
     client.report(report(1), urgent=True)
     client.close()
     assert "FileNotFoundError" in caplog.text
@@ -123,7 +130,7 @@ def test_a_token_that_is_missing_stops_nothing(
 
 
 def test_closing_without_a_report_is_at_once(received: Received, token: Path) -> None:
-    ProgressClient(received.endpoint, token).close()
+    client_of(received.endpoint, token).close()
     assert received.reports == []
 
 

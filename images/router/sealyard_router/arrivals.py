@@ -1,0 +1,115 @@
+"""What has come and waits to be filed, bounded in bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from sealyard_router.delivery import Delivery
+from sealyard_router.reading import Message, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is in memory at once.
+
+    Attributes:
+        bytes_in_flight: of messages and pictures that came and are not filed; one message alone
+            may have more.
+        batch_bytes: of one batch, likewise.
+        batch_messages: of one batch.
+        linger_seconds: how long the first message of a batch waits for others.
+    """
+
+    bytes_in_flight: int = 64 << 20
+    batch_bytes: int = 24 << 20
+    batch_messages: int = 512
+    linger_seconds: float = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that came.
+
+    Attributes:
+        delivery: as it came.
+        reading: what it says.
+        lost: how many offsets before it the broker no longer had.
+    """
+
+    delivery: Delivery
+    reading: Message | Unreadable
+    lost: int = 0
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it holds in memory until it is filed, the picture that it names included."""
+        weight = len(self.delivery.body)
+        if isinstance(self.reading, Message):
+            weight += len(self.reading.content)
+            picture = self.reading.annotation.picture
+            if picture is not None and picture.uri is not None and not self.reading.content:
+                weight += picture.size_bytes
+        return weight
+
+
+class Inbox:
+    """Between who reads the stream and who files.
+
+    Args:
+        limits: how much it takes.
+        most: the most that one message is counted for; one that names a larger picture is refused.
+    """
+
+    def __init__(self, limits: Limits, most: int) -> None:
+        self._limits = limits
+        self._most = most
+        self._waiting: deque[Arrival] = deque()
+        self._used = 0
+        self._changed = asyncio.Condition()
+
+    async def put(self, arrival: Arrival) -> None:
+        """Take a message, once there is room for it."""
+        weight = self._counted(arrival)
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: not self._used or self._used + weight <= self._limits.bytes_in_flight
+            )
+            self._used += weight
+            self._waiting.append(arrival)
+            self._changed.notify_all()
+
+    async def batch(self) -> list[Arrival]:
+        """The next messages: at least one, as many as there are, and no more than a batch has.
+
+        Messages before which some were lost begin a batch.
+        """
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._waiting)
+        if not self._is_full():
+            await asyncio.sleep(self._limits.linger_seconds)
+        batch: list[Arrival] = []
+        size = 0
+        while self._waiting and len(batch) < self._limits.batch_messages:
+            following = self._waiting[0]
+            weight = self._counted(following)
+            if batch and (following.lost or size + weight > self._limits.batch_bytes):
+                break
+            size += weight
+            batch.append(self._waiting.popleft())
+        return batch
+
+    async def free(self, batch: list[Arrival]) -> None:
+        """A batch is filed, and its memory given back."""
+        async with self._changed:
+            self._used -= sum(map(self._counted, batch))
+            self._changed.notify_all()
+
+    def _counted(self, arrival: Arrival) -> int:
+        return min(arrival.weight, self._most)
+
+    def _is_full(self) -> bool:
+        if len(self._waiting) >= self._limits.batch_messages:
+            return True
+        return sum(map(self._counted, self._waiting)) >= self._limits.batch_bytes

@@ -1,0 +1,274 @@
+"""Files batches: decides, writes what comes before an entry, makes it, deletes what comes after.
+
+For two threads: one decides on the next batch while another files the last. An item is what the
+batches so far will make it, filed or not.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from sealyard.annotations.items import Item
+from sealyard.annotations.journal import Record
+from sealyard.annotations.layout import FOLDERS, REJECTED
+from sealyard.annotations.message import Annotation
+from sealyard.delivery.object_folder import ObjectFolder
+from sealyard.delivery.s3_requests import NoObjectError
+from sealyard.errors import IntegrityError, UnavailableError
+from sealyard_router.arrivals import Arrival
+from sealyard_router.data_yaml import data_yaml
+from sealyard_router.delivery import Delivery
+from sealyard_router.index import Index
+from sealyard_router.ledger import Ledger, OvertakenError
+from sealyard_router.patience import Patience, PatientStore
+from sealyard_router.plan import FilingPlan, plan
+from sealyard_router.reading import Unreadable
+from sealyard_router.verdict import (
+    Case,
+    Decision,
+    Fetched,
+    Rule,
+    Standing,
+    Wanted,
+    decide,
+    unreadable,
+)
+
+T = TypeVar("T")
+
+Judge = Callable[[Annotation, Delivery], Standing]
+
+UPLOADS: Final = 16
+"""A small file waits for the store more than for us."""
+_DELETED_AT_ONCE: Final = 1000
+_DATA_YAML_BYTES: Final = 1 << 20
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A batch that was decided on.
+
+    Attributes:
+        decisions: one for each message.
+        plan: what they cost the store.
+        lost: how many offsets before the first message the broker no longer had.
+    """
+
+    decisions: Sequence[Decision]
+    plan: FilingPlan
+    lost: int
+
+    @property
+    def records(self) -> list[Record]:
+        """Its lines in the journal."""
+        return [decision.record for decision in self.decisions]
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The store in which pictures lie that messages name by an address."""
+
+    bucket: ObjectFolder
+    patience: Patience
+
+
+class Filer:
+    """What files the batches of one route, in order.
+
+    Args:
+        store: where to.
+        patience: with which `store` is asked.
+        ledger: the journal in it.
+        index: the items in that.
+        rule: what the route says.
+        judge: whether somebody is who he says.
+        pictures: None where messages may name no address.
+    """
+
+    def __init__(
+        self,
+        store: PatientStore,
+        patience: Patience,
+        ledger: Ledger,
+        index: Index,
+        *,
+        rule: Rule,
+        judge: Judge,
+        pictures: Pictures | None = None,
+    ) -> None:
+        self.ledger = ledger
+        self._store = store
+        self._patience = patience
+        self._index = index
+        self._rule = rule
+        self._judge = judge
+        self._pictures = pictures
+        self._pool = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
+        self._pending: dict[str, Item] = {}
+        """What items will be once the batches that were decided on are filed."""
+        self._last_made: frozenset[str] = frozenset()
+
+    def start(self) -> None:
+        """Read the journal, finish what its last entry left, and describe the folders.
+
+        Raises:
+            SealyardError: as `Ledger.load` and `Ledger.read_on`.
+        """
+        self._patience.call(self.ledger.load)
+        self.ledger.read_on()
+        self.ledger.finish()
+        content = data_yaml(self._rule.classes).encode()
+        for folder in FOLDERS:
+            key = f"{folder}/data.yaml"
+            try:
+                is_there = self._store.read(key, _DATA_YAML_BYTES) == content
+            except NoObjectError:
+                is_there = False
+            if not is_there:
+                self._store.put(key, content)
+
+    def sweep(self) -> None:
+        """Delete what routers left that ended between writing files and making an entry."""
+        end = self.ledger.end
+        for folder in FOLDERS:
+            for kind in ("images", "labels"):
+                found = self.ledger.strays(self._store.keys(f"{folder}/{kind}/"), end)
+                self._delete(found)
+
+    def decide(self, batch: Sequence[Arrival]) -> Filing:
+        """What becomes of some messages, each after the one before.
+
+        Raises:
+            SealyardError: a picture cannot be fetched, in a way that waiting does not mend.
+        """
+        decisions = []
+        for arrival in batch:
+            decision = self._decision(arrival)
+            decisions.append(decision)
+            if decision.after is not None and decision.after is not decision.before:
+                self._pending[decision.after.id] = decision.after
+        return Filing(decisions, plan(decisions, self._rule.classes), batch[0].lost)
+
+    def file(self, filing: Filing) -> None:
+        """Carry a batch out.
+
+        Raises:
+            OvertakenError: another router has filed these messages: `recover`.
+            SealyardError: the store fails in a way that waiting does not mend.
+        """
+        self._last_made = filing.plan.made
+        try:
+            self._in_threads(filing.plan.copies.items(), self._copy)
+        except NoObjectError as error:
+            # Whoever is faster deletes what we would copy.
+            raise self._gone(error) from error
+        self._in_threads(filing.plan.writes.items(), self._put)
+        offsets = [decision.record.offset for decision in filing.decisions]
+        self.ledger.commit(
+            filing.records, filing.plan, begin=offsets[0], end=offsets[-1] + 1, lost=filing.lost
+        )
+        for name, item in filing.plan.items.items():
+            if self._pending.get(name) is item:
+                del self._pending[name]
+        self.ledger.finish()
+
+    def recover(self) -> None:
+        """After being overtaken: read what the other did, and delete what only we wrote.
+
+        Raises:
+            SealyardError: as `Ledger.read_on`.
+        """
+        self._pending.clear()
+        refused = self.ledger.read_on()
+        self.ledger.finish()
+        end = self.ledger.end
+        self._delete(self.ledger.strays(self._last_made, end))
+        self._delete(key for key in self._last_made if _is_stray_refusal(key, refused, end))
+
+    def checkpoint(self) -> Callable[[], None] | None:
+        """What writes a checkpoint of the items as they are now, if one is due."""
+        due = self.ledger.checkpoint()
+        if due is None:
+            return None
+
+        def write() -> None:
+            try:
+                due.write(self._store)
+            except UnavailableError as error:
+                logger.info("no checkpoint this time: %s", error)
+
+        return write
+
+    def close(self) -> None:
+        """Wait for requests that are on their way."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _decision(self, arrival: Arrival) -> Decision:
+        message, delivery = arrival.reading, arrival.delivery
+        if isinstance(message, Unreadable):
+            return unreadable(delivery, message)
+        name = message.annotation.id
+        item = self._pending.get(name) or self._index.get(name)
+        standing = self._judge(message.annotation, delivery)
+        case = Case(delivery, message, standing, item, self._rule)
+        decided = decide(case)
+        return decided(self._fetch(decided)) if isinstance(decided, Wanted) else decided
+
+    def _fetch(self, wanted: Wanted) -> Fetched:
+        if self._pictures is None:
+            return Fetched(None, "the route names no store for pictures")
+        bucket, patience = self._pictures.bucket, self._pictures.patience
+        try:
+            return Fetched(patience.call(lambda: bucket.read_whole(wanted.key, wanted.size_bytes)))
+        except (NoObjectError, IntegrityError) as error:
+            return Fetched(None, f"picture.uri: {error}")
+
+    def _put(self, pair: tuple[str, bytes | bytearray]) -> None:
+        key, content = pair
+        self._store.put(key, content)
+
+    def _copy(self, pair: tuple[str, str]) -> None:
+        target, source = pair
+        self._store.copy(source, target)
+
+    def _in_threads(self, work: Iterable[T], action: Callable[[T], None]) -> None:
+        futures = [self._pool.submit(action, one) for one in work]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)
+
+    def _gone(self, error: NoObjectError) -> Exception:
+        if self.ledger.is_behind():
+            return OvertakenError()
+        return IntegrityError(
+            f"{error}, which the journal has and only its router deletes; bring it back, from "
+            "withdrawn/ or a backup"
+        )
+
+    def _delete(self, keys: Iterable[str]) -> None:
+        waiting: list[str] = []
+        for key in keys:
+            waiting.append(key)
+            if len(waiting) == _DELETED_AT_ONCE:
+                self._store.delete(waiting)
+                waiting = []
+        if waiting:
+            logger.info("deleting %d files that no entry has", len(waiting))
+            self._store.delete(waiting)
+
+
+def _is_stray_refusal(key: str, refused: frozenset[int], end: int) -> bool:
+    if not key.startswith(REJECTED):
+        return False
+    offset = int(key.removeprefix(REJECTED).partition(".")[0])
+    return offset < end and offset not in refused

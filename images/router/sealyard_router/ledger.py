@@ -1,0 +1,306 @@
+"""The journal in a store: read on, and written to by whoever comes first."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import ValidationError
+
+from sealyard.annotations.items import Item, follow
+from sealyard.annotations.journal import EntryHeader, Record
+from sealyard.annotations.layout import CHECKPOINTS, JOURNAL, checkpoint_key, entry_key, parse_file
+from sealyard.annotations.lines import CheckpointHeader, Entry, entry_bytes, parse_entry
+from sealyard.delivery.threads import in_threads
+from sealyard.errors import IntegrityError, InvalidError
+from sealyard_router.checkpoints import Reading
+from sealyard_router.index import Index
+from sealyard_router.plan import FilingPlan, obsolete
+from sealyard_router.store import Store
+
+_ENTRY_BYTES: Final = 64 << 20
+_READERS: Final = 8
+
+logger = logging.getLogger(__name__)
+
+
+class OvertakenError(Exception):
+    """Another router has filed these messages; nothing is lost, and it must be read what it did."""
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of a journal after its last entry that was read or written."""
+
+    sequence: int = 0
+    end: int = 0
+    previous: str | None = None
+    classes: list[str] = field(default_factory=list)
+    rejected: int = 0
+    unproven: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointing:
+    """A checkpoint that is about to be written, from whatever thread."""
+
+    key: str
+    header: CheckpointHeader
+    items: Iterator[bytes]
+    reading: Reading
+
+    def write(self, store: Store) -> None:
+        """Write it.
+
+        Raises:
+            UnavailableError: the store is away; the next one will do.
+        """
+        size = 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal size
+            first = self.header.model_dump_json(by_alias=True, exclude_none=True).encode()
+            for line in itertools.chain((first,), self.items):
+                size += len(line) + 1
+                yield line + b"\n"
+
+        store.put_pieces(self.key, counted())
+        self.reading.checkpoint_bytes = size
+        logger.info("%s has %d bytes", self.key, size)
+
+
+class Ledger:
+    """One route's journal, and what its items are by it.
+
+    Args:
+        store: patient, so that no request of it fails because the store is away.
+        index: of the items; filled from the journal.
+        stream: that the journal is of.
+        classes: of the route; those that entries already have come first.
+    """
+
+    def __init__(self, store: Store, index: Index, *, stream: str, classes: Sequence[str]) -> None:
+        self._store = store
+        self._index = index
+        self._stream = stream
+        self._classes = list(classes)
+        self._state = _State()
+        self._reading = Reading()
+        self._unfinished: tuple[str, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """The offset before which everything is filed."""
+        return self._state.end
+
+    @property
+    def is_new(self) -> bool:
+        """Nothing was ever filed."""
+        return self._state.sequence == 0
+
+    @property
+    def rejected(self) -> int:
+        """Messages that were ever refused."""
+        return self._state.rejected
+
+    @property
+    def unproven(self) -> int:
+        """Annotations ever whose role was not proven."""
+        return self._state.unproven
+
+    @property
+    def lost(self) -> int:
+        """Messages ever that the broker had deleted before they were filed."""
+        return self._state.lost
+
+    def load(self) -> None:
+        """Begin with the newest checkpoint.
+
+        Raises:
+            IntegrityError: it is none, or of another stream.
+            UnavailableError: the store is away; it may be called again.
+        """
+        newest = max(self._store.keys(CHECKPOINTS), default=None)
+        self._index.clear()
+        if newest is None:
+            return
+        lines = _lines(self._store.pieces(newest))
+        try:
+            header = CheckpointHeader.model_validate_json(next(lines, b""))
+            self._index.put(Item.model_validate_json(line) for line in lines)
+        except ValidationError:
+            raise IntegrityError(
+                f"{newest} is no checkpoint; delete it, and the journal is read instead"
+            ) from None
+        self._same_stream(newest, header.stream)
+        self._state = _State(
+            header.sequence + 1,
+            header.offset,
+            header.entry,
+            header.classes,
+            header.rejected,
+            header.unproven,
+            header.lost,
+        )
+
+    def read_on(self) -> frozenset[int]:
+        """Read the entries that came since; give the offsets of what they refused.
+
+        Raises:
+            IntegrityError: an entry is missing, is none, or does not follow the one before.
+            InvalidError: the route's classes are not those of the entries, with more behind them.
+        """
+        after = entry_key(self._state.sequence - 1) if self._state.sequence else ""
+        keys = list(self._store.keys(JOURNAL, after))
+        refused: set[int] = set()
+        entries = in_threads(
+            lambda number: parse_entry(self._store.read(keys[number], _ENTRY_BYTES), keys[number]),
+            len(keys),
+            workers=_READERS,
+            ahead=_READERS,
+        )
+        for key, entry in zip(keys, entries, strict=True):
+            self._take(key, entry)
+            self._reading.add(len(entry_bytes(entry.header, entry.records)))
+            refused |= {one.offset for one in entry.records if one.verdict == "rejected"}
+        self._check_classes()
+        return frozenset(refused)
+
+    def commit(
+        self, records: Sequence[Record], plan: FilingPlan, *, begin: int, end: int, lost: int
+    ) -> None:
+        """Make the next entry, which is what files its messages.
+
+        Args:
+            records: of its messages.
+            plan: whose files are there; its items are what they are afterwards.
+            begin: where the first entry of all begins.
+            end: the offset after its last message.
+            lost: how many offsets at its begin the broker no longer had.
+
+        Raises:
+            OvertakenError: there is one, by another.
+        """
+        state = self._state
+        header = EntryHeader(
+            sequence=state.sequence,
+            stream=self._stream,
+            begin=begin if self.is_new else state.end,
+            end=end,
+            lost=lost,
+            previous=state.previous,
+            classes=self._classes,
+        )
+        key, content = entry_key(state.sequence), entry_bytes(header, records)
+        # What is there may be what was sent before an answer was lost.
+        if not self._store.create(key, content) and self._store.read(key, _ENTRY_BYTES) != content:
+            raise OvertakenError
+        self._count(header, records, hashlib.sha256(content).hexdigest())
+        self._reading.add(len(content))
+        self._index.put(plan.items.values())
+        self._unfinished = plan.obsolete
+
+    def is_behind(self) -> bool:
+        """Somebody has made the next entry."""
+        after = entry_key(self._state.sequence - 1) if self._state.sequence else ""
+        return next(self._store.keys(JOURNAL, after), None) is not None
+
+    def finish(self) -> None:
+        """Delete what the last entry made obsolete; nothing may be committed before."""
+        if self._unfinished:
+            self._store.delete(self._unfinished)
+        self._unfinished = ()
+
+    def strays(self, keys: Iterable[str], end: int) -> Iterator[str]:
+        """Those of some files that no entry has, and none ever will have.
+
+        What a message at `end` or behind it would make may be there already: whoever writes its
+        entry has written it, or is about to.
+        """
+        for key in keys:
+            named = parse_file(key)
+            if named is None or named[1] >= end:
+                continue
+            item = self._index.get(named[0])
+            if item is None or key not in item.keys:
+                yield key
+
+    def checkpoint(self) -> Checkpointing | None:
+        """The items as they are now, to be written if that is worth its while."""
+        if self._state.previous is None or not self._reading.is_long:
+            return None
+        state = self._state
+        header = CheckpointHeader(
+            sequence=state.sequence - 1,
+            offset=state.end,
+            entry=self._state.previous or "",
+            stream=self._stream,
+            classes=state.classes,
+            rejected=state.rejected,
+            unproven=state.unproven,
+            lost=state.lost,
+        )
+        self._reading.restart()
+        return Checkpointing(
+            checkpoint_key(header.sequence, header.offset),
+            header,
+            self._index.snapshot(),
+            self._reading,
+        )
+
+    def _take(self, key: str, entry: Entry) -> None:
+        header, state = entry.header, self._state
+        self._same_stream(key, header.stream)
+        expected = entry_key(state.sequence)
+        if key != expected or header.sequence != state.sequence:
+            raise IntegrityError(f"{expected} is not there, and {key} is; bring it back")
+        if header.previous != state.previous or (state.sequence and header.begin != state.end):
+            raise IntegrityError(f"{key} does not follow the entry before it; bring that back")
+        before: dict[str, Item | None] = {}
+        after: dict[str, Item | None] = {}
+        for record in entry.records:
+            if record.id is not None:
+                if record.id not in before:
+                    before[record.id] = after[record.id] = self._index.get(record.id)
+                after[record.id] = follow(after[record.id], record)
+        self._count(header, entry.records, entry.digest)
+        self._index.put(item for item in after.values() if item is not None)
+        self._unfinished = obsolete((before[name], after[name]) for name in after)
+
+    def _count(self, header: EntryHeader, records: Iterable[Record], digest: str) -> None:
+        state = self._state
+        state.sequence, state.end, state.previous = header.sequence + 1, header.end, digest
+        state.classes = header.classes
+        state.lost += header.lost
+        for record in records:
+            state.rejected += record.verdict == "rejected"
+            state.unproven += record.annotator is not None and record.role is None
+
+    def _same_stream(self, key: str, stream: str) -> None:
+        if stream != self._stream:
+            raise InvalidError(
+                f"{key} is of the stream {stream}, and the route has {self._stream}; "
+                "a storage is of one stream: name another folder"
+            )
+
+    def _check_classes(self) -> None:
+        had = self._state.classes
+        if self._classes[: len(had)] != had:
+            raise InvalidError(
+                f"classes: labels were filed with {', '.join(had)[:256]}; these must come first, "
+                "in this order"
+            )
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest

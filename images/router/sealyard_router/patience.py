@@ -1,0 +1,152 @@
+"""A store that is away is waited for: filing stops, and goes on when it is back."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
+
+from prometheus_client import Counter
+
+from sealyard.api.annotation_route import FilingProblem
+from sealyard.delivery.http import Buffer
+from sealyard.delivery.s3_requests import StorageFullError
+from sealyard.errors import UnavailableError
+from sealyard_router.store import Store
+from sealyard_router.troubles import Troubles
+
+T = TypeVar("T")
+
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+class StoppedError(Exception):
+    """The program ends; what was being waited for does not matter any more."""
+
+
+def pauses() -> Iterator[float]:
+    """How long to wait before each further attempt, in seconds."""
+    longest = FIRST_PAUSE_SECONDS
+    while True:
+        yield longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+        longest = min(longest * 2, LONGEST_PAUSE_SECONDS)
+
+
+class Patience:
+    """Makes requests until they succeed, and tells of it while they do not.
+
+    Args:
+        problem: what it is called when a request fails.
+        troubles: where that is told.
+        stopped: ends all waiting.
+        failures: counts the requests that failed, by problem.
+    """
+
+    def __init__(
+        self,
+        problem: FilingProblem,
+        troubles: Troubles,
+        stopped: threading.Event,
+        failures: Counter,
+    ) -> None:
+        self._problem = problem
+        self._begun: set[FilingProblem] = set()
+        self._troubles = troubles
+        self._stopped = stopped
+        self._failures = failures
+
+    def call(self, action: Callable[[], T]) -> T:
+        """What `action` gives when it succeeds.
+
+        Raises:
+            StoppedError: the program ends.
+            SealyardError: it fails in a way that waiting does not mend.
+        """
+        for pause in pauses():
+            try:
+                result = action()
+            except UnavailableError as error:
+                self._wait(error, pause)
+            else:
+                self._succeeded()
+                return result
+        raise AssertionError("pauses have no end")
+
+    def _succeeded(self) -> None:
+        if self._begun:
+            self._troubles.over(*self._begun)
+            self._begun = set()
+
+    def _wait(self, error: UnavailableError, pause: float) -> None:
+        problem: FilingProblem = (
+            "StorageFull" if isinstance(error, StorageFullError) else self._problem
+        )
+        logger.warning("%s; again in %.1f s", error, pause)
+        self._begun = self._begun | {problem}
+        self._troubles.begin(problem, str(error))
+        self._failures.labels(problem).inc()
+        if self._stopped.wait(pause):
+            raise StoppedError
+
+
+class PatientStore:
+    """A store none of whose requests fails because it is away. See `Store` for what they do."""
+
+    def __init__(self, store: Store, patience: Patience) -> None:
+        self._store = store
+        self._patience = patience
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return self._store.name
+
+    def put(self, key: str, content: Buffer) -> None:
+        """Write a file."""
+        self._patience.call(lambda: self._store.put(key, content))
+
+    def create(self, key: str, content: Buffer) -> bool:
+        """Write a file unless there is one. After False it may be the very one that was sent."""
+        return self._patience.call(lambda: self._store.create(key, content))
+
+    def put_pieces(self, key: str, pieces: Iterable[bytes]) -> None:
+        """Write a long file. Tried once: the pieces are gone."""
+        self._store.put_pieces(key, pieces)
+
+    def copy(self, source: str, target: str) -> None:
+        """Give a file a second key."""
+        self._patience.call(lambda: self._store.copy(source, target))
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete files."""
+        self._patience.call(lambda: self._store.delete(keys))
+
+    def keys(self, prefix: str, after: str = "") -> Iterator[str]:
+        """All keys; a listing that breaks off goes on behind the last key."""
+        last = after
+        listing = iter(self._store.keys(prefix, after))
+
+        def following() -> str | None:
+            nonlocal listing
+            try:
+                return next(listing, None)
+            except UnavailableError:
+                listing = iter(self._store.keys(prefix, last))
+                raise
+
+        while (key := self._patience.call(following)) is not None:
+            last = key
+            yield key
+
+    def read(self, key: str, most: int) -> bytes:
+        """The content of a file."""
+        return self._patience.call(lambda: self._store.read(key, most))
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """The content of a long file. Tried once: the caller begins anew."""
+        return self._store.pieces(key)
