@@ -296,7 +296,7 @@ def test_the_columns(server: Server) -> None:
         ("queues", {"TrainingRun"}),
         ("distributed", {"TrainingRun"}),
         ("s3-dataset", {"TrainingRun"}),
-        ("annotations", {"AnnotationRoute"}),
+        ("annotations", {"AnnotationRoute", "TrainingRun"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )
