@@ -69,7 +69,7 @@ verify: $(VENV)/.ready ## Style, types, import rules, generated files
 	$(BIN)/python -m sealyard.annotations.message_schema | diff -u docs/annotation.schema.json -
 
 bench: $(VENV)/.ready ## How fast, against other programs; fails where a bound is missed (BENCH_ARGS)
-	@PYTHONPATH=.:local $(BIN)/python -m benchmarks $(BENCH_ARGS)
+	@PYTHONPATH=.:local:tests $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 generate: $(VENV)/.ready ## Write what is generated: crds/, docs/reference.md, two schemas, ultralytics' arguments
 	$(BIN)/python -m sealyard.api.generate

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from benchmarks import delivery, grants, memory, sealing, trainer
+from benchmarks import delivery, filing, grants, memory, sealing, trainer
 from benchmarks.profiling import profile
 from benchmarks.table import (
     CheckError,
@@ -61,10 +61,12 @@ class Row:
 _ROWS: Final[Mapping[str, Row]] = {
     **{name: Row(row, 2048) for name, row in sealing.ROWS.items()},
     **{name: Row(row, 1024) for name, row in delivery.ROWS.items()},
+    **{name: Row(row, 64) for name, row in filing.RACES.items()},
     **{name: Row(row, 1) for name, row in grants.ROWS.items()},
     **{name: Row(row, 1) for name, row in trainer.RACES.items()},
     **{name: Row(peak, 1) for name, peak in trainer.PEAKS.items()},
     **{name: Row(peak, 1024) for name, peak in memory.ROWS.items()},
+    **{name: Row(peak, 256) for name, peak in filing.PEAKS.items()},
 }
 
 
@@ -101,7 +103,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="make bench",
         description=__doc__,
         epilog=f"Rows: {', '.join(_ROWS)}. A group is chosen by what its names begin with: seal, "
-        "open, publish, pull, grants, trainer, memory.",
+        "open, publish, pull, filing, grants, trainer, memory.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", nargs="+", metavar="ROW", help="rows or groups; all without it")
@@ -156,7 +158,7 @@ def _profile(name: str, mebibytes: int | None) -> None:
     Raises:
         InvalidError: there is no such row, or it is no race.
     """
-    peaks = {**memory.ROWS, **trainer.PEAKS}
+    peaks = {**memory.ROWS, **trainer.PEAKS, **filing.PEAKS}
     if name not in _ROWS or name in peaks:
         races = ", ".join(row for row in _ROWS if row not in peaks)
         raise InvalidError(f"--profile: must be one of {races}, not {name!r}")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,18 @@ def files_of(root: Path) -> dict[str, bytes]:
 
 def objects_of(client: Any, bucket: str, prefix: str) -> dict[str, bytes]:
     """All objects below a prefix, by the rest of their keys."""
-    found: dict[str, bytes] = {}
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for entry in page.get("Contents", ()):
-            body = client.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
-            found[entry["Key"].removeprefix(prefix)] = body
-    return found
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+    def read(key: str) -> bytes:
+        content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
+
+    with ThreadPoolExecutor(8) as pool:
+        contents = pool.map(read, keys)
+        return {
+            key.removeprefix(prefix): content for key, content in zip(keys, contents, strict=True)
+        }
 
 
 def records_of(files: Mapping[str, bytes]) -> list[dict[str, Any]]:

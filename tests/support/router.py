@@ -23,6 +23,7 @@ from sealyard.api.filing import RemoteStream, RouteTask
 from sealyard.api.mounts import TASK_VARIABLE
 from sealyard.api.secrets import SECRET_USES, Purpose
 from sealyard.api.tasks import Owner, RemoteFolder, to_environment
+from sealyard.jobs.mounts import Mounts
 from sealyard_local.ports import free_block
 from support.annotation_store import files_of, objects_of
 from support.annotations import a_box
@@ -102,6 +103,8 @@ class Yard:
     changes: dict[str, Any] = field(default_factory=dict)
     """Of the task."""
     routers: list[RouterProcess] = field(default_factory=list)
+    password: str | None = None
+    """The broker's, if it is to be another than the right one."""
 
     @property
     def volume(self) -> Path:
@@ -136,10 +139,36 @@ class Yard:
         )
         return task.model_copy(update=self.changes)
 
+    def mounts(self, folder: Path) -> Mounts:
+        """Make what the operator would mount for a router, in a folder."""
+        for name in ("scratch", "ca/queue", "ca/annotations", "ca/pictures"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        self.volume.mkdir(exist_ok=True)
+        secrets = {Purpose.QUEUE: (READER, self.password or self.broker.passwords[READER])}
+        (folder / "ca/queue/ca.crt").write_bytes(self.broker.ca.ca_pem)
+        if self.store is not None:
+            owner = self.store.owner
+            pair = (owner.access_key_id, owner.secret_access_key)
+            secrets |= {Purpose.ANNOTATIONS: pair, Purpose.PICTURES: pair}
+            for name in ("annotations", "pictures"):
+                (folder / f"ca/{name}/ca.crt").write_bytes(self.store.ca.ca_pem)
+        for purpose, values in secrets.items():
+            place = folder / "secrets" / purpose.value
+            place.mkdir(parents=True)
+            for key, value in zip(SECRET_USES[purpose].keys, values, strict=True):
+                (place / key).write_text(value)
+        return Mounts(
+            annotations=self.volume,
+            scratch=folder / "scratch",
+            secrets=folder / "secrets",
+            ca=folder / "ca",
+            termination_message=folder / "termination-log",
+        )
+
     def start(self, *wrapper: str) -> RouterProcess:
         """Start a router; `wrapper` is what runs before it."""
         folder = self.folder / f"router-{len(self.routers)}"
-        self._mount(folder)
+        self.mounts(folder)
         [port, *_] = free_block()
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -186,27 +215,16 @@ class Yard:
             assert time.monotonic() < deadline, f"{found} of {end}:\n{self.routers[-1].log[-4000:]}"
             time.sleep(0.1)
 
+    def wait_metric(self, router: RouterProcess, name: str, value: float) -> None:
+        """Wait until a metric of a router has a value."""
+        deadline = time.monotonic() + 600
+        while (found := router.metric(name)) != value:
+            assert time.monotonic() < deadline, f"{name} is {found}, must be {value}"
+            time.sleep(0.05)
+
     def publish(self, bodies: Sequence[bytes]) -> None:
         """Publish messages in order, each confirmed."""
         asyncio.run(publish(self.broker, self.stream, bodies, batch=20))
-
-    def _mount(self, folder: Path) -> None:
-        for name in ("scratch", "ca/queue", "ca/annotations", "ca/pictures"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        self.volume.mkdir(exist_ok=True)
-        secrets = {Purpose.QUEUE: (READER, self.broker.passwords[READER])}
-        (folder / "ca/queue/ca.crt").write_bytes(self.broker.ca.ca_pem)
-        if self.store is not None:
-            owner = self.store.owner
-            pair = (owner.access_key_id, owner.secret_access_key)
-            secrets |= {Purpose.ANNOTATIONS: pair, Purpose.PICTURES: pair}
-            for name in ("annotations", "pictures"):
-                (folder / f"ca/{name}/ca.crt").write_bytes(self.store.ca.ca_pem)
-        for purpose, values in secrets.items():
-            place = folder / "secrets" / purpose.value
-            place.mkdir(parents=True)
-            for key, value in zip(SECRET_USES[purpose].keys, values, strict=True):
-                (place / key).write_text(value)
 
 
 @contextmanager

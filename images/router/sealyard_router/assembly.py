@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -57,7 +57,7 @@ class Parts:
     stopped: threading.Event
 
 
-@contextmanager
+@contextlib.contextmanager
 def assembled(task: RouteTask, mounts: Mounts) -> Iterator[Parts]:
     """All parts, closed at the end.
 
@@ -65,32 +65,23 @@ def assembled(task: RouteTask, mounts: Mounts) -> Iterator[Parts]:
         InvalidError, MissingError: the task or a Secret is not as it must be; one line says what.
     """
     metrics, troubles, stopped = Metrics(), Troubles(), threading.Event()
-    source = _source(task, mounts)
-    store = _storage(task, mounts)
-    patience = Patience("StoreUnavailable", troubles, stopped, metrics.store_errors)
-    patient = PatientStore(store, patience)
-    index = Index(mounts.scratch / "items.db")
-    ledger = Ledger(patient, index, stream=task.source.stream, classes=task.classes)
-    pictures = None
-    if task.pictures is not None:
-        bucket = _folder("pictures store", Purpose.PICTURES, task.pictures, mounts, prefix="")
+    with contextlib.ExitStack() as opened:
+        patience = Patience("StoreUnavailable", troubles, stopped, metrics.store_errors)
+        store = PatientStore(_storage(task, mounts, opened), patience)
+        index = opened.enter_context(contextlib.closing(Index(mounts.scratch / "items.db")))
         waiting = Patience("PicturesUnavailable", troubles, stopped, metrics.store_errors)
-        pictures = Pictures(bucket, waiting)
-    filer = Filer(
-        patient,
-        patience,
-        ledger,
-        index,
-        rule=_rule(task),
-        judge=_judge(task, mounts),
-        pictures=pictures,
-    )
-    try:
-        yield Parts(source, filer, index, troubles, metrics, stopped)
-    finally:
-        stopped.set()
-        filer.close()
-        index.close()
+        filer = Filer(
+            store,
+            patience,
+            Ledger(store, index, stream=task.source.stream, classes=task.classes),
+            index,
+            rule=_rule(task),
+            judges=_judges(task, mounts),
+            pictures=_pictures(task, mounts, opened, waiting),
+        )
+        opened.callback(filer.close)
+        opened.callback(stopped.set)
+        yield Parts(_source(task, mounts), filer, index, troubles, metrics, stopped)
 
 
 def _source(task: RouteTask, mounts: Mounts) -> RabbitmqSource:
@@ -101,15 +92,10 @@ def _source(task: RouteTask, mounts: Mounts) -> RabbitmqSource:
     return RabbitmqSource(address, stream.stream, login.pair)
 
 
-def _storage(task: RouteTask, mounts: Mounts) -> Store:
+def _storage(task: RouteTask, mounts: Mounts, opened: contextlib.ExitStack) -> Store:
     if task.storage is not None:
-        return _folder(
-            "annotation store",
-            Purpose.ANNOTATIONS,
-            task.storage,
-            mounts,
-            prefix=task.storage.prefix,
-        )
+        folder = _folder("annotation store", Purpose.ANNOTATIONS, task.storage, mounts)
+        return opened.enter_context(folder)
     root = below(mounts.annotations, task.storage_path)
     make_folder(root, mounts.annotations)
     volume = Volume(root, "the claim for annotations")
@@ -117,13 +103,22 @@ def _storage(task: RouteTask, mounts: Mounts) -> Store:
     return volume
 
 
-def _folder(
-    what: str, purpose: Purpose, remote: RemoteFolder, mounts: Mounts, *, prefix: str
-) -> ObjectFolder:
+def _pictures(
+    task: RouteTask, mounts: Mounts, opened: contextlib.ExitStack, patience: Patience
+) -> Pictures | None:
+    if task.pictures is None:
+        return None
+    # An address names all of a key.
+    whole = task.pictures.model_copy(update={"prefix": ""})
+    folder = _folder("pictures store", Purpose.PICTURES, whole, mounts)
+    return Pictures(opened.enter_context(folder), patience)
+
+
+def _folder(what: str, purpose: Purpose, remote: RemoteFolder, mounts: Mounts) -> ObjectFolder:
     return ObjectFolder(
         what,
         S3Place(remote.endpoint, remote.region, remote.bucket),
-        prefix,
+        remote.prefix,
         SecretFiles.mounted(purpose, mounts.secrets, remote.secret_name),
         bundle=CaBundle.mounted(mounts.ca / purpose.value, remote.ca_bundle_name),
     )
@@ -139,16 +134,21 @@ def _rule(task: RouteTask) -> Rule:
     )
 
 
-def _judge(task: RouteTask, mounts: Mounts) -> Judge:
+def _judges(task: RouteTask, mounts: Mounts) -> Callable[[], Judge]:
     keys = _keys(task, mounts.secrets)
 
-    def standing(annotation: Annotation, delivery: Delivery) -> Standing:
-        found = judge(annotation, delivery, identity_rule(task.identity, keys()))
-        if isinstance(found, Unproven):
-            return Standing(None, found.reason)
-        return Standing(found.role)
+    def judges() -> Judge:
+        rule = identity_rule(task.identity, keys())
 
-    return standing
+        def standing(annotation: Annotation, delivery: Delivery) -> Standing:
+            found = judge(annotation, delivery, rule)
+            if isinstance(found, Unproven):
+                return Standing(None, found.reason)
+            return Standing(found.role)
+
+        return standing
+
+    return judges
 
 
 def _keys(task: RouteTask, secrets: Path) -> Callable[[], KeySet | None]:

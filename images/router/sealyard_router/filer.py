@@ -18,7 +18,7 @@ from sealyard.annotations.layout import FOLDERS, REJECTED
 from sealyard.annotations.message import Annotation
 from sealyard.delivery.object_folder import ObjectFolder
 from sealyard.delivery.s3_requests import NoObjectError
-from sealyard.errors import IntegrityError, UnavailableError
+from sealyard.errors import IntegrityError, SealyardError
 from sealyard_router.arrivals import Arrival
 from sealyard_router.data_yaml import data_yaml
 from sealyard_router.delivery import Delivery
@@ -41,6 +41,7 @@ from sealyard_router.verdict import (
 T = TypeVar("T")
 
 Judge = Callable[[Annotation, Delivery], Standing]
+"""Whether somebody is who he says."""
 
 UPLOADS: Final = 16
 """A small file waits for the store more than for us."""
@@ -87,7 +88,7 @@ class Filer:
         ledger: the journal in it.
         index: the items in that.
         rule: what the route says.
-        judge: whether somebody is who he says.
+        judges: gives the judge of a batch, with the keys as they are then.
         pictures: None where messages may name no address.
     """
 
@@ -99,15 +100,15 @@ class Filer:
         index: Index,
         *,
         rule: Rule,
-        judge: Judge,
+        judges: Callable[[], Judge],
         pictures: Pictures | None = None,
     ) -> None:
         self.ledger = ledger
         self._store = store
         self._patience = patience
-        self._index = index
+        self.index = index
         self._rule = rule
-        self._judge = judge
+        self._judges = judges
         self._pictures = pictures
         self._pool = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
         self._pending: dict[str, Item] = {}
@@ -145,11 +146,13 @@ class Filer:
         """What becomes of some messages, each after the one before.
 
         Raises:
-            SealyardError: a picture cannot be fetched, in a way that waiting does not mend.
+            SealyardError: a picture cannot be fetched, in a way that waiting does not mend, or
+                there are no keys to judge by.
         """
         decisions = []
+        judge = self._judges()
         for arrival in batch:
-            decision = self._decision(arrival)
+            decision = self._decision(arrival, judge)
             decisions.append(decision)
             if decision.after is not None and decision.after is not decision.before:
                 self._pending[decision.after.id] = decision.after
@@ -200,7 +203,8 @@ class Filer:
         def write() -> None:
             try:
                 due.write(self._store)
-            except UnavailableError as error:
+            except SealyardError as error:
+                # It only spares reading; what is wrong with the store, filing meets as well.
                 logger.info("no checkpoint this time: %s", error)
 
         return write
@@ -209,13 +213,13 @@ class Filer:
         """Wait for requests that are on their way."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _decision(self, arrival: Arrival) -> Decision:
+    def _decision(self, arrival: Arrival, judge: Judge) -> Decision:
         message, delivery = arrival.reading, arrival.delivery
         if isinstance(message, Unreadable):
             return unreadable(delivery, message)
         name = message.annotation.id
-        item = self._pending.get(name) or self._index.get(name)
-        standing = self._judge(message.annotation, delivery)
+        item = self._pending.get(name) or self.index.get(name)
+        standing = judge(message.annotation, delivery)
         case = Case(delivery, message, standing, item, self._rule)
         decided = decide(case)
         return decided(self._fetch(decided)) if isinstance(decided, Wanted) else decided

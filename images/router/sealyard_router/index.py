@@ -72,8 +72,8 @@ class Index:
             return self._get(name)
 
     def put(self, items: Iterable[Item]) -> None:
-        """Take in what some items are now."""
-        with self._lock:
+        """Take in what some items are now. If that fails midway, `clear` comes next."""
+        with self._lock, self._database:
             self._database.execute("BEGIN")
             for item in items:
                 self.counts.count(self._get(item.id), -1)
@@ -82,7 +82,6 @@ class Index:
                 self._database.execute(
                     "INSERT OR REPLACE INTO items VALUES (?, ?)", (item.id, zlib.compress(line, 1))
                 )
-            self._database.execute("COMMIT")
 
     def clear(self) -> None:
         """Forget everything."""

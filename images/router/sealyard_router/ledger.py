@@ -129,7 +129,8 @@ class Ledger:
         self._index.clear()
         if newest is None:
             return
-        lines = _lines(self._store.pieces(newest))
+        self._reading = Reading()
+        lines = _lines(self._measured(newest))
         try:
             header = CheckpointHeader.model_validate_json(next(lines, b""))
             self._index.put(Item.model_validate_json(line) for line in lines)
@@ -159,14 +160,11 @@ class Ledger:
         keys = list(self._store.keys(JOURNAL, after))
         refused: set[int] = set()
         entries = in_threads(
-            lambda number: parse_entry(self._store.read(keys[number], _ENTRY_BYTES), keys[number]),
-            len(keys),
-            workers=_READERS,
-            ahead=_READERS,
+            lambda number: self._read(keys[number]), len(keys), workers=_READERS, ahead=_READERS
         )
-        for key, entry in zip(keys, entries, strict=True):
+        for key, (entry, size) in zip(keys, entries, strict=True):
             self._take(key, entry)
-            self._reading.add(len(entry_bytes(entry.header, entry.records)))
+            self._reading.add(size)
             refused |= {one.offset for one in entry.records if one.verdict == "rejected"}
         self._check_classes()
         return frozenset(refused)
@@ -252,6 +250,17 @@ class Ledger:
             self._index.snapshot(),
             self._reading,
         )
+
+    def _measured(self, key: str) -> Iterator[bytes]:
+        """The bytes of a checkpoint, whose length is what reading it costs."""
+        for piece in self._store.pieces(key):
+            self._reading.checkpoint_bytes += len(piece)
+            yield piece
+
+    def _read(self, key: str) -> tuple[Entry, int]:
+        """An entry, and how long it is."""
+        content = self._store.read(key, _ENTRY_BYTES)
+        return parse_entry(content, key), len(content)
 
     def _take(self, key: str, entry: Entry) -> None:
         header, state = entry.header, self._state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,8 +20,6 @@ T = TypeVar("T")
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
-
-logger = logging.getLogger(__name__)
 
 
 class StoppedError(Exception):
@@ -86,7 +83,6 @@ class Patience:
         problem: FilingProblem = (
             "StorageFull" if isinstance(error, StorageFullError) else self._problem
         )
-        logger.warning("%s; again in %.1f s", error, pause)
         self._begun = self._begun | {problem}
         self._troubles.begin(problem, str(error))
         self._failures.labels(problem).inc()

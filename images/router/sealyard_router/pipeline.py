@@ -128,10 +128,8 @@ class Pipeline:
                     waits = pauses()
             except UnavailableError as error:
                 self.is_open = False
-                pause = next(waits)
-                logger.warning("%s; again in %.1f s", error, pause)
                 self._troubles.begin("BrokerUnavailable", str(error))
-                await asyncio.sleep(pause)
+                await asyncio.sleep(next(waits))
 
     async def _deliveries(self, position: int) -> AsyncIterator[Delivery]:
         """What comes from `position` on."""

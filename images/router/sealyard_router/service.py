@@ -98,9 +98,11 @@ class Service:
         ]
         try:
             await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                if task.done():
-                    task.result()
+            # What gave up waiting because of the signal has failed by now, too.
+            if not told_to_end.is_set():
+                for task in tasks:
+                    if task.done():
+                        task.result()
             raise Interrupted("interrupted by SIGTERM; the next pod goes on from here")
         finally:
             waiting.cancel()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 from sealyard.api.annotation_route import FilingProblem
+
+logger = logging.getLogger(__name__)
 
 
 class Troubles:
@@ -15,15 +18,19 @@ class Troubles:
         self._lines: dict[FilingProblem, str] = {}
 
     def begin(self, problem: FilingProblem, line: str) -> None:
-        """There is a problem, maybe still."""
+        """There is a problem, maybe still; the log has it once."""
         with self._lock:
+            is_new = problem not in self._lines
             self._lines[problem] = line
+        if is_new:
+            logger.warning("%s: %s; trying again until it is over", problem, line)
 
     def over(self, *problems: FilingProblem) -> None:
         """These are no problems, or no more."""
         with self._lock:
-            for problem in problems:
-                self._lines.pop(problem, None)
+            found = [problem for problem in problems if self._lines.pop(problem, None) is not None]
+        for problem in found:
+            logger.info("%s is over", problem)
 
     @property
     def first(self) -> tuple[FilingProblem, str] | None:

@@ -6,11 +6,12 @@ import base64
 import itertools
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from sealyard.delivery.http import Buffer
 from sealyard.delivery.retry import Retry
-from sealyard.delivery.s3_requests import PreconditionError, S3Place, S3Requests
+from sealyard.delivery.s3_requests import ANSWER_BYTES, PreconditionError, S3Place, S3Requests
 from sealyard.delivery.secrets import CdnCredential
 from sealyard.delivery.tls import CaBundle
 from sealyard.errors import IntegrityError, UnavailableError
@@ -151,7 +152,11 @@ class ObjectFolder:
             answer = self._requests.client.get_object(Bucket=self._bucket, Key=self._prefix + key)
             return answer["Body"].read()
 
-        return self._requests.call(get, answer_bytes=most, what=key)
+        # The bound is that of an answer which says why there is nothing, too.
+        content = self._requests.call(get, answer_bytes=max(most, ANSWER_BYTES), what=key)
+        if len(content) > most:
+            raise UnavailableError(f"{self.name}: {key} has more than {most} bytes")
+        return content
 
     def read_whole(self, key: str, size: int) -> bytearray:
         """The content of an object whose size is known, without a copy of it.
@@ -182,6 +187,17 @@ class ObjectFolder:
     def close(self) -> None:
         """Close all connections."""
         self._requests.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def _put(self, key: str, content: Buffer, **condition: Any) -> None:
         # boto3 wraps `bytes` in a stream, and a request that is tried again needs them twice.

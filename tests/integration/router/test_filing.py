@@ -53,7 +53,7 @@ def folder(broker: Broker, tmp_path: Path) -> Iterator[Yard]:
 def assert_all_filed_once(yard: Yard, bodies: list[bytes]) -> None:
     """What was left by who died is gone once another has begun and swept."""
     sent = dict(enumerate(bodies))
-    until(lambda: not strays(yard.files(), CLASSES), "the sweep")
+    until(lambda: not strays(yard.files(), CLASSES), "the sweep", seconds=600)
     files = yard.files()
     assert_each_filed_once(files, sent, CLASSES)
     filed = {name: place for name, place in states(bodies).items() if place != "deleted"}
@@ -70,7 +70,7 @@ def test_whatever_is_killed_each_message_is_filed_once(yard: Yard) -> None:
     for number, some in enumerate(slices):
         yard.publish(some)
         # Not to wait for something: what is killed is to be in the middle of something.
-        time.sleep(chance.uniform(0, 0.8))
+        time.sleep(chance.uniform(0, size / 30))
         if number in of_broker:
             yard.broker.kill()
             yard.broker.start()
