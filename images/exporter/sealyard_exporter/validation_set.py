@@ -38,7 +38,14 @@ def pinned_validation_set(
         raise MissingError(f"{LOCK_FILE} is not in {task.run_path}; the run's folder has lost it")
     splits = (VALIDATION_SPLIT,)
     if task.dataset is not None:
-        root = fetch_dataset(task.dataset, mounts, fetched, splits=splits, alive=alive)
+        root = fetch_dataset(
+            task.dataset,
+            mounts,
+            fetched,
+            splits=splits,
+            alive=alive,
+            cache_bytes=task.workspace.cache_bytes if task.workspace else None,
+        )
     else:
         root = _mounted(task, mounts)
     part = read_dataset(root, splits)

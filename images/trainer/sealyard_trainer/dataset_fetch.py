@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sealyard.api.secrets import Purpose
@@ -35,6 +38,7 @@ def fetch_dataset(
     *,
     splits: Sequence[str] = SPLITS,
     alive: Callable[[], object] = lambda: None,
+    cache_bytes: int | None = None,
 ) -> Path:
     """Fetch what is not there yet, and give the folder of data.yaml.
 
@@ -44,6 +48,7 @@ def fetch_dataset(
         folder: takes it; what an earlier attempt left there is gone on with.
         splits: those that are wanted.
         alive: called after each file, and may end it by raising.
+        cache_bytes: what everything in the workspace's volume may have, where that is a copy.
 
     Raises:
         InvalidError: a key is no path, or data.yaml breaks a rule.
@@ -56,15 +61,17 @@ def fetch_dataset(
         objects = _objects(bucket, remote)
         watch = _Watch(alive)
         download = FolderDownload(bucket, folder, objects, fetched=watch.fetched)
-        _fetch(download, remote, {DATA_FILE})
+        room = _Room(mounts.workspace, cache_bytes)
+        fetch = partial(_fetch, download, remote, room)
+        fetch({DATA_FILE})
         description = read_data_yaml(download.files)
         lists = lists_of(description, splits, objects.keys())
-        _fetch(download, remote, lists)
+        fetch(lists)
         lines = {path: _lines(download.files / path) for path in lists}
         files = {DATA_FILE, *files_of(description, splits, objects.keys(), lines)}
         download.keep_only(files)
         watch.begin(files, objects, download.missing(files))
-        _fetch(download, remote, files)
+        fetch(files)
         watch.end()
     return download.files
 
@@ -139,13 +146,37 @@ def _objects(bucket: Bucket, remote: RemoteFolder) -> dict[str, ListedObject]:
     return objects
 
 
-def _fetch(download: FolderDownload, remote: RemoteFolder, files: set[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How much a volume takes: what is free on it, and less where all of it has a limit."""
+
+    volume: Path
+    limit: int | None
+
+    def within(self, free: int) -> int:
+        if self.limit is None:
+            return free
+        used = sum(
+            Path(folder, name).lstat().st_size
+            for folder, _, names in os.walk(self.volume)
+            for name in names
+        )
+        return min(free, max(self.limit - used, 0))
+
+    @property
+    def advice(self) -> str:
+        if self.limit is None:
+            return "enlarge the workspace's claim, or make room in it"
+        return f"spec.workspace.s3.cacheSize is {_amount(self.limit)}, and more is wanted"
+
+
+def _fetch(download: FolderDownload, remote: RemoteFolder, room: _Room, files: set[str]) -> None:
     """All of them, or none: half a dataset in a full workspace helps nobody."""
-    wanted, free = download.missing_bytes(files), download.free_bytes()
+    wanted, free = download.missing_bytes(files), room.within(download.free_bytes())
     if wanted > free:
         raise MissingError(
             f"dataset: {_uri(remote)} needs {_amount(wanted)} more and the workspace has "
-            f"{_amount(free)} free; enlarge the workspace's claim, or make room in it"
+            f"{_amount(free)} free; {room.advice}"
         )
     download.fetch(files)
 

@@ -12,8 +12,8 @@ DATASET_DIRECTORY = "/dataset"
 WEIGHTS_DIRECTORY = "/weights"
 SCRATCH_DIRECTORY = "/tmp"  # noqa: S108 - an emptyDir of the pod's own, the root is read-only
 CA_DIRECTORY = "/run/sealyard/ca"
-"""A CA bundle is at `CA_DIRECTORY/<api|cdn|dataset|mlflow>/ca.crt`; without one the
-system's roots serve."""
+"""A CA bundle is at `CA_DIRECTORY/<api|cdn|dataset|mlflow|workspace|weights>/ca.crt`; without one
+the system's roots serve."""
 
 INPUT_DIRECTORY = "/run/sealyard/input"
 """Input that is too long for a task: files `0000`, `0001`, …; joined in this order they are the

@@ -16,7 +16,7 @@ from sealyard.api.release_target import SplitSpec
 from sealyard.api.tracking import Experiment
 from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec, PinnedWeights
 
-TASK_VERSION = 5
+TASK_VERSION = 7
 """The newest that programs understand; they understand those before it, too."""
 FIRST_TASK_VERSION = 1
 WEIGHTS_TASK_VERSION = 2
@@ -28,6 +28,8 @@ NODES_TASK_VERSION = 4
 """And this one, where each of several pods would train by itself."""
 S3_TASK_VERSION = 5
 """And this one, where it would wait for a dataset in a volume that nobody mounts."""
+WORKSPACE_TASK_VERSION = 7
+"""And this one, where it would keep all it makes on a disk that goes with the pod."""
 
 
 class Owner(Model):
@@ -78,6 +80,12 @@ class RemoteFolder(Model):
     ca_bundle_name: str | None = None
 
 
+class RemoteWorkspace(RemoteFolder):
+    """A workspace in such a store; what is at /workspace is the pod's own copy."""
+
+    cache_bytes: Annotated[int, Field(ge=1)] = Field(description="How much that copy may have.")
+
+
 class Task(Model):
     """What all tasks carry."""
 
@@ -86,7 +94,15 @@ class Task(Model):
     attempt: Annotated[int, Field(ge=1)]
 
 
-class TrainTask(Task):
+class WorkspaceTask(Task):
+    """What those carry that work on files of a workspace."""
+
+    workspace: RemoteWorkspace | None = Field(
+        default=None, description="Its store; where there is none, /workspace outlives the pod."
+    )
+
+
+class TrainTask(WorkspaceTask):
     """Train, checkpoint each epoch, resume where a former attempt left off."""
 
     kind: Literal["train"] = "train"
@@ -111,7 +127,7 @@ class TrainTask(Task):
     mlflow: RemoteMlflow | None = None
 
 
-class ExportTask(Task):
+class ExportTask(WorkspaceTask):
     """Export one variant of a trained model, compare it with the checkpoint, and measure it."""
 
     kind: Literal["export"] = "export"
@@ -171,7 +187,7 @@ class SourceRecord(Model):
     metrics: Metrics | None = None
 
 
-class PublishTask(Task):
+class PublishTask(WorkspaceTask):
     """Seal, split and upload every variant; the manifest goes last."""
 
     kind: Literal["publish"] = "publish"
@@ -200,7 +216,7 @@ class VerifyTask(Task):
     keyring_secret_name: str
 
 
-class TidyTask(Task):
+class TidyTask(WorkspaceTask):
     """Delete the plaintext exports of a release that is out, or that will never be."""
 
     kind: Literal["tidy"] = "tidy"

@@ -8,15 +8,24 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from sealyard.api.mounts import CONTAINER_NAME, WORKSPACE_DIRECTORY
-from sealyard.api.training_run import Artifact, TrainingRun
+from sealyard.api.mounts import (
+    CA_DIRECTORY,
+    CONTAINER_NAME,
+    SCRATCH_DIRECTORY,
+    WORKSPACE_DIRECTORY,
+)
+from sealyard.api.secrets import SECRETS_DIRECTORY, Purpose
+from sealyard.api.training_run import Artifact, TrainingRun, WorkspaceSpec
 from sealyard.core.pod_security import container_security, pod_security
 from sealyard.core.settings import PodSettings
+from sealyard.core.stores import remote_folder
+from sealyard.core.volumes import ca_volume, secret_volume
 from sealyard.errors import IntegrityError, MissingError, UnavailableError
 
 REPORT = "report.html"
-VOLUME = "workspace"
+SCRATCH_SIZE = "16Mi"
 MODULE = "sealyard.jobs.printed_file"
+STORE_MODULE = "sealyard.delivery.printed_object"
 DEADLINE_SECONDS = 300
 """After which Kubernetes ends the pod, should nobody be there any more to delete it."""
 APP_LABEL = "app.kubernetes.io/name"
@@ -74,18 +83,22 @@ def report_pod(
     metadata = run.metadata
     if not run.status.image:
         raise MissingError(f"TrainingRun {metadata.namespace}/{metadata.name} names no image")
-    claim_name = run.spec.workspace.persistent_volume_claim.claim_name
+    arguments, volumes = _reading(run.spec.workspace, report)
     resources = {"cpu": "50m", "memory": "128Mi"}
     container = {
         "name": CONTAINER_NAME,
         "image": run.status.image,
         "imagePullPolicy": pods.image_pull_policy,
-        "command": ["python", "-I", "-m", MODULE, f"{WORKSPACE_DIRECTORY}/{report.path}"],
+        "command": ["python", "-I", "-m", *arguments],
         "resources": {"requests": resources, "limits": {"memory": resources["memory"]}},
         "securityContext": container_security(),
         # What the program says when it fails.
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": VOLUME, "mountPath": WORKSPACE_DIRECTORY, "readOnly": True}],
+        "volumeMounts": [
+            {"name": volume["name"], "mountPath": path}
+            | ({} if path == SCRATCH_DIRECTORY else {"readOnly": True})
+            for path, volume in volumes.items()
+        ],
     }
     return {
         "apiVersion": "v1",
@@ -101,14 +114,34 @@ def report_pod(
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "securityContext": _reading(pods),
+            "securityContext": _security(pods),
             "containers": [container],
-            "volumes": [{"name": VOLUME, "persistentVolumeClaim": {"claimName": claim_name}}],
+            "volumes": list(volumes.values()),
         },
     }
 
 
-def _reading(pods: PodSettings) -> dict[str, Any]:
+def _reading(
+    workspace: WorkspaceSpec, report: Artifact
+) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """The module that prints the report, with its arguments; volumes by where they are mounted."""
+    name = "workspace"
+    if workspace.s3 is None:
+        claim = {"name": name, "persistentVolumeClaim": {"claimName": workspace.claim_name}}
+        path = f"{WORKSPACE_DIRECTORY}/{report.path}"
+        return [MODULE, path], {WORKSPACE_DIRECTORY: claim}
+    secret, bundle = workspace.s3.credentials_secret_ref, workspace.s3.ca_bundle_ref
+    volumes = {
+        f"{SECRETS_DIRECTORY}/{name}": secret_volume(name, Purpose.WORKSPACE, secret.name),
+        SCRATCH_DIRECTORY: {"name": "scratch", "emptyDir": {"sizeLimit": SCRATCH_SIZE}},
+    }
+    if bundle:
+        volumes[f"{CA_DIRECTORY}/{name}"] = ca_volume(f"ca-{name}", bundle.name)
+    store = remote_folder(workspace.s3).model_dump_json(by_alias=True)
+    return [STORE_MODULE, store, report.path], volumes
+
+
+def _security(pods: PodSettings) -> dict[str, Any]:
     """With the group that the workspace's files belong to, and without giving them to it anew:
     the kubelet would do that beneath a training that writes.
     """

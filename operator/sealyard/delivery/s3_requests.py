@@ -54,6 +54,10 @@ class UploadForgottenError(UnavailableError):
     """The store does not know an upload in parts any more, or not with the parts that it had."""
 
 
+class NoObjectError(MissingError):
+    """There is no such object."""
+
+
 class PreconditionError(InvalidError):
     """The object is there and should not be, or is another one than was asked for."""
 
@@ -227,7 +231,7 @@ _REFUSED = (
 _STATUSES: Final[dict[int, tuple[type[SealyardError], str]]] = {
     401: _REFUSED,
     403: _REFUSED,
-    404: (MissingError, "there is no object {what}"),
+    404: (NoObjectError, "there is no object {what}"),
     408: (TransientError, "it waited too long for bytes"),
     409: (TransientError, "another request is in the way"),
     412: (PreconditionError, "a condition of the request does not hold"),

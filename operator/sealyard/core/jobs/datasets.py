@@ -6,22 +6,12 @@ from sealyard.api.secrets import Purpose, Role
 from sealyard.api.tasks import RemoteFolder
 from sealyard.api.training_run import DatasetSpec
 from sealyard.core.jobs import pod
+from sealyard.core.stores import remote_folder
 
 
 def remote_dataset(dataset: DatasetSpec) -> RemoteFolder | None:
     """Where it is fetched from; None where it lies in a claim."""
-    source = dataset.s3
-    if source is None:
-        return None
-    bundle = source.ca_bundle_ref
-    return RemoteFolder(
-        endpoint=source.endpoint,
-        region=source.region,
-        bucket=source.bucket,
-        prefix=source.prefix,
-        secret_name=source.credentials_secret_ref.name,
-        ca_bundle_name=bundle.name if bundle else None,
-    )
+    return remote_folder(dataset.s3) if dataset.s3 else None
 
 
 def dataset_mounts(role: Role, dataset: DatasetSpec) -> list[pod.Mount]:

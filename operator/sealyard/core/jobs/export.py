@@ -10,13 +10,15 @@ from sealyard.api.tasks import (
     FIRST_TASK_VERSION,
     PLATFORM_TASK_VERSION,
     S3_TASK_VERSION,
+    WORKSPACE_TASK_VERSION,
     ExportTask,
     Owner,
 )
-from sealyard.api.training_run import Artifact, DatasetSpec, TrainingRun, workspace_path
+from sealyard.api.training_run import Artifact, TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
 from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset
+from sealyard.core.jobs.workspaces import remote_workspace, with_cache, workspace_mounts
 from sealyard.core.settings import Settings
 
 ENTRY_POINT = "sealyard-exporter"
@@ -42,10 +44,9 @@ def export_job(
 
     Its processor time and memory do not follow the profile, which says what training needs.
     """
-    claim = run.spec.workspace.persistent_volume_claim
-    dataset = run.spec.dataset
+    workspace, dataset = run.spec.workspace, run.spec.dataset
     task = ExportTask(
-        task_version=_version(variant, dataset),
+        task_version=_version(variant, run),
         owner=Owner(
             namespace=release.metadata.namespace,
             name=release.metadata.name,
@@ -59,7 +60,8 @@ def export_job(
         dataset_path=dataset.path,
         dataset=remote_dataset(dataset),
         run_path=run.workspace_path,
-        release_path=workspace_path(claim, release.workspace_folder),
+        release_path=workspace.folder(release.metadata.namespace, release.workspace_folder),
+        workspace=remote_workspace(workspace),
         model=release.spec.model,
         version=release.spec.version,
     )
@@ -72,8 +74,11 @@ def export_job(
             image=compute.images.exporter,
             entry_point=ENTRY_POINT,
             task=task,
-            resources=_resources(compute, variant),
-            mounts=[pod.workspace(claim.claim_name), *dataset_mounts(Role.EXPORT, dataset)],
+            resources=with_cache(_resources(compute, variant), workspace),
+            mounts=[
+                *workspace_mounts(Role.EXPORT, workspace),
+                *dataset_mounts(Role.EXPORT, dataset),
+            ],
             scratch_size=SCRATCH_SIZE,
             ttl_seconds=settings.release_ttl_seconds_after_finished,
             queue=release.spec.queue_name,
@@ -82,8 +87,10 @@ def export_job(
     )
 
 
-def _version(variant: VariantSpec, dataset: DatasetSpec) -> int:
-    if dataset.s3 is not None:
+def _version(variant: VariantSpec, run: TrainingRun) -> int:
+    if run.spec.workspace.s3 is not None:
+        return WORKSPACE_TASK_VERSION
+    if run.spec.dataset.s3 is not None:
         return S3_TASK_VERSION
     return PLATFORM_TASK_VERSION if variant.is_engine else FIRST_TASK_VERSION
 

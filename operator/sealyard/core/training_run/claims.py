@@ -31,9 +31,9 @@ def claims_of(situation: Situation) -> dict[str, str]:
     wanted = {}
     if spec.dataset.claim_name is not None:
         wanted["spec.dataset.persistentVolumeClaim.claimName"] = spec.dataset.claim_name
-    workspace = spec.workspace.persistent_volume_claim.claim_name
-    wanted["spec.workspace.persistentVolumeClaim.claimName"] = workspace
-    if weights is None:
+    if spec.workspace.claim_name is not None:
+        wanted["spec.workspace.persistentVolumeClaim.claimName"] = spec.workspace.claim_name
+    if weights is None or weights.claim_name is None:
         return wanted
     if weights.training_run is None:
         where = "spec.model.weights.persistentVolumeClaim.claimName"

@@ -14,22 +14,32 @@ READABLE = {"ReadWriteMany", "ReadOnlyMany"}
 WORKSPACE = "spec.workspace"
 
 
-def dataset_for_one_node(situation: Situation) -> Plan | None:
-    """The first pod fetches a dataset, and the others look at theirs before they meet it.
+STORES_ARE_FOR_ONE_NODE = {
+    "spec.dataset.s3": "several read their dataset from a persistentVolumeClaim",
+    "spec.workspace.s3": "several write to a persistentVolumeClaim that is ReadWriteMany",
+}
+
+
+def store_for_one_node(situation: Situation) -> Plan | None:
+    """The first pod fetches a dataset, and the others look at theirs before they meet it. All of
+    them read in the workspace what the first one writes there.
 
     Judged before each attempt, for the number of nodes may change between two.
     """
     compute = situation.compute
     if not isinstance(compute, Compute) or compute.nodes == 1:
         return None
-    if situation.run.spec.dataset.s3 is None:
+    spec = situation.run.spec
+    named = {"spec.dataset.s3": spec.dataset.s3, "spec.workspace.s3": spec.workspace.s3}
+    field = next((field for field, store in named.items() if store is not None), None)
+    if field is None:
         return None
     return situation.decide(
         "Pending",
         stalled(
             Reason.INVALID_SPEC,
-            f"spec.compute.nodes is {compute.nodes}, and spec.dataset.s3 is for one node; several "
-            "read their dataset from a persistentVolumeClaim",
+            f"spec.compute.nodes is {compute.nodes}, and {field} is for one node; "
+            f"{STORES_ARE_FOR_ONE_NODE[field]}",
         ),
         requeue_after=situation.seconds_left,
     )
