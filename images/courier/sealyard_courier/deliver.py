@@ -38,7 +38,7 @@ def run_publish(task: PublishTask, mounts: Mounts) -> Answer:
     remove_temporaries(folder)
     keyring = SecretFiles.mounted(Purpose.KEYRING, mounts.secrets, task.keyring_secret_name)
     with (
-        kept(task, mounts, folder) as still_ours,
+        kept(task, mounts, folder) as held,
         release_api(task.api, Purpose.API_PUBLISHER, mounts) as api,
         cdn_of(task.cdn, Purpose.CDN_WRITE, mounts) as cdn,
     ):
@@ -48,7 +48,8 @@ def run_publish(task: PublishTask, mounts: Mounts) -> Answer:
             api=api,
             cdn=cdn,
             read_keyring=keyring.keyring,
-            still_ours=still_ours,
+            still_ours=held.check,
+            kept=held.keep,
         ).publish()
     message = f"published {task.model} {task.version} with {_counted(len(result.variants))}"
     return Answer(message=message, result=result.to_wire())

@@ -264,6 +264,7 @@ def test_the_columns(server: Server) -> None:
         ("queues", {"TrainingRun"}),
         ("distributed", {"TrainingRun"}),
         ("s3-dataset", {"TrainingRun"}),
+        ("s3-workspace", {"TrainingRun"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )
