@@ -138,6 +138,8 @@ class Uploader:
                 self._give_way(superseded)
                 return
             except Exception as error:
+                if self._abandoned.is_set():
+                    return
                 self._trouble, failures = error, failures + 1
                 fault = None if isinstance(error, SealyardError) else error
                 logger.warning("%s; the work goes on, tried again", error, exc_info=fault)
