@@ -42,6 +42,7 @@ class Cdn:
         bundle: the CAs to trust; the system's roots without one.
         retry: how failures that may pass are tried again.
         seconds: the longest that a request without a body to speak of may take.
+        what: what the store is in messages.
 
     Raises:
         InvalidError: the endpoint is not of the form that is allowed.
@@ -56,9 +57,10 @@ class Cdn:
         bundle: CaBundle | None = None,
         retry: Retry | None = None,
         seconds: float = 30.0,
+        what: str = "CDN",
     ) -> None:
         self._requests = S3Requests(
-            "CDN", place, credential, bundle=bundle, retry=retry, seconds=seconds
+            what, place, credential, bundle=bundle, retry=retry, seconds=seconds
         )
         self._bucket = place.bucket
 
