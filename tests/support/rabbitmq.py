@@ -95,6 +95,7 @@ class Broker:
         self._root = _programs()
         self._process: subprocess.Popen[bytes] | None = None
         self._mapper: subprocess.Popen[bytes] | None = None
+        self._is_registered = False
         self.passwords |= {user: secrets.token_urlsafe(16) for user in self.permissions}
         self.directory.mkdir(parents=True, exist_ok=True)
         self.ca_path.write_bytes(self.ca.ca_pem)
@@ -134,6 +135,11 @@ class Broker:
 
     def kill(self) -> None:
         """SIGKILL."""
+        if not self._is_registered:
+            # That it has streams at all, RabbitMQ 3.10 writes down some time after the first was
+            # made. Killed before, it never finds them again.
+            self.ctl("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
+            self._is_registered = True
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
@@ -148,7 +154,7 @@ class Broker:
 
     def close(self) -> None:
         """End it and what belongs to it, for good."""
-        self.kill()
+        self._end(signal.SIGKILL)
         if self._mapper is not None:
             self._mapper.kill()
             self._mapper.wait()

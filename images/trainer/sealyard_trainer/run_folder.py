@@ -91,7 +91,7 @@ class RunFolder:
         Checkpoints first: a curve may be longer than the checkpoint beside it, and not shorter.
         """
         names = [f"{CHECKPOINTS}/{name}" for name in vouched_for(self.path / CHECKPOINTS)]
-        single = (DONE_FILE, BEST, CURVE, REPORT, LOCK_FILE, ATTEMPTS_FILE)
+        single = (DONE_FILE, BEST, CURVE, REPORT, LOCK_FILE, ATTEMPTS_FILE, LINEAGE_FILE)
         names += [name for name in single if (self.path / name).exists()]
         for folder in (PLOTS, EVENTS):
             names += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 from pathlib import Path
@@ -26,7 +27,9 @@ from support.rabbitmq import ADMIN, READER, SENDER, WRITER, Broker
 from support.release_api import PASSWORD, release_api_server, user
 from support.streams import eventually, opened, publish, source_of, take
 
-EXAMPLE = Path(__file__).parents[3] / "examples/annotations/publish.py"
+REPOSITORY = Path(__file__).parents[3]
+EXAMPLE = REPOSITORY / "examples/annotations/publish.py"
+PAGE = REPOSITORY / "docs/annotations.md"
 RULE = BrokerUsers({SENDER: "Validator"})
 
 
@@ -73,6 +76,22 @@ async def test_annotations_with_a_token_each(broker: Broker, stream: str) -> Non
         first, *others = await take(source, 19)
     assert parse(first.body) == (an_annotation(proof={"jwt": proof}), PICTURE)
     assert {parse(one.body)[0].revision for one in others} == set(range(2, 20))
+
+
+async def test_the_code_of_the_page(broker: Broker, stream: str) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    for said, here in {
+        "rabbitmq.example.org": broker.host,
+        '"annotations"': f'"{stream}"',
+        'name="tool"': f'name="tool", port={broker.stream_port}, ca_file=Path("{broker.ca_path}")',
+    }.items():
+        assert said in code
+        code = code.replace(said, here)
+    names: dict[str, Any] = {"Path": Path}
+    exec(code, names)  # noqa: S102 - our own page
+    await names["validate"](PICTURE, broker.passwords[WRITER], None)
+    (said,) = await published(broker, stream, 1)
+    assert (said.id, said.operation) == ("tray-7", "validated")
 
 
 async def test_the_broker_takes_an_id_once(broker: Broker, stream: str) -> None:
