@@ -36,7 +36,7 @@ from support.filing import a_message, an_image
 from support.rabbitmq import READER, running_broker
 from support.router import CLASSES, Yard, a_yard
 
-_PICTURE_BYTES: Final = 100_000
+PICTURE_BYTES: Final = 100_000
 _LARGE_BYTES: Final = 10_000_000
 _BOXES: Final = 12
 """A kilobyte of JSON."""
@@ -44,24 +44,41 @@ _SECONDS: Final = 600.0
 
 
 @contextmanager
-def _stream(folder: Path, size_bytes: int, picture_bytes: int) -> Iterator[tuple[Yard, int]]:
-    """A route whose stream has so many bytes of pictures, and how many messages that is."""
-    count = max(1, size_bytes // picture_bytes)
+def a_route(folder: Path) -> Iterator[Yard]:
+    """Both servers, and a route with a new stream."""
     with (
-        running_broker(folder / "broker", settings={"stream.frame_max": "0"}) as broker,
+        running_broker(folder / "broker") as broker,
         dataset_store(folder / "store") as store,
         a_yard(folder / "yard", broker, store) as yard,
     ):
-        boxes = [a_box(x=0.25 + number / 100, width=0.125) for number in range(_BOXES)]
-        for number in range(count):
-            picture = an_image(number) + os.urandom(picture_bytes)
-            yard.publish([a_message(picture, id=f"tray-{number}", role="Validator", boxes=boxes)])
+        yield yard
+
+
+def a_picture_of(number: int, size: int) -> bytes:
+    """A picture of about so many bytes, as no other."""
+    return bytes(an_image(number)) + os.urandom(size)
+
+
+@contextmanager
+def _stream(folder: Path, size_bytes: int, picture_bytes: int) -> Iterator[tuple[Yard, int]]:
+    """A route whose stream has so many bytes of pictures, and how many messages that is."""
+    count = max(1, size_bytes // picture_bytes)
+    boxes = [a_box(x=0.25 + number / 100, width=0.125) for number in range(_BOXES)]
+    with a_route(folder) as yard:
+        yard.broker.create_exchange("annotations", stream=yard.stream)
+        # Not by the stream's own protocol, whose frames are smaller than a large picture.
+        with yard.broker.channel() as channel:
+            channel.confirm_delivery()
+            for number in range(count):
+                picture = a_picture_of(number, picture_bytes)
+                body = a_message(picture, id=f"tray-{number}", role="Validator", boxes=boxes)
+                channel.basic_publish("annotations", "", body)
         yield yard, count
 
 
 @contextmanager
 def _rstream(folder: Path, size_bytes: int) -> Iterator[Race]:
-    with _stream(folder, size_bytes, _PICTURE_BYTES) as (yard, count):
+    with _stream(folder, size_bytes, PICTURE_BYTES) as (yard, count):
 
         def empty() -> None:
             """Begin with an empty store: it does not free at once what was deleted."""
@@ -83,7 +100,7 @@ def _rstream(folder: Path, size_bytes: int) -> Iterator[Race]:
             what="file annotations (1 KB and 100 KB)",
             against="rstream, and the same files without routing",
             least=0.8,
-            size_bytes=count * _PICTURE_BYTES,
+            size_bytes=count * PICTURE_BYTES,
             ours=Side(before=empty, run=lambda: asyncio.run(_file(yard, count)), check=check),
             theirs=Side(before=empty, run=lambda: asyncio.run(_consume(yard, count)), check=check),
         )
@@ -201,7 +218,7 @@ def _peak(folder: Path, size_bytes: int, picture_bytes: int, most: float) -> Ite
 
 @contextmanager
 def _peak_small(folder: Path, size_bytes: int) -> Iterator[Peak]:
-    with _peak(folder, size_bytes, _PICTURE_BYTES, 384) as peak:
+    with _peak(folder, size_bytes, PICTURE_BYTES, 384) as peak:
         yield peak
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -135,7 +134,7 @@ async def _publish(
 def _sealyard(cluster: Cluster, *arguments: str) -> str:
     done = subprocess.run(
         [Path(sys.executable).with_name("sealyard"), *arguments],
-        env=os.environ | cluster.environment(),
+        env=cluster.environment(),
         capture_output=True,
         text=True,
         check=False,

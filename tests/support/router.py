@@ -105,6 +105,8 @@ class Yard:
     routers: list[RouterProcess] = field(default_factory=list)
     password: str | None = None
     """The broker's, if it is to be another than the right one."""
+    key_set: bytes | None = None
+    """The keys that tokens are judged by."""
 
     @property
     def volume(self) -> Path:
@@ -152,6 +154,8 @@ class Yard:
             secrets |= {Purpose.ANNOTATIONS: pair, Purpose.PICTURES: pair}
             for name in ("annotations", "pictures"):
                 (folder / f"ca/{name}/ca.crt").write_bytes(self.store.ca.ca_pem)
+        if self.key_set is not None:
+            secrets[Purpose.IDENTITY_KEYS] = (self.key_set.decode(),)
         for purpose, values in secrets.items():
             place = folder / "secrets" / purpose.value
             place.mkdir(parents=True)

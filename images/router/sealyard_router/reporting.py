@@ -30,7 +30,7 @@ class Client(Protocol):
 class Reporting:
     """Reports what changed, and now and then that nothing did.
 
-    Whoever files calls `tell`, again and again: a router that hangs falls silent.
+    Its user calls `tell` again and again: a router that hangs falls silent.
 
     Args:
         client: delivers; None where there is nobody to report to.

@@ -142,6 +142,9 @@ class Service:
         ledger, counts = self._parts.filer.ledger, self._parts.index.counts
         problem, line = self._parts.troubles.first or (None, None)
         self._parts.metrics.stands(counts, offset=ledger.end, lag=self._lag)
+        if not self._pipeline.is_open and problem is None:
+            # Nothing is known yet, and whether it can go on neither.
+            return
         self._reporting.tell(
             FilingReport(
                 route=self._task.owner,

@@ -21,7 +21,7 @@ from support.stores import until
 
 pytestmark = [pytest.mark.stores, pytest.mark.timeout(3000)]
 
-MESSAGES = int(os.environ.get("SEALYARD_FILING_MESSAGES", "240"))
+MESSAGES = int(os.environ.get("SEALYARD_FILING_MESSAGES", "120"))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_whatever_is_killed_each_message_is_filed_once(yard: Yard) -> None:
     for number, some in enumerate(slices):
         yard.publish(some)
         # Not to wait for something: what is killed is to be in the middle of something.
-        time.sleep(chance.uniform(0, size / 30))
+        time.sleep(chance.uniform(0, size / 60))
         if number in of_broker:
             yard.broker.kill()
             yard.broker.start()

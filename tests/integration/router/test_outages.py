@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sealyard.api.annotation_route import IdentitySpec, JwtIdentity
+from sealyard.api.model import LocalObjectReference
 from sealyard.api.tasks import RemoteFolder
 from support.annotation_store import assert_each_filed_once, files_of, records_of
 from support.annotations import a_body, a_picture
 from support.dataset_store import DatasetStore, dataset_store
 from support.filing import a_message, an_image
+from support.identities import ED25519, OTHER_ED25519, claims, jwk, jwk_set, token
 from support.rabbitmq import Broker
-from support.router import CLASSES, Yard, a_yard
+from support.router import CLASSES, Yard, a_yard, states_of
 from support.stores import until
 
 pytestmark = [pytest.mark.stores, pytest.mark.timeout(600)]
@@ -154,6 +158,36 @@ def test_classes_may_only_be_added_at_the_end(folder: Yard) -> None:
     folder.start()
     folder.wait_filed(2)
     assert files_of(folder.volume)["validated/data.yaml"].endswith(b'  2: "stamp"\n')
+
+
+def test_a_token_says_where_its_message_is_filed(folder: Yard) -> None:
+    now = int(time.time())
+    times = {"iat": now - 60, "nbf": now - 60, "exp": now + 600}
+    late = {"iat": now - 900, "nbf": now - 900, "exp": now - 300}
+    tokens = {
+        "valid": token(claims(**times)),
+        "operator": token(claims(**times, role="Operator")),
+        "forged": token(claims(**times), key=OTHER_ED25519),
+        "expired": token(claims(**late)),
+    }
+    folder.key_set = jwk_set(jwk(ED25519, kid="ed"))
+    folder.changes["identity"] = IdentitySpec(
+        jwt=JwtIdentity(key_set_secret_ref=LocalObjectReference(name="keys"))
+    )
+    folder.changes["key_set_secret_name"] = "keys"
+    folder.publish(
+        [a_message(id=name, role="Validator", proof={"jwt": one}) for name, one in tokens.items()]
+    )
+    router = folder.start()
+    folder.wait_filed(4)
+    assert states_of(folder.files()) == {
+        "valid": "validated",
+        "operator": "seed",
+        "forged": "seed",
+        "expired": "seed",
+    }
+    until(lambda: router.metric("sealyard_router_unproven_total") == 2, "the unproven")
+    assert not any(one in router.log for one in tokens.values())
 
 
 def test_a_wrong_password_ends_it(folder: Yard) -> None:

@@ -23,9 +23,10 @@ STATES: Final[dict[int, tuple[Callable[[Reason, str], State], Reason]]] = {
 
 
 def ended(situation: Situation) -> Plan | None:
-    """Says why, until the router that was started in its place has reported, or is ready."""
-    pod = situation.pod
-    if pod is None or pod.last_end is None or pod.ready or situation.heard:
+    """Says why, until the router that was started in its place is ready, or has said what keeps it
+    from being so."""
+    pod, report = situation.pod, situation.heard
+    if pod is None or pod.last_end is None or pod.ready or (report and report.problem):
         return None
     return situation.decide(_state(pod.name, pod.last_end))
 

@@ -214,6 +214,30 @@ CASES: dict[str, tuple[Plan, str, str, str]] = {
             "whether it reaches the operator at https://operator.sealyard.svc:8443"
         ),
     ),
+    "it reads its journal": (
+        running(ROUTE.reported(), ready=False),
+        "FTF",
+        "Pending",
+        "the router in pod router begins",
+    ),
+    "it begins anew, and reports before it knows": (
+        running(ROUTE.reported(), ready=False, last_end=an_end(77, "the broker refused")),
+        "FTF",
+        "CredentialsRefused",
+        "the broker refused",
+    ),
+    "it was killed, and now the store is away": (
+        running(ROUTE.reported(problem="StoreUnavailable"), ready=False, last_end=an_end(137)),
+        "FTF",
+        "RemoteUnavailable",
+        "the storage does not answer as it should",
+    ),
+    "lost messages keep it from being ready, and not the route": (
+        running(ROUTE.reported(problem="MessagesLost", lost=7), ready=False),
+        "TFF",
+        "Filing",
+        FILING,
+    ),
     "of the container before": (
         running(ROUTE.reported(at(-60)), started_at=at(-30)),
         "FTF",
