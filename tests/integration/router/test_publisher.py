@@ -80,10 +80,11 @@ async def test_annotations_with_a_token_each(broker: Broker, stream: str) -> Non
 
 async def test_the_code_of_the_page(broker: Broker, stream: str) -> None:
     (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    reached = f'port={broker.stream_port}, ca_file=Path("{broker.ca_path}")'
     for said, here in {
         "rabbitmq.example.org": broker.host,
         '"annotations"': f'"{stream}"',
-        'name="tool"': f'name="tool", port={broker.stream_port}, ca_file=Path("{broker.ca_path}")',
+        ' name="tool"': f' name="tool", {reached}',
     }.items():
         assert said in code
         code = code.replace(said, here)
