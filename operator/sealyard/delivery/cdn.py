@@ -42,7 +42,6 @@ class Cdn:
         bundle: the CAs to trust; the system's roots without one.
         retry: how failures that may pass are tried again.
         seconds: the longest that a request without a body to speak of may take.
-        what: what the store is in messages.
 
     Raises:
         InvalidError: the endpoint is not of the form that is allowed.
@@ -57,12 +56,18 @@ class Cdn:
         bundle: CaBundle | None = None,
         retry: Retry | None = None,
         seconds: float = 30.0,
-        what: str = "CDN",
     ) -> None:
         self._requests = S3Requests(
-            what, place, credential, bundle=bundle, retry=retry, seconds=seconds
+            "CDN", place, credential, bundle=bundle, retry=retry, seconds=seconds
         )
         self._bucket = place.bucket
+
+    @classmethod
+    def over(cls, requests: S3Requests) -> Self:
+        """The same over requests that serve others, too: whoever made them closes them."""
+        found = cls.__new__(cls)
+        found._requests, found._bucket = requests, requests.bucket  # noqa: SLF001 - its own
+        return found
 
     @property
     def name(self) -> str:

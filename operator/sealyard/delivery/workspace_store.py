@@ -7,7 +7,6 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
@@ -41,19 +40,6 @@ _RANGE_BYTES: Final = 8 << 20
 _RANGES_IN_FLIGHT: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Clients:
-    """What speaks to the store under one credential."""
-
-    requests: S3Requests
-    listing: Bucket
-    uploads: Cdn
-
-    def close(self) -> None:
-        for one in (self.requests, self.listing, self.uploads):
-            one.close()
-
-
 class WorkspaceStore:
     """One folder of a bucket under one credential, which may list, get, put and delete there.
 
@@ -77,14 +63,15 @@ class WorkspaceStore:
         self.name: Final = f"{WHAT} {place.endpoint.removeprefix('https://')}"
         self._prefix = prefix
         self._bucket = place.bucket
-        self._connect = partial(_connect, place, credential, bundle, retry)
-        self._connected: _Clients | None = None
+        self._connect = partial(
+            S3Requests, WHAT, place, credential, bundle=bundle, retry=retry, seconds=SECONDS
+        )
+        self._connected: S3Requests | None = None
 
     def read(self, key: str, most: int) -> Document | None:
         """As `ObjectStore`."""
         name = self._prefix + key
-        with self._clients() as clients:
-            requests = clients.requests
+        with self._requests() as requests:
 
             def get() -> Document:
                 answer = requests.client.get_object(Bucket=self._bucket, Key=name)
@@ -99,8 +86,7 @@ class WorkspaceStore:
         """As `ObjectStore`."""
         name = self._prefix + key
         condition: Any = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-        with self._clients() as clients:
-            requests = clients.requests
+        with self._requests() as requests:
 
             def put() -> Document:
                 answer = requests.client.put_object(
@@ -125,9 +111,9 @@ class WorkspaceStore:
         name = self._prefix + key
         if size == 0:
             return EMPTY_SHA256  # no object: there are stores that refuse a body without bytes
-        with self._clients() as clients:
-            sha256 = _send(clients.uploads, name, file, size, still_wanted)
-            listed = next(iter(clients.listing.objects(name)), None)
+        with self._requests() as requests:
+            sha256 = _send(Cdn.over(requests), name, file, size, still_wanted)
+            listed = next(iter(Bucket.over(requests).objects(name)), None)
             if listed is None or (listed.key, listed.size) != (name, size):
                 raise UnavailableError(f"{self.name} does not list {name} as it was uploaded")
         return sha256
@@ -136,12 +122,12 @@ class WorkspaceStore:
         """As `ObjectStore`."""
         name = self._prefix + key
         buffers = Buffers(_RANGE_BYTES)
-        with self._clients() as clients, target.open("wb") as file:
+        with self._requests() as requests, target.open("wb") as file:
 
             def fetch(number: int) -> tuple[memoryview, memoryview]:
                 buffer, offset = buffers.take(), number * _RANGE_BYTES
                 piece = buffer[: size - offset]
-                total = clients.requests.read_range(name, offset, piece)
+                total = requests.read_range(name, offset, piece)
                 if total != size:
                     raise IntegrityError(f"{self.name}: {name} has {total} bytes, must have {size}")
                 return buffer, piece
@@ -160,16 +146,16 @@ class WorkspaceStore:
 
     def keys(self, folder: str) -> Iterator[tuple[str, int]]:
         """As `ObjectStore`."""
-        with self._clients() as clients:
-            for listed in clients.listing.objects(self._prefix + folder):
+        with self._requests() as requests:
+            for listed in Bucket.over(requests).objects(self._prefix + folder):
                 yield listed.key.removeprefix(self._prefix), listed.size
 
     def delete(self, key: str) -> None:
         """As `ObjectStore`."""
         name = self._prefix + key
-        with self._clients() as clients:
-            client = clients.requests.client
-            clients.requests.call(lambda: client.delete_object(Bucket=self._bucket, Key=name))
+        with self._requests() as requests:
+            client = requests.client
+            requests.call(lambda: client.delete_object(Bucket=self._bucket, Key=name))
 
     def close(self) -> None:
         """Close all connections."""
@@ -189,8 +175,14 @@ class WorkspaceStore:
         self.close()
 
     @contextmanager
-    def _clients(self) -> Iterator[_Clients]:
-        """Those that there are; new ones after a refusal, for a training may outlive its keys."""
+    def _requests(self) -> Iterator[S3Requests]:
+        """With the keys that there are; with those of now after a refusal, for a training may
+        outlive its keys.
+
+        Raises:
+            InvalidError: the endpoint is not of the form that is allowed.
+            MissingError: the CA bundle or a key is not there.
+        """
         if self._connected is None:
             self._connected = self._connect()
         try:
@@ -198,22 +190,6 @@ class WorkspaceStore:
         except RefusedError:
             self.close()
             raise
-
-
-def _connect(
-    place: S3Place, credential: CdnCredential, bundle: CaBundle | None, retry: Retry | None
-) -> _Clients:
-    """Clients with the keys as they are now.
-
-    Raises:
-        InvalidError: the endpoint is not of the form that is allowed.
-        MissingError: the CA bundle or a key is not there.
-    """
-    return _Clients(
-        S3Requests(WHAT, place, credential, bundle=bundle, retry=retry, seconds=SECONDS),
-        Bucket(WHAT, place, credential, bundle=bundle, retry=retry, seconds=SECONDS),
-        Cdn(place, credential, bundle=bundle, retry=retry, seconds=SECONDS, what=WHAT),
-    )
 
 
 def _send(
