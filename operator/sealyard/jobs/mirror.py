@@ -12,6 +12,7 @@ no condition of an earlier pod holds.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
@@ -29,7 +30,7 @@ from sealyard.api.model import Model, RelativePath, Sha256
 from sealyard.errors import IntegrityError, MissingError, SealyardError, UnavailableError
 from sealyard.jobs.lock import Superseded
 from sealyard.jobs.object_store import Document, ObjectStore
-from sealyard.jobs.workspace import below, open_file, replacing
+from sealyard.jobs.workspace import COPY_BYTES, below, copy_atomic, open_file, replacing
 
 INDEX: Final = "index.json"
 FILES: Final = "files/"
@@ -150,19 +151,18 @@ class Mirror:
             IntegrityError: an object holds something else.
             UnavailableError, RefusedError: as the store says.
         """
+        fetched: dict[str, Path] = {}
         for path in paths:
             wanted = self.files.get(path)
             if wanted is None:
                 raise MissingError(f"{path} is not there: {self.name} has lost it")
             target = below(self._folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(target) as part:
-                sha256 = self._store.download(self._object(wanted), wanted.size_bytes, part)
-                if sha256 != wanted.sha256:
-                    raise IntegrityError(
-                        f"{path} in {self.name} has the SHA-256 {sha256}, and {wanted.sha256} was "
-                        "uploaded"
-                    )
+            if twin := fetched.get(wanted.object):
+                copy_atomic(twin, target)
+            else:
+                self._download(path, wanted, target)
+            fetched[wanted.object] = target
             with open_file(target) as file:
                 self._known[path] = _State.of(file), wanted
 
@@ -185,14 +185,14 @@ class Mirror:
             IntegrityError: something selected is no regular file.
         """
         began, sent = time.monotonic(), 0
+        index: dict[str, StoredFile] = {}
         with ExitStack() as opened:
             files = self._opened(select, opened)
             self.check()
-            index = {}
             for path, file in files.items():
                 still_wanted()
-                stored, size = self._stored(path, file, still_wanted)
-                index[path] = stored
+                there = {one.sha256: one for one in (*self.files.values(), *index.values())}
+                index[path], size = self._stored(path, file, there, still_wanted)
                 sent += size
         if index == self.files:
             return
@@ -218,13 +218,24 @@ class Mirror:
         raise UnavailableError(f"{self._folder}: its files change all the time")
 
     def _stored(
-        self, path: str, file: BufferedReader, still_wanted: Callable[[], None]
+        self,
+        path: str,
+        file: BufferedReader,
+        there: Mapping[str, StoredFile],
+        still_wanted: Callable[[], None],
     ) -> tuple[StoredFile, int]:
-        """What is in the store for a file, and how many bytes were sent for that."""
+        """What is in the store for a file, and how many bytes were sent for that.
+
+        The last epoch is often the best, too: what is there by its digest is not sent again.
+        """
         state = _State.of(file)
         known = self._known.get(path)
         if known and known[0] == state:
             return known[1], 0
+        if twin := there.get(_digest(file, state.size)):
+            self._known[path] = state, twin
+            return twin, 0
+        file.seek(0)
         name = f"{path}.{secrets.token_hex(8)}"
         self._strays.add(name)
         key = f"{self._key}/{FILES}{name}"
@@ -233,6 +244,15 @@ class Mirror:
         # Also for the next try, should the index not be replaced by this one.
         self._known[path] = state, stored
         return stored, state.size
+
+    def _download(self, path: str, wanted: StoredFile, target: Path) -> None:
+        with replacing(target) as part:
+            sha256 = self._store.download(self._object(wanted), wanted.size_bytes, part)
+            if sha256 != wanted.sha256:
+                raise IntegrityError(
+                    f"{path} in {self.name} has the SHA-256 {sha256}, and {wanted.sha256} was "
+                    "uploaded"
+                )
 
     def _replace(self, files: dict[str, StoredFile]) -> bool:
         """Whether the index is now this pod's, with these files."""
@@ -259,6 +279,11 @@ class Mirror:
     def _delete(self, objects: set[str]) -> None:
         """Delete those of them, and of what was left over before, that no file is now."""
         self._strays = (self._strays | objects) - {one.object for one in self.files.values()}
+        self._known = {
+            path: known
+            for path, known in self._known.items()
+            if known[1].object not in self._strays
+        }
         for name in sorted(self._strays):
             try:
                 self._store.delete(f"{self._key}/{FILES}{name}")
@@ -280,6 +305,15 @@ class Mirror:
             raise IntegrityError(
                 f"{self.name}: {INDEX} is not what was written; delete the folder to begin anew"
             ) from error
+
+
+def _digest(file: BufferedReader, size: int) -> str:
+    """Of so many bytes: a file that is written at its end may have more by now."""
+    digest = hashlib.sha256()
+    while block := file.read(min(COPY_BYTES, size)):
+        digest.update(block)
+        size -= len(block)
+    return digest.hexdigest()
 
 
 def delete_folder(store: ObjectStore, key: str) -> Iterator[int]:

@@ -75,6 +75,27 @@ def test_the_newest_checkpoint_and_all_that_explains_it(store: MemoryStore, tmp_
     )
 
 
+def test_the_best_epoch_is_uploaded_and_fetched_once(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path / "first")
+    for name in ("last.new", "best.new"):
+        (folder.path / name).write_text("the best so far")
+    folder.checkpoints().save(
+        epoch=1,
+        last=folder.path / "last.new",
+        best=folder.path / "best.new",
+        best_changed=True,
+    )
+    store = MemoryStore()
+    mirror = Mirror(store, KEY, folder.path, "first")
+    mirror.take()
+    mirror.push(folder.lasting)
+    assert len(store.uploads) == 2, "the record, and one for both files"
+    again, _ = restored(store, tmp_path / "second")
+    newest = again.checkpoints().newest()
+    assert newest is not None
+    assert newest.last.read_text() == newest.best.read_text() == "the best so far"
+
+
 @pytest.mark.parametrize("damage", ["lost", "changed"])
 def test_a_checkpoint_that_is_not_whole_gives_way_to_the_one_before(
     store: MemoryStore, tmp_path: Path, damage: str
