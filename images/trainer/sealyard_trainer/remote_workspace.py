@@ -75,7 +75,8 @@ def restore(mirror: Mirror, folder: RunFolder) -> int:
             (folder.path / record).unlink(missing_ok=True)
         else:
             break
-    return sum(mirror.files[path].size_bytes for path in wanted)
+    objects = {mirror.files[path].object: mirror.files[path].size_bytes for path in wanted}
+    return sum(objects.values())
 
 
 def _fetch_checkpoint(mirror: Mirror, folder: RunFolder, record: str) -> list[str]:
