@@ -24,7 +24,7 @@ from sealyard.annotations.layout import entry_key
 from support.dataset_store import BUCKET
 from support.filing import a_message
 
-_MESSAGES: Final = 300
+_MESSAGES: Final = 200
 _WARM: Final = 10
 _BETWEEN_SECONDS: Final = 0.05
 

@@ -24,8 +24,7 @@ def files_of(root: Path) -> dict[str, bytes]:
 
 def objects_of(client: Any, bucket: str, prefix: str) -> dict[str, bytes]:
     """All objects below a prefix, by the rest of their keys."""
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+    keys = _keys(client, bucket, prefix)
 
     def read(key: str) -> bytes:
         content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -36,6 +35,12 @@ def objects_of(client: Any, bucket: str, prefix: str) -> dict[str, bytes]:
         return {
             key.removeprefix(prefix): content for key, content in zip(keys, contents, strict=True)
         }
+
+
+def newest_of(client: Any, bucket: str, prefix: str) -> bytes:
+    """The last object below a prefix; nothing where there is none."""
+    keys = _keys(client, bucket, prefix)
+    return bytes(client.get_object(Bucket=bucket, Key=keys[-1])["Body"].read()) if keys else b""
 
 
 def records_of(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
@@ -123,3 +128,8 @@ def sha256(content: bytes) -> str:
 def _there(files: Mapping[str, bytes]) -> list[str]:
     folders = ("validated/", "seed/", "rejected/")
     return [key for key in files if key.startswith(folders) and not key.endswith(".yaml")]
+
+
+def _keys(client: Any, bucket: str, prefix: str) -> list[str]:
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [entry["Key"] for page in pages for entry in page.get("Contents", ())]

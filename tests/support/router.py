@@ -25,7 +25,7 @@ from sealyard.api.secrets import SECRET_USES, Purpose
 from sealyard.api.tasks import Owner, RemoteFolder, to_environment
 from sealyard.jobs.mounts import Mounts
 from sealyard_local.ports import free_block
-from support.annotation_store import files_of, objects_of
+from support.annotation_store import files_of, newest_of, objects_of
 from support.annotations import a_box
 from support.dataset_store import BUCKET, DatasetStore
 from support.filing import a_message, an_image
@@ -208,8 +208,7 @@ class Yard:
             entries = sorted((self.volume / "journal").glob("[0-9]*.jsonl"))
             newest = entries[-1].read_bytes() if entries else b""
         else:
-            listed = objects_of(self.store.client, BUCKET, f"{self.prefix}journal/")
-            newest = listed[max(listed)] if listed else b""
+            newest = newest_of(self.store.client, BUCKET, f"{self.prefix}journal/")
         return int(json.loads(newest.splitlines()[0])["end"]) if newest else 0
 
     def wait_filed(self, end: int, *, seconds: float = 120) -> None:

@@ -36,7 +36,11 @@ class Source(Protocol):
     """
 
     async def open(self, position: int) -> None:
-        """Begin with the first message whose offset is at least `position`."""
+        """Begin with the first message whose offset is at least `position`.
+
+        Raises:
+            IntegrityError: the stream ends before it: it is another one of the same name.
+        """
 
     def deliveries(self) -> AsyncIterator[list[Delivery]]:
         """What comes, in order of offset, none of them empty; ends only with an error.

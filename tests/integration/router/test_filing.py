@@ -83,6 +83,7 @@ def test_whatever_is_killed_each_message_is_filed_once(yard: Yard) -> None:
     yard.wait_filed(len(bodies), seconds=1200)
     router.kill()
     router = yard.start()
+    until(lambda: router.get("/readyz")[0] == 200, "the last router")
     assert_all_filed_once(yard, bodies)
     assert router.terminate() == 143
 
