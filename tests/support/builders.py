@@ -68,6 +68,14 @@ S3_DATASET: dict[str, Any] = {
     "caBundleRef": {"name": "storage-ca"},
 }
 """In the place of a dataset's claim."""
+S3_WORKSPACE: dict[str, Any] = {
+    "uri": "s3://runs/vision",
+    "endpoint": "https://s3.storage.svc:8333",
+    "credentialsSecretRef": {"name": "workspace-writer"},
+    "caBundleRef": {"name": "storage-ca"},
+    "cacheSize": "20Gi",
+}
+"""In the place of a workspace's claim."""
 RELEASE_SPEC: dict[str, Any] = {
     "model": "coins",
     "version": "1.0.0",

@@ -32,6 +32,8 @@ class DatasetStore:
     ca_file: Path
     owner: Credential
     reader: Credential
+    writer: Credential
+    """What a workspace needs: to list, get, put and delete."""
     server: SeaweedFS
 
     def remote(self, prefix: str, **changes: Any) -> RemoteFolder:
@@ -93,9 +95,9 @@ def dataset_store(folder: Path) -> Iterator[DatasetStore]:
     authority.issue(dns_names=["localhost"], ips=["127.0.0.1"]).write(folder)
     ca_file = folder / "ca.crt"
     ca_file.write_bytes(authority.ca_pem)
-    owner, reader = Credential.new(), Credential.new()
+    owner, reader, writer = Credential.new(), Credential.new(), Credential.new()
     config = folder / "s3.json"
-    config.write_text(_config(owner, reader))
+    config.write_text(_config(owner=owner, reader=reader, writer=writer))
     ports = Ports.free()
     endpoint = f"https://127.0.0.1:{ports.s3}"
     command = argv(
@@ -116,14 +118,16 @@ def dataset_store(folder: Path) -> Iterator[DatasetStore]:
         log=folder / "log",
     )
     with server:
-        yield DatasetStore(folder, endpoint, authority, ca_file, owner, reader, server)
+        yield DatasetStore(folder, endpoint, authority, ca_file, owner, reader, writer, server)
 
 
-def _config(owner: Credential, reader: Credential) -> str:
+def _config(**credentials: Credential) -> str:
     everything = ["arn:aws:s3:::*"]
-    actions = {"owner": ["s3:*"], "reader": ["s3:ListBucket", "s3:GetObject"]}
+    reading = ["s3:ListBucket", "s3:GetObject"]
+    writing = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    actions = {"owner": ["s3:*"], "reader": reading, "writer": reading + writing}
     identities, policies = [], []
-    for name, credential in (("owner", owner), ("reader", reader)):
+    for name, credential in credentials.items():
         keys = {
             "accessKey": credential.access_key_id,
             "secretKey": credential.secret_access_key,

@@ -10,9 +10,9 @@ from support.job_programs import Pod, wait_until
 from support.training_jobs import RUN_PATH
 
 
-def recorded(workspace: Path) -> list[int]:
+def recorded(workspace: Path, run_path: str = RUN_PATH) -> list[int]:
     """The epochs of the checkpoints that are whole."""
-    folder = workspace / RUN_PATH / "checkpoints"
+    folder = workspace / run_path / "checkpoints"
     return sorted(int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.json"))
 
 

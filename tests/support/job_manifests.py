@@ -54,7 +54,7 @@ RUN = (
 RELEASE = a_model_release().build()
 TARGET = a_release_target().with_trust().with_spec("rewrapGeneration", 3).build()
 VIEW = Roster().at(NOW)
-WORKSPACE = RUN.spec.workspace.persistent_volume_claim
+WORKSPACE = RUN.spec.workspace
 LINEAGE = Lineage(training_run="coins", training_run_uid="run-uid", dataset_digest=DIGEST)
 EXPORTS = [
     ExportedVariant(

@@ -39,7 +39,7 @@ MISSING = (
 )
 """Why there can be no broker on this machine; None where there can."""
 _PACKAGES = re.compile(r"rabbitmq-server|erlang-|libsctp")
-_START_SECONDS = 240.0
+_START_SECONDS = 300.0
 _STOP_SECONDS = 30.0
 _READY = "Server startup complete"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.builders import RELEASE_SPEC, RUN_SPEC, S3_DATASET, TARGET_SPEC, TRUST
+from support.builders import RELEASE_SPEC, RUN_SPEC, S3_DATASET, S3_WORKSPACE, TARGET_SPEC, TRUST
 from support.fleet_builders import a_channel, a_device
 from support.profiles import PROFILE_SPEC
 from support.routes import PICTURES, ROUTE_SPEC, S3_STORAGE
@@ -113,6 +113,27 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
             ({"uri": "s3://datasets/../x"}, "must be s3://bucket/folder"),
             ({"endpoint": "http://s3"}, "must be https://host[:port][/path]"),
             ({"credentialsSecretRef": None}, "Required value"),
+        )
+    ),
+    *(
+        (
+            "TrainingRun",
+            {"workspace": workspace},
+            "spec.workspace",
+            "must have either a persistentVolumeClaim or an s3",
+        )
+        for workspace in ({"persistentVolumeClaim": None}, {"s3": S3_WORKSPACE})
+    ),
+    *(
+        (
+            "TrainingRun",
+            {"workspace": {"persistentVolumeClaim": None, "s3": {**S3_WORKSPACE, **change}}},
+            f"spec.workspace.s3.{next(iter(change))}",
+            said,
+        )
+        for change, said in (
+            ({"endpoint": "http://s3"}, "must be https://host[:port][/path]"),
+            ({"cacheSize": "10 GB"}, "must be a quantity in quotes"),
         )
     ),
     ("TrainingRun", {"epochs": 3}, ".spec.epochs", "field not declared in schema"),

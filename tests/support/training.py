@@ -93,6 +93,15 @@ class Run:
 
         return wait_for(look, what=f"{self.name}: {reason}")
 
+    def wait_for_message(self, part: str) -> str:
+        """What Ready says, once this is a part of it."""
+
+        def look() -> str | None:
+            said = str(self.condition().get("message", ""))
+            return said if part in said else None
+
+        return wait_for(look, what=f"{self.name}: {part}")
+
     def wait_for_phase(self, phase: str) -> dict[str, Any]:
         """The status, once it is of this phase."""
 

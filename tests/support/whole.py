@@ -26,10 +26,11 @@ from support.secret_search import secrets_of_private_key
 
 RELEASED_SECONDS = 900
 
+_PUBLIC = (".crt", "-email", "-username", "/identity-keys.json")
 _HELM_RELEASE = "helm.sh/release.v1"
 _KINDS = (
-    "trainingruns,modelreleases,releasetargets,jobs,pods,events,configmaps,deployments,"
-    "replicasets,services,serviceaccounts,roles,rolebindings,persistentvolumeclaims,leases"
+    "trainingruns,modelreleases,releasetargets,annotationroutes,jobs,pods,events,configmaps,"
+    "deployments,replicasets,services,serviceaccounts,roles,rolebindings,persistentvolumeclaims,leases"
 )
 
 
@@ -182,12 +183,13 @@ def _secrets_in(name: str, value: bytes) -> dict[str, bytes | str]:
     """
     if b"PRIVATE KEY" in value:
         return {**secrets_of_private_key(name, value)}
+    if name.endswith(_PUBLIC):
+        return {}
     if value.startswith(b"{"):
         found = dict(_secret_fields(name, json.loads(value)))
         assert found, f"{name}: where are its secrets?"
         return found
-    public = name.endswith((".crt", "-email"))
-    return {} if public else {name: value}
+    return {name: value}
 
 
 def _secret_fields(name: str, document: Any) -> Iterator[tuple[str, bytes | str]]:

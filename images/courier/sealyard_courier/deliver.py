@@ -25,10 +25,10 @@ from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.delivery.verify import verify
 from sealyard.errors import InvalidError, MissingError
-from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.workspace import below, make_folder, remove_temporaries
 from sealyard_courier.clients import cdn_of, release_api
+from sealyard_courier.remote_workspace import kept
 
 
 def run_publish(task: PublishTask, mounts: Mounts) -> Answer:
@@ -36,10 +36,9 @@ def run_publish(task: PublishTask, mounts: Mounts) -> Answer:
     folder = below(mounts.workspace, task.release_path)
     make_folder(folder, mounts.workspace)
     remove_temporaries(folder)
-    lock = WorkspaceLock(folder, pod_uid())
-    lock.take()
     keyring = SecretFiles.mounted(Purpose.KEYRING, mounts.secrets, task.keyring_secret_name)
     with (
+        kept(task, mounts, folder) as held,
         release_api(task.api, Purpose.API_PUBLISHER, mounts) as api,
         cdn_of(task.cdn, Purpose.CDN_WRITE, mounts) as cdn,
     ):
@@ -49,7 +48,8 @@ def run_publish(task: PublishTask, mounts: Mounts) -> Answer:
             api=api,
             cdn=cdn,
             read_keyring=keyring.keyring,
-            still_ours=lock.check,
+            still_ours=held.check,
+            kept=held.keep,
         ).publish()
     message = f"published {task.model} {task.version} with {_counted(len(result.variants))}"
     return Answer(message=message, result=result.to_wire())

@@ -15,6 +15,7 @@ from sealyard.api.answers import Answer, TidyResult
 from sealyard.api.tasks import TidyTask
 from sealyard.errors import MissingError
 from sealyard.jobs.mounts import Mounts
+from sealyard_courier.remote_workspace import tidy_store
 
 EXPORTS_FOLDER = "exports"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -22,7 +23,10 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def run_tidy(task: TidyTask, mounts: Mounts) -> Answer:
     """Delete what is left of the exports; doing it again deletes nothing more."""
-    result = tidy(mounts.workspace, task.release_path)
+    if task.workspace is None:
+        result = tidy(mounts.workspace, task.release_path)
+    else:
+        result = tidy_store(task.workspace, mounts, f"{task.release_path}/{EXPORTS_FOLDER}")
     message = f"deleted {result.files} plaintext files, {result.bytes} bytes"
     return Answer(message=message, result=result.to_wire())
 

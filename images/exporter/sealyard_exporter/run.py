@@ -18,7 +18,7 @@ from sealyard.api.model_release import VariantFormat, VariantSpec
 from sealyard.api.tasks import ExportTask
 from sealyard.api.training_run import Metrics
 from sealyard.errors import IntegrityError, MissingError
-from sealyard.jobs.done import read_done, remove_done, write_done
+from sealyard.jobs.done import DONE_FILE, read_done, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.offline import work_offline
@@ -29,6 +29,7 @@ from sealyard.jobs.workspace import (
     make_folder,
     remove_temporaries,
 )
+from sealyard_exporter.remote_workspace import kept
 from sealyard_exporter.validation_set import pinned_validation_set
 from sealyard_trainer.dataset import Dataset
 
@@ -58,6 +59,16 @@ def run(task: ExportTask, mounts: Mounts) -> Answer:
     folder = below(mounts.workspace, f"{task.release_path}/exports/{task.variant.name}")
     make_folder(folder, mounts.workspace)
     remove_temporaries(folder)
+
+    def lasting() -> list[str]:
+        names = (DONE_FILE, model_file(task.variant))
+        return [name for name in names if (folder / name).exists()]
+
+    with kept(task, mounts, folder, lasting):
+        return _attempt(task, mounts, folder)
+
+
+def _attempt(task: ExportTask, mounts: Mounts, folder: Path) -> Answer:
     inputs = _inputs(task)
     if (answer := _finished(folder, task.variant, inputs)) is not None:
         logger.info("this export is done already; its answer is given again")

@@ -38,11 +38,22 @@ def pinned_validation_set(
     if lock is None:
         raise MissingError(f"{LOCK_FILE} is not in {task.run_path}; the run's folder has lost it")
     splits = (VALIDATION_SPLIT,)
+    cache_bytes = task.workspace.cache_bytes if task.workspace else None
     if task.snapshot is not None:
-        made = make_dataset(task, task.snapshot, mounts, fetched, splits=splits, alive=alive)
+        made = make_dataset(
+            task,
+            task.snapshot,
+            mounts,
+            fetched,
+            splits=splits,
+            alive=alive,
+            cache_bytes=cache_bytes,
+        )
         root = made.root
     elif task.dataset is not None:
-        root = fetch_dataset(task.dataset, mounts, fetched, splits=splits, alive=alive)
+        root = fetch_dataset(
+            task.dataset, mounts, fetched, splits=splits, alive=alive, cache_bytes=cache_bytes
+        )
     else:
         root = _mounted(task, mounts)
     part = read_dataset(root, splits)

@@ -56,6 +56,26 @@ class Checkpoint:
     """The best model up to it."""
 
 
+def vouched_for(folder: Path) -> list[str]:
+    """The names of all records in a folder, and of the files that they vouch for.
+
+    Whoever saves a checkpoint meanwhile may delete the oldest of them.
+    """
+    names = []
+    for record in _read_records(folder):
+        names += [_record_name(record.epoch), record.last.name, record.best.name]
+    return list(dict.fromkeys(names))
+
+
+def parse_record(raw: bytes) -> Record:
+    """What a record holds.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    return Record.model_validate_json(raw)
+
+
 class Checkpoints:
     """The checkpoints in one folder."""
 
@@ -80,7 +100,9 @@ class Checkpoints:
             stored_best = records[0].best
         stored_last = self._store(last, f"epoch-{epoch:06}.pt")
         record = Record(epoch=epoch, last=stored_last, best=stored_best)
-        write_atomic(self._record_path(epoch), record.model_dump_json(by_alias=True).encode())
+        write_atomic(
+            self._folder / _record_name(epoch), record.model_dump_json(by_alias=True).encode()
+        )
         self._prune([record, *records][:KEPT])
 
     def newest(self) -> Checkpoint | None:
@@ -115,23 +137,30 @@ class Checkpoints:
             return False
         return (digest.sha256, digest.size_bytes) == (file.sha256, file.size_bytes)
 
-    def _record_path(self, epoch: int) -> Path:
-        return self._folder / f"epoch-{epoch:06}.json"
-
     def _records(self) -> list[Record]:
-        """The newest first."""
-        records = []
-        for path in self._folder.glob("epoch-*.json"):
-            try:
-                records.append(Record.model_validate_json(read_record(path)))
-            except (ValidationError, IntegrityError):
-                logger.warning("%s cannot be read and is not used", path.name)
-        return sorted(records, key=lambda record: record.epoch, reverse=True)
+        return _read_records(self._folder)
 
     def _prune(self, kept: list[Record]) -> None:
         names = {file.name for record in kept for file in (record.last, record.best)}
-        names |= {self._record_path(record.epoch).name for record in kept}
+        names |= {_record_name(record.epoch) for record in kept}
         for pattern in ("*.json", "*.pt"):
             for path in self._folder.glob(pattern):
                 if path.name not in names:
                     path.unlink()
+
+
+def _record_name(epoch: int) -> str:
+    return f"epoch-{epoch:06}.json"
+
+
+def _read_records(folder: Path) -> list[Record]:
+    """The newest first."""
+    records = []
+    for path in folder.glob("epoch-*.json"):
+        try:
+            records.append(parse_record(read_record(path)))
+        except FileNotFoundError:
+            continue  # deleted since
+        except (ValidationError, IntegrityError):
+            logger.warning("%s cannot be read and is not used", path.name)
+    return sorted(records, key=lambda record: record.epoch, reverse=True)

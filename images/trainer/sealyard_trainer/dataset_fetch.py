@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from sealyard.api.secrets import Purpose
@@ -21,6 +22,7 @@ from sealyard_trainer.dataset import MAX_LIST_BYTES
 from sealyard_trainer.dataset_selection import files_of, lists_of
 from sealyard_trainer.faults import fail
 from sealyard_trainer.fetch_watch import FetchWatch, amount
+from sealyard_trainer.room import Room
 
 
 def fetch_dataset(
@@ -30,6 +32,7 @@ def fetch_dataset(
     *,
     splits: Sequence[str] = SPLITS,
     alive: Callable[[], object] = lambda: None,
+    cache_bytes: int | None = None,
 ) -> Path:
     """Fetch what is not there yet, and give the folder of data.yaml.
 
@@ -39,6 +42,7 @@ def fetch_dataset(
         folder: takes it; what an earlier attempt left there is gone on with.
         splits: those that are wanted.
         alive: called after each file, and may end it by raising.
+        cache_bytes: what everything in the workspace's volume may have, where that is a copy.
 
     Raises:
         InvalidError: a key is no path, or data.yaml breaks a rule.
@@ -51,16 +55,18 @@ def fetch_dataset(
         objects = _objects(bucket, remote)
         watch = FetchWatch(alive)
         download = FolderDownload(bucket, folder, objects, fetched=watch.fetched)
-        _fetch(download, remote, {DATA_FILE})
+        room = Room(mounts.workspace, cache_bytes)
+        fetch = partial(_fetch, download, remote, room)
+        fetch({DATA_FILE})
         description = read_data_yaml(download.files)
         lists = lists_of(description, splits, objects.keys())
-        _fetch(download, remote, lists)
+        fetch(lists)
         lines = {path: _lines(download.files / path) for path in lists}
         files = {DATA_FILE, *files_of(description, splits, objects.keys(), lines)}
         download.keep_only(files)
         missing = download.missing(files)
         watch.begin(len(files), len(missing), sum(objects[path].size for path in missing))
-        _fetch(download, remote, files)
+        fetch(files)
         watch.end()
     return download.files
 
@@ -95,13 +101,13 @@ def _objects(bucket: Bucket, remote: RemoteFolder) -> dict[str, ListedObject]:
     return objects
 
 
-def _fetch(download: FolderDownload, remote: RemoteFolder, files: set[str]) -> None:
+def _fetch(download: FolderDownload, remote: RemoteFolder, room: Room, files: set[str]) -> None:
     """All of them, or none: half a dataset in a full workspace helps nobody."""
-    wanted, free = download.missing_bytes(files), download.free_bytes()
+    wanted, free = download.missing_bytes(files), room.within(download.free_bytes())
     if wanted > free:
         raise MissingError(
             f"dataset: {_uri(remote)} needs {amount(wanted)} more and the workspace has "
-            f"{amount(free)} free; enlarge the workspace's claim, or make room in it"
+            f"{amount(free)} free; {room.advice}"
         )
     download.fetch(files)
 

@@ -30,6 +30,7 @@ from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.workspace import below
 from sealyard_trainer.data_yaml import DATA_FILE, SPLITS, VALIDATION_SPLIT
 from sealyard_trainer.dataset_fetch import open_bucket
+from sealyard_trainer.room import Room
 from sealyard_trainer.snapshot_pictures import SnapshotPictures
 
 FILES: Final = "files"
@@ -70,6 +71,7 @@ def make_dataset(
     *,
     splits: Sequence[str] = SPLITS,
     alive: Callable[[], object] = lambda: None,
+    cache_bytes: int | None = None,
 ) -> SnapshotDataset:
     """Make what is not there yet.
 
@@ -80,6 +82,7 @@ def make_dataset(
         folder: takes the dataset; what an earlier attempt left there is gone on with.
         splits: those that are wanted.
         alive: called after each picture, and may end it by raising.
+        cache_bytes: what everything in the workspace's volume may have, where that is a copy.
 
     Raises:
         InvalidError: there is nothing to train on, or nothing to judge by.
@@ -104,7 +107,11 @@ def make_dataset(
         try:
             _make(folder)
             _make(files)
-            _bring_pictures(storage, journal, files, items, alive)
+            wanted = {
+                picture_path(split, one): one for split, side in items.items() for one in side
+            }
+            room = Room(mounts.workspace, cache_bytes)
+            SnapshotPictures(storage, journal, files, wanted, room).fetch(alive)
             _write(files, items, state.classes)
         except OSError as error:
             raise MissingError(f"{files} takes no more files ({error.strerror})") from error
@@ -154,17 +161,6 @@ def picture_path(split: str, item: Item) -> str:
     if item.picture is None:
         raise AssertionError("what is filed has a picture")
     return f"images/{split}/{item.id}.{SUFFIXES[item.picture.media_type]}"
-
-
-def _bring_pictures(
-    storage: AnnotationStorage,
-    journal: Journal,
-    files: Path,
-    items: dict[str, tuple[Item, ...]],
-    alive: Callable[[], object],
-) -> None:
-    wanted = {picture_path(split, one): one for split, side in items.items() for one in side}
-    SnapshotPictures(storage, journal, files, wanted).fetch(alive)
 
 
 def _write(files: Path, items: dict[str, tuple[Item, ...]], classes: Sequence[str]) -> None:

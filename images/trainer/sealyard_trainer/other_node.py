@@ -59,7 +59,7 @@ def train_beside(
         data = make_view(read_dataset(root), view)
         weights = None
         if task.weights:
-            weights = fetch_weights(task.weights, mounts.weights, Path(private))
+            weights = fetch_weights(task.weights, mounts, Path(private))
         work_offline(mounts.scratch)
         logger.info("node %d of %d waits for the first one", meeting.index, meeting.nodes)
         part = _Part(task, arguments, below(mounts.workspace, task.run_path), data, weights)

@@ -35,6 +35,7 @@ from sealyard_trainer.other_node import train_beside
 from sealyard_trainer.processes import Crew, Meeting, check_shares, in_processes
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import start_progress
+from sealyard_trainer.remote_workspace import kept
 from sealyard_trainer.run_folder import REPORT, RunFolder
 from sealyard_trainer.shared_start import SharedStart, write_shared_start
 from sealyard_trainer.tracking.tracking import Tracking
@@ -59,10 +60,20 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
     check_shares(arguments, count * (meeting.nodes if meeting else 1))
     if meeting and meeting.index:
         return train_beside(task, mounts, arguments, count=count, meeting=meeting)
-    requested_at = parse_requested_at(task.requested_at)
     folder = RunFolder(below(mounts.workspace, task.run_path), task.run_path)
     folder.open(mounts.workspace)
+    with kept(task, mounts, folder):
+        return _attempt(task, mounts, folder, arguments, meeting)
 
+
+def _attempt(
+    task: TrainTask,
+    mounts: Mounts,
+    folder: RunFolder,
+    arguments: Mapping[str, Any],
+    meeting: Meeting | None,
+) -> Answer:
+    requested_at = parse_requested_at(task.requested_at)
     done = folder.finished(requested_at)
     if done is not None and done.owner_uid == task.owner.uid:
         logger.info("this run is done already; its answer is given again")
@@ -108,7 +119,7 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         data = make_view(dataset, view)
         annotations = lineage.status if lineage else None
         place = Place(folder, lock, dataset, inspection, data, Path(private), annotations)
-        crew = Crew(count, Path(private), mounts, meeting)
+        crew = Crew(processes_of(task), Path(private), mounts, meeting)
         result, untold = _train(task, mounts, place, arguments, crew)
     answer = Answer(message=_summary(task, result, untold), result=result.to_wire())
     write_done(folder.path, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
@@ -155,13 +166,19 @@ def _dataset(
     task: TrainTask, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock
 ) -> tuple[Path, Lineage | None]:
     """The folder of data.yaml, mounted, fetched or made, and which annotations it is made of."""
+    room = task.workspace.cache_bytes if task.workspace else None
     if task.snapshot is not None:
         with _alive(task, mounts, folder, lock) as alive:
-            made = make_dataset(task, task.snapshot, mounts, folder.dataset, alive=alive)
+            made = make_dataset(
+                task, task.snapshot, mounts, folder.dataset, alive=alive, cache_bytes=room
+            )
         return made.root, Lineage.of(made.used)
     if task.dataset is not None:
         with _alive(task, mounts, folder, lock) as alive:
-            return fetch_dataset(task.dataset, mounts, folder.dataset, alive=alive), None
+            root = fetch_dataset(
+                task.dataset, mounts, folder.dataset, alive=alive, cache_bytes=room
+            )
+        return root, None
     root = below(mounts.dataset, task.dataset_path)
     if not root.is_dir():
         raise MissingError(
@@ -230,7 +247,7 @@ def _train(
         logger.info("resuming after epoch %d", done_epochs)
     weights = None
     if task.weights and checkpoint is None:
-        weights = fetch_weights(task.weights, mounts.weights, place.private)
+        weights = fetch_weights(task.weights, mounts, place.private)
     attempts = note_attempt(
         place.folder.path,
         Attempt(number=task.attempt, from_epoch=done_epochs, started_at=datetime.now(UTC)),

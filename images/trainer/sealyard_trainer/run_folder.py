@@ -13,16 +13,23 @@ from sealyard.annotations.lineage import LINEAGE_FILE
 from sealyard.api.answers import TrainResult
 from sealyard.api.training_run import Artifact
 from sealyard.errors import IntegrityError
-from sealyard.jobs.done import Done, read_done, remove_done
-from sealyard.jobs.workspace import copy_atomic, hash_file, make_folder, remove_temporaries
+from sealyard.jobs.done import DONE_FILE, Done, read_done, remove_done
+from sealyard.jobs.workspace import (
+    TEMPORARY_SUFFIX,
+    copy_atomic,
+    hash_file,
+    make_folder,
+    remove_temporaries,
+)
 from sealyard_trainer.attempts import ATTEMPTS_FILE
-from sealyard_trainer.checkpoints import Checkpoints
+from sealyard_trainer.checkpoints import Checkpoints, vouched_for
 from sealyard_trainer.dataset_lock import LOCK_FILE
 from sealyard_trainer.shared_start import SHARED_FILE
 
 BEST, CURVE, REPORT, PLOTS = "best.pt", "results.csv", "report.html", "plots"
 EVENTS = "tensorboard"
 DATASET = "dataset"
+CHECKPOINTS = "checkpoints"
 WORK_PREFIX = "work-"
 PLOT_SUFFIXES = frozenset({".jpg", ".png"})
 
@@ -71,12 +78,35 @@ class RunFolder:
 
     def checkpoints(self) -> Checkpoints:
         """What an interrupted run resumes from."""
-        return Checkpoints(self.path / "checkpoints")
+        return Checkpoints(self.path / CHECKPOINTS)
 
     @property
     def has_checkpoints(self) -> bool:
         """Whether there is something to resume from, whole or not."""
-        return any(self.path.glob("checkpoints/*.json"))
+        return any(self.path.glob(f"{CHECKPOINTS}/*.json"))
+
+    def lasting(self) -> list[str]:
+        """Of all that is in it, what the next attempt and others may need: paths below it.
+
+        Checkpoints first: a curve may be longer than the checkpoint beside it, and not shorter.
+        """
+        names = [f"{CHECKPOINTS}/{name}" for name in vouched_for(self.path / CHECKPOINTS)]
+        single = (DONE_FILE, BEST, CURVE, REPORT, LOCK_FILE, ATTEMPTS_FILE, LINEAGE_FILE)
+        names += [name for name in single if (self.path / name).exists()]
+        for folder in (PLOTS, EVENTS):
+            names += [
+                path.relative_to(self.path).as_posix()
+                for path in sorted((self.path / folder).rglob("*"))
+                if path.is_file() and path.suffix != TEMPORARY_SUFFIX
+            ]
+        return names
+
+    def milestone(self) -> tuple[bool, str]:
+        """Another one as soon as it has something that must not be lost: the dataset's lock, and
+        then each checkpoint.
+        """
+        records = (path.name for path in self.path.glob(f"{CHECKPOINTS}/*.json"))
+        return (self.path / LOCK_FILE).exists(), max(records, default="")
 
     def make_work(self, holder: str) -> Path:
         """An empty folder for ultralytics; those of former pods are deleted."""
@@ -130,7 +160,7 @@ class RunFolder:
 
     def tidy(self) -> None:
         """Delete what only an unfinished run needs."""
-        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
         shutil.rmtree(self.dataset, ignore_errors=True)
         for name in (ATTEMPTS_FILE, SHARED_FILE):
             (self.path / name).unlink(missing_ok=True)

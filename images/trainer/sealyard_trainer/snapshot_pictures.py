@@ -23,6 +23,7 @@ from sealyard.delivery.threads import in_threads
 from sealyard.errors import IntegrityError, MissingError
 from sealyard.jobs.workspace import TEMPORARY_SUFFIX, hash_file
 from sealyard_trainer.fetch_watch import FetchWatch, amount
+from sealyard_trainer.room import Room
 
 WORKERS: Final = 16
 """A small picture waits for the store more than for us."""
@@ -38,6 +39,7 @@ class SnapshotPictures:
         journal: of the same.
         files: the folder; what is there and is none of these pictures is deleted.
         wanted: items with pictures, by the paths that they get in it.
+        room: of the folder's volume.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -49,12 +51,14 @@ class SnapshotPictures:
         journal: Journal,
         files: Path,
         wanted: Mapping[str, Item],
+        room: Room,
     ) -> None:
         self._storage = storage
         self._journal = journal
         self._files = files
         self._pictures = {path: _picture(item) for path, item in wanted.items()}
         self._wanted = wanted
+        self._room = room
         _keep_only(files, wanted.keys())
         self._missing = sorted(wanted.keys() - self._whole())
 
@@ -103,11 +107,11 @@ class SnapshotPictures:
         """All of them, or none: half a dataset in a full workspace helps nobody."""
         sizes = (self._pictures[path].size_bytes for path in self._missing)
         wanted = sum(-(-size // BLOCK_BYTES) * BLOCK_BYTES for size in sizes)
-        free = shutil.disk_usage(self._files).free
+        free = self._room.within(shutil.disk_usage(self._files).free)
         if wanted > free:
             raise MissingError(
                 f"dataset: the pictures need {amount(wanted)} more and the workspace has "
-                f"{amount(free)} free; enlarge the workspace's claim, or make room in it"
+                f"{amount(free)} free; {self._room.advice}"
             )
 
     def _keys(self) -> dict[str, tuple[str, ...]]:

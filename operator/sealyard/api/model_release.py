@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -16,12 +16,15 @@ from sealyard.api.model import (
     LocalObjectReference,
     Model,
     Name,
+    ObjectName,
+    RelativePath,
     SemVer,
     Sha256,
     Timestamp,
     says,
 )
-from sealyard.api.training_run import Metrics
+from sealyard.api.s3 import S3Workspace
+from sealyard.api.training_run import Metrics, WorkspaceSpec
 
 ModelReleasePhase = Literal[
     "Pending",
@@ -277,6 +280,34 @@ class Lineage(Model):
     metrics: Metrics | None = None
 
 
+class PinnedWorkspace(Model):
+    """The workspace of the run, whatever becomes of the run: a claim, or a folder in a store."""
+
+    claim_name: ObjectName | None = None
+    path: RelativePath | None = None
+    s3: S3Workspace | None = None
+
+    @classmethod
+    def of(cls, workspace: WorkspaceSpec) -> PinnedWorkspace:
+        """As a run's spec has it."""
+        claim = workspace.persistent_volume_claim
+        if claim is None:
+            return cls(s3=workspace.s3)
+        return cls(claim_name=claim.claim_name, path=claim.path)
+
+    @property
+    def spec(self) -> WorkspaceSpec:
+        """The same as a run's spec has it."""
+        if self.claim_name is None:
+            return WorkspaceSpec(s3=self.s3)
+        claim = ClaimSource(claim_name=self.claim_name, path=self.path)
+        return WorkspaceSpec(persistent_volume_claim=claim)
+
+    def to_patch(self) -> dict[str, Any]:
+        """For a merge patch: what it has not is taken out of a status that has it."""
+        return dict.fromkeys(("claimName", "path", "s3")) | self.to_wire()
+
+
 class PinnedTarget(Model):
     """Where the parts were put, whatever the target says by now."""
 
@@ -310,7 +341,7 @@ class ModelReleaseStatus(Model):
         "API's TLS alone.",
     )
     lineage: Lineage | None = None
-    workspace: ClaimSource | None = Field(
+    workspace: PinnedWorkspace | None = Field(
         default=None, description="Where the exports lie until the release is out."
     )
     target: PinnedTarget | None = None

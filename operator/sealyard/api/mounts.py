@@ -14,7 +14,7 @@ ANNOTATIONS_DIRECTORY = "/annotations"
 SCRATCH_DIRECTORY = "/tmp"  # noqa: S108 - an emptyDir of the pod's own, the root is read-only
 CA_DIRECTORY = "/run/sealyard/ca"
 """A CA bundle is at `CA_DIRECTORY/<remote>/ca.crt`, where the remote is api, cdn, dataset, mlflow,
-queue, annotations or pictures; without one the system's roots serve."""
+workspace, weights, queue, annotations or pictures; without one the system's roots serve."""
 
 INPUT_DIRECTORY = "/run/sealyard/input"
 """Input that is too long for a task: files `0000`, `0001`, …; joined in this order they are the

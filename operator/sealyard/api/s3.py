@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from sealyard.api.model import HttpsUrl, LocalObjectReference, Model, says
+from sealyard.api.model import HttpsUrl, LocalObjectReference, Model, Quantity, says
 
 Region = Annotated[
     str,
@@ -49,3 +49,13 @@ class S3Folder(Model):
     def _parts(self) -> tuple[str, str]:
         bucket, _, folder = self.uri.removeprefix("s3://").rstrip("/").partition("/")
         return bucket, folder
+
+
+class S3Workspace(S3Folder):
+    """A folder that Sealyard alone writes to, by way of a copy in each pod."""
+
+    cache_size: Quantity = Field(
+        default="10Gi",
+        description="The size of the pod's own copy, on its node: what is not uploaded yet, and a "
+        "dataset from S3 while a run trains on it. A pod that needs more is evicted.",
+    )

@@ -12,6 +12,8 @@ from enum import StrEnum
 SECRETS_DIRECTORY = "/run/sealyard/secrets"
 """Each purpose is mounted at `SECRETS_DIRECTORY/<purpose>/<key>`; hardware digests, of which there
 may be several Secrets, at `SECRETS_DIRECTORY/<purpose>/<Secret>/<key>`."""
+OF_WEIGHTS = "weights"
+"""The folder of the keys of the workspace that has the weights, where that is in a store."""
 DIGEST_SECRETS_MAX = 32
 """The most Secrets with hardware digests that one grant Job mounts."""
 
@@ -26,6 +28,7 @@ class Purpose(StrEnum):
     KEYRING = "keyring"
     TRACKING = "tracking"
     DATASET = "dataset"
+    WORKSPACE = "workspace"
     RELEASE_KEY = "release-key"
     FRESHNESS_KEY = "freshness-key"
     HARDWARE_DIGESTS = "hardware-digests"
@@ -82,6 +85,10 @@ SECRET_USES: dict[Purpose, SecretUse] = {
     Purpose.DATASET: SecretUse(
         ("dataset-access-key-id", "dataset-secret-access-key"),
         frozenset({Role.TRAIN, Role.EXPORT}),
+    ),
+    Purpose.WORKSPACE: SecretUse(
+        ("workspace-access-key-id", "workspace-secret-access-key"),
+        frozenset({Role.TRAIN, Role.EXPORT, Role.PUBLISH, Role.TIDY}),
     ),
     Purpose.RELEASE_KEY: SecretUse(("release-key.pem",), frozenset({Role.INDEX})),
     Purpose.FRESHNESS_KEY: SecretUse(("freshness-key.pem",), frozenset({Role.INDEX})),

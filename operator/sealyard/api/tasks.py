@@ -16,7 +16,7 @@ from sealyard.api.release_target import SplitSpec
 from sealyard.api.tracking import Experiment
 from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec, PinnedWeights
 
-TASK_VERSION = 6
+TASK_VERSION = 7
 """The newest that programs understand; they understand those before it, too."""
 FIRST_TASK_VERSION = 1
 WEIGHTS_TASK_VERSION = 2
@@ -30,6 +30,8 @@ S3_TASK_VERSION = 5
 """And this one, where it would wait for a dataset in a volume that nobody mounts."""
 SNAPSHOT_TASK_VERSION = 6
 """And this one, where it would train on whatever a route has filed by then."""
+WORKSPACE_TASK_VERSION = 7
+"""And this one, where it would keep all it makes on a disk that goes with the pod."""
 
 
 class Owner(Model):
@@ -89,6 +91,12 @@ class RouteSnapshot(Model):
     validation_percent: Annotated[int, Field(ge=1, le=90)]
 
 
+class RemoteWorkspace(RemoteFolder):
+    """A workspace in such a store; what is at /workspace is the pod's own copy."""
+
+    cache_bytes: Annotated[int, Field(ge=1)] = Field(description="How much that copy may have.")
+
+
 class Task(Model):
     """What all tasks carry."""
 
@@ -97,7 +105,15 @@ class Task(Model):
     attempt: Annotated[int, Field(ge=1)]
 
 
-class TrainTask(Task):
+class WorkspaceTask(Task):
+    """What those carry that work on files of a workspace."""
+
+    workspace: RemoteWorkspace | None = Field(
+        default=None, description="Its store; where there is none, /workspace outlives the pod."
+    )
+
+
+class TrainTask(WorkspaceTask):
     """Train, checkpoint each epoch, resume where a former attempt left off."""
 
     kind: Literal["train"] = "train"
@@ -125,7 +141,7 @@ class TrainTask(Task):
     mlflow: RemoteMlflow | None = None
 
 
-class ExportTask(Task):
+class ExportTask(WorkspaceTask):
     """Export one variant of a trained model, compare it with the checkpoint, and measure it."""
 
     kind: Literal["export"] = "export"
@@ -188,7 +204,7 @@ class SourceRecord(Model):
     metrics: Metrics | None = None
 
 
-class PublishTask(Task):
+class PublishTask(WorkspaceTask):
     """Seal, split and upload every variant; the manifest goes last."""
 
     kind: Literal["publish"] = "publish"
@@ -217,7 +233,7 @@ class VerifyTask(Task):
     keyring_secret_name: str
 
 
-class TidyTask(Task):
+class TidyTask(WorkspaceTask):
     """Delete the plaintext exports of a release that is out, or that will never be."""
 
     kind: Literal["tidy"] = "tidy"

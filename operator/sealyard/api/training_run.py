@@ -35,6 +35,7 @@ from sealyard.api.model import (
     Timestamp,
     says,
 )
+from sealyard.api.s3 import S3Workspace
 from sealyard.api.tracking import TrackingSpec
 
 TrainingRunPhase = Literal["Pending", "Queued", "Running", "Suspended", "Succeeded", "Failed"]
@@ -157,9 +158,40 @@ class ComputeSpec(Model):
 
 
 class WorkspaceSpec(Model):
-    """Where checkpoints, curves and the trained model are kept."""
+    """Where checkpoints, curves and the trained model are kept: exactly one of the two."""
 
-    persistent_volume_claim: ClaimSource
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            {
+                "must have either a persistentVolumeClaim or an s3": (
+                    "has(self.persistentVolumeClaim) != has(self.s3)"
+                )
+            }
+        )
+    )
+
+    persistent_volume_claim: ClaimSource | None = None
+    s3: S3Workspace | None = Field(
+        default=None,
+        description="Checkpoints are uploaded while training goes on, and fetched by the next "
+        "attempt.",
+    )
+
+    @property
+    def claim_name(self) -> str | None:
+        """The claim that is mounted, if it is one."""
+        claim = self.persistent_volume_claim
+        return claim.claim_name if claim else None
+
+    def folder(self, namespace: str, name: str) -> str:
+        """An object's own folder, below the root of the volume or below the store's folder.
+
+        Several namespaces may name one folder in a store, so there each has its own in it.
+        """
+        claim = self.persistent_volume_claim
+        if claim is None:
+            return f"{namespace}/{name}"
+        return f"{claim.path}/{name}" if claim.path else name
 
 
 class TrainingRunSpec(Model):
@@ -253,13 +285,25 @@ class Artifact(Model):
 class PinnedWeights(Model):
     """The file that a run is fine-tuned from, as it was found before the first attempt."""
 
-    claim_name: ObjectName
-    path: RelativePath = Field(description="Below the root of the claim's volume.")
+    claim_name: ObjectName | None = None
+    s3: S3Workspace | None = Field(
+        default=None, description="The workspace that has it, where that is no claim."
+    )
+    path: RelativePath = Field(description="Below the root of the claim's volume, or in s3.")
     sha256: Sha256
     training_run: ObjectName | None = Field(
         default=None, description="The TrainingRun that made it, where the spec names one."
     )
     training_run_uid: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+    @property
+    def place(self) -> str:
+        """What has it, for messages."""
+        return f"claim {self.claim_name}" if self.s3 is None else self.s3.uri
+
+    def to_patch(self) -> dict[str, Any]:
+        """For a merge patch: what it has not is taken out of a status that has it."""
+        return dict.fromkeys(("claimName", "s3")) | self.to_wire()
 
 
 class ComputeStatus(Model):
@@ -342,12 +386,6 @@ class TrainingRun(CustomResource):
     @property
     def workspace_path(self) -> str:
         """The run's own folder below its workspace's root."""
-        return workspace_path(
-            self.spec.workspace.persistent_volume_claim,
-            f"{self.metadata.name}-{self.spec.build_input_hash()}",
+        return self.spec.workspace.folder(
+            self.metadata.namespace, f"{self.metadata.name}-{self.spec.build_input_hash()}"
         )
-
-
-def workspace_path(claim: ClaimSource, folder: str) -> str:
-    """`folder` below the path that a claim source names, relative to the volume's root."""
-    return f"{claim.path}/{folder}" if claim.path else folder

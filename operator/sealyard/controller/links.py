@@ -51,10 +51,11 @@ def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
     if key.kind == RUNS.kind:
         weights = spec["model"].get("weights") or {}
         named = [spec["dataset"], spec["workspace"], weights]
+        pinned = (status.get("weights") or {}).get("claimName")
         claims = {
             *(part["persistentVolumeClaim"]["claimName"] for part in named if _is_claim(part)),
             # Pinned at the first attempt: from then on the run that made them may be deleted.
-            *([status["weights"]["claimName"]] if status.get("weights") else []),
+            *([pinned] if pinned else []),
             *_pinned_storage(status),
         }
         source, route = weights.get("trainingRunRef"), spec["dataset"].get("annotationRouteRef")
@@ -66,9 +67,9 @@ def links(key: Key, spec: Raw, status: Raw) -> list[Link]:
         ]
     if key.kind == RELEASES.kind:
         # Pinned once something is exported: from then on the run may be deleted.
-        workspace = status.get("workspace")
+        claim = (status.get("workspace") or {}).get("claimName")
         return [
-            *([Link(CLAIM_LINK, namespace, workspace["claimName"])] if workspace else []),
+            *([Link(CLAIM_LINK, namespace, claim)] if claim else []),
             Link(RUNS.kind, namespace, spec["source"]["trainingRunRef"]["name"]),
             _target(key, spec),
             _version(key, spec, spec["version"]),

@@ -8,15 +8,19 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from sealyard.api.mounts import WORKSPACE_DIRECTORY
-from sealyard.api.training_run import Artifact, TrainingRun
-from sealyard.core.jobs.pod import workspace
+from sealyard.api.mounts import SCRATCH_DIRECTORY, WORKSPACE_DIRECTORY
+from sealyard.api.secrets import Purpose, Role
+from sealyard.api.training_run import Artifact, TrainingRun, WorkspaceSpec
+from sealyard.core.jobs import pod
 from sealyard.core.reading_pod import reading_pod
 from sealyard.core.settings import PodSettings
+from sealyard.core.stores import remote_folder
 from sealyard.errors import IntegrityError, MissingError, UnavailableError
 
 REPORT = "report.html"
+SCRATCH_SIZE = "16Mi"
 MODULE = "sealyard.jobs.printed_file"
+STORE_MODULE = "sealyard.delivery.printed_object"
 MEMORY = "192Mi"
 # A reason to wait that no waiting mends; a pull that is tried again may mend itself.
 _HOPELESS = {"CreateContainerConfigError", "CreateContainerError", "InvalidImageName"}
@@ -70,17 +74,36 @@ def report_pod(
     metadata = run.metadata
     if not run.status.image:
         raise MissingError(f"TrainingRun {metadata.namespace}/{metadata.name} names no image")
-    claim_name = run.spec.workspace.persistent_volume_claim.claim_name
+    arguments, mounts = _reading(run.spec.workspace, report)
     return reading_pod(
         metadata,
         "report",
         suffix,
         pods,
         image=run.status.image,
-        arguments=[MODULE, f"{WORKSPACE_DIRECTORY}/{report.path}"],
-        mounts=[workspace(claim_name, read_only=True)],
+        arguments=arguments,
+        mounts=mounts,
         memory=MEMORY,
     )
+
+
+def _reading(workspace: WorkspaceSpec, report: Artifact) -> tuple[list[str], list[pod.Mount]]:
+    """The module that prints the report, with its arguments, and what it reads."""
+    if workspace.claim_name is not None:
+        path = f"{WORKSPACE_DIRECTORY}/{report.path}"
+        return [MODULE, path], [pod.workspace(workspace.claim_name, read_only=True)]
+    if workspace.s3 is None:
+        raise AssertionError("the API server lets in no workspace without a place")
+    secret, bundle = workspace.s3.credentials_secret_ref, workspace.s3.ca_bundle_ref
+    scratch = {"name": "scratch", "emptyDir": {"sizeLimit": SCRATCH_SIZE}}
+    mounts = [
+        # As a Job that trains has it: the image is the same, and so is who chose it.
+        pod.secret(Role.TRAIN, Purpose.WORKSPACE, secret.name),
+        pod.Mount(scratch, SCRATCH_DIRECTORY, read_only=False),
+    ]
+    mounts += [pod.ca_bundle("workspace", bundle.name)] if bundle else []
+    store = remote_folder(workspace.s3).model_dump_json(by_alias=True)
+    return [STORE_MODULE, store, report.path], mounts
 
 
 def has_printed(status: dict[str, Any]) -> bool:

@@ -57,6 +57,13 @@ class Bucket:
             what, place, credential, bundle=bundle, retry=retry, seconds=seconds
         )
 
+    @classmethod
+    def over(cls, requests: S3Requests) -> Self:
+        """The same over requests that serve others, too: whoever made them closes them."""
+        found = cls.__new__(cls)
+        found._requests = requests  # noqa: SLF001 - its own
+        return found
+
     @property
     def name(self) -> str:
         """What it is called in messages: what it is, host and port."""

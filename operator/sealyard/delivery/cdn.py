@@ -62,6 +62,13 @@ class Cdn:
         )
         self._bucket = place.bucket
 
+    @classmethod
+    def over(cls, requests: S3Requests) -> Self:
+        """The same over requests that serve others, too: whoever made them closes them."""
+        found = cls.__new__(cls)
+        found._requests, found._bucket = requests, requests.bucket  # noqa: SLF001 - its own
+        return found
+
     @property
     def name(self) -> str:
         """What it is called in messages: what it is, host and port."""

@@ -34,6 +34,10 @@ from sealyard.sealing.manifest import (
 logger = logging.getLogger(__name__)
 
 
+def _nothing() -> None:
+    """A workspace that is a volume has what is written to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Publisher:
     """Publishes one release.
@@ -45,6 +49,7 @@ class Publisher:
         cdn: with a credential that may write.
         read_keyring: gives the keyring, when something must be sealed.
         still_ours: called before anything is written; raises where another pod has taken over.
+        kept: called after the record was written.
     """
 
     task: PublishTask
@@ -53,6 +58,7 @@ class Publisher:
     cdn: Cdn
     read_keyring: Callable[[], Keyring]
     still_ours: Check
+    kept: Check = _nothing
 
     def publish(self) -> PublishResult:
         """Publish, or find published what would be.
@@ -68,7 +74,8 @@ class Publisher:
         release = Release(self.task.model, self.task.version)
         with contextlib.suppress(NotPublishedError):
             return self._adopt(release, self.api.manifest(release))
-        record = Record(below(self.workspace, self.task.release_path), self.task)
+        folder = below(self.workspace, self.task.release_path)
+        record = Record(folder, self.task, kept=self.kept)
         manifest = Manifest.build(
             model=release.model,
             version=release.version,

@@ -7,6 +7,7 @@ data key stands in it only wrapped.
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -60,10 +61,14 @@ class Record:
     Args:
         folder: the release's folder in the workspace.
         task: a record that was made for other stores, another split or another format is void.
+        kept: called after each step that was written down.
     """
 
-    def __init__(self, folder: Path, task: PublishTask) -> None:
+    def __init__(
+        self, folder: Path, task: PublishTask, *, kept: Callable[[], object] = lambda: None
+    ) -> None:
         self._path = folder / RECORD_FILE
+        self._kept = kept
         self._inputs = _inputs_of(task)
         self._variants = _read(self._path, self._inputs)
 
@@ -81,6 +86,7 @@ class Record:
         text = stored.model_dump_json(by_alias=True, exclude_none=True, indent=1)
         with private_file(self._path) as file:
             file.write(text.encode())
+        self._kept()
 
 
 def encoded(raw: bytes) -> str:

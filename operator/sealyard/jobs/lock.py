@@ -19,6 +19,18 @@ LOCK_FILE = "LOCK"
 MAX_HOLDER_BYTES = 256
 
 
+class Superseded(Interrupted):
+    """Another pod has taken the folder.
+
+    Args:
+        holder: its uid; empty where nobody is named.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"superseded by pod {holder or 'unknown'}; this one stops")
+        self.holder = holder
+
+
 class WorkspaceLock:
     """The claim of one pod on one folder."""
 
@@ -47,7 +59,7 @@ class WorkspaceLock:
         except FileNotFoundError:
             holder = ""
         if holder != self._holder:
-            raise Interrupted(f"superseded by pod {holder or 'unknown'}; this one stops")
+            raise Superseded(holder)
 
 
 def pod_uid(environment: Mapping[str, str] | None = None) -> str:

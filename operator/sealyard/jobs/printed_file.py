@@ -73,11 +73,21 @@ def parse(log: bytes) -> bytes:
 def main(arguments: Sequence[str]) -> int:
     """Print the file that the only argument names, and give the exit code."""
     try:
-        print(format_file(_read(Path(arguments[0]))), end="")  # noqa: T201 - what it is for
+        print_file(Path(arguments[0]))
     except SealyardError as error:
         print(error, file=sys.stderr)  # noqa: T201 - likewise
         return error.exit_code
     return 0
+
+
+def print_file(path: Path) -> None:
+    """Print one.
+
+    Raises:
+        MissingError: it cannot be read.
+        IntegrityError: it is no file, or too long.
+    """
+    print(format_file(_read(path)), end="")  # noqa: T201 - what it is for
 
 
 def _read(path: Path) -> bytes:

@@ -11,7 +11,8 @@ from types import FrameType
 from typing import Final
 
 INTERRUPT_GRACE_SECONDS: Final = 15.0
-"""How long the `finally` blocks may take after a signal; half of Kubernetes' grace of 30 s."""
+"""How long the `finally` blocks may take after a signal; half of Kubernetes' grace of 30 s. Who has
+more to do then has a pod with a longer grace, and says so."""
 EXIT_INTERRUPTED: Final = 128 + signal.SIGTERM
 
 
@@ -38,7 +39,9 @@ def keep_private(umask: int) -> None:
     os.umask(umask)
 
 
-def interrupt_on(messages: Mapping[signal.Signals, str]) -> None:
+def interrupt_on(
+    messages: Mapping[signal.Signals, str], *, grace_seconds: float = INTERRUPT_GRACE_SECONDS
+) -> None:
     """Turn the first of these signals into `Interrupted` in the main thread; a later one ends it.
 
     The exit code is that of a shell: 128 and the signal's number. As process 1 of a container a
@@ -46,6 +49,7 @@ def interrupt_on(messages: Mapping[signal.Signals, str]) -> None:
 
     Args:
         messages: what `Interrupted` says, by signal.
+        grace_seconds: after which the process ends, whatever it still does.
     """
     main_process = os.getpid()
     received = threading.Event()
@@ -55,7 +59,7 @@ def interrupt_on(messages: Mapping[signal.Signals, str]) -> None:
         if os.getpid() != main_process or received.is_set():
             os._exit(exit_code)
         received.set()
-        deadline = threading.Timer(INTERRUPT_GRACE_SECONDS, os._exit, (exit_code,))
+        deadline = threading.Timer(grace_seconds, os._exit, (exit_code,))
         deadline.daemon = True
         deadline.start()
         raise Interrupted(messages[signal.Signals(number)], exit_code)

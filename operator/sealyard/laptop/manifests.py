@@ -9,6 +9,7 @@ from typing import Any
 from sealyard.api.kind import API_VERSION
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_target import ReleaseTarget
+from sealyard.api.training_run import TrainingRun
 from sealyard.errors import InvalidError
 from sealyard.laptop.objects import USED
 from sealyard.lint.documents import read_documents
@@ -38,6 +39,12 @@ def read(texts: Iterable[tuple[str, str]], now: datetime) -> list[dict[str, Any]
         for document in read_documents(name, text)
         if document.value.get("apiVersion") == API_VERSION and document.value["kind"] in USED
     ]
+    for one in documents:
+        if one["kind"] == TrainingRun.KIND and "s3" in one["spec"]["workspace"]:
+            raise InvalidError(
+                f"TrainingRun {one['metadata']['name']}: spec.workspace.s3 is for a cluster; "
+                "without one a persistentVolumeClaim is wanted, which is a folder here"
+            )
     if not any(one["kind"] in USED[:2] for one in documents):
         raise InvalidError("there is no TrainingRun and no ModelRelease in these files")
     return [*documents, *_targets(documents)]

@@ -297,6 +297,7 @@ def test_the_columns(server: Server) -> None:
         ("distributed", {"TrainingRun"}),
         ("s3-dataset", {"TrainingRun"}),
         ("annotations", {"AnnotationRoute", "TrainingRun"}),
+        ("s3-workspace", {"TrainingRun"}),
         ("fleet", {"ModelRelease", "ReleaseTarget", "ReleaseChannel", "Device"}),
     ],
 )

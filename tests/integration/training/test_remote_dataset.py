@@ -262,6 +262,16 @@ def test_a_dataset_that_the_workspace_has_no_room_for(
     assert pictures(tmp_path / "dataset/files") == {"data.yaml"}
 
 
+def test_a_dataset_that_the_copy_of_a_workspace_has_no_room_for(
+    remote: RemoteFolder, mounts: Mounts, tmp_path: Path
+) -> None:
+    mounts.workspace.mkdir()
+    (mounts.workspace / "checkpoint").write_bytes(b"0" * 60_000)
+    with pytest.raises(SealyardError, match=r"spec[.]workspace[.]s3[.]cacheSize is 0[.]1 MB"):
+        fetch_dataset(remote, mounts, tmp_path / "dataset", cache_bytes=70_000)
+    assert pictures(tmp_path / "dataset/files") == {"data.yaml"}
+
+
 def without_a_key(_store: DatasetStore, mounts: Mounts) -> None:
     (mounts.secrets / "dataset/dataset-secret-access-key").unlink()
 

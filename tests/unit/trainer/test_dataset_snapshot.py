@@ -19,6 +19,7 @@ from sealyard.jobs.mounts import Mounts
 from sealyard_trainer.dataset import read_dataset
 from sealyard_trainer.dataset_check import inspect
 from sealyard_trainer.dataset_snapshot import Lineage, SnapshotDataset, make_dataset
+from sealyard_trainer.room import Room
 from sealyard_trainer.snapshot_pictures import SnapshotPictures
 from support.filed_annotations import Filed, a_picture, a_record
 from support.training_jobs import train_task
@@ -235,5 +236,5 @@ def test_what_moves_meanwhile_is_looked_for_anew(tmp_path: Path) -> None:
     items = journal.at(12).items
     storage.moves = 3
     wanted = {f"images/{name}.png": items[name] for name in IDS}
-    SnapshotPictures(storage, journal, tmp_path, wanted).fetch(lambda: None)
+    SnapshotPictures(storage, journal, tmp_path, wanted, Room(tmp_path)).fetch(lambda: None)
     assert files(tmp_path) == set(wanted)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sealyard.api.dataset import ClaimSource
 from sealyard.api.kind import CustomResource
 from sealyard.api.model_release import Lineage, ModelRelease, PinnedTarget
 from sealyard.api.release_target import ReleaseTarget
@@ -13,6 +12,7 @@ from sealyard.api.secrets import Purpose, Role
 from sealyard.api.tasks import (
     FIRST_TASK_VERSION,
     PLATFORM_TASK_VERSION,
+    WORKSPACE_TASK_VERSION,
     ExportedVariant,
     ProbeTask,
     PublishTask,
@@ -22,9 +22,10 @@ from sealyard.api.tasks import (
     TidyTask,
     VerifyTask,
 )
-from sealyard.api.training_run import workspace_path
+from sealyard.api.training_run import WorkspaceSpec
 from sealyard.core.jobs import pod
 from sealyard.core.jobs.remotes import ca_bundles, owner_of, pin, remote_api, remote_cdn
+from sealyard.core.jobs.workspaces import remote_workspace, with_cache, workspace_mounts
 from sealyard.core.settings import Settings
 
 ENTRY_POINT = "sealyard-courier"
@@ -40,7 +41,7 @@ def publish_job(
     target: ReleaseTarget,
     settings: Settings,
     *,
-    workspace: ClaimSource,
+    workspace: WorkspaceSpec,
     variants: Sequence[ExportedVariant],
     lineage: Lineage,
     attempt: int,
@@ -48,11 +49,7 @@ def publish_job(
     """The Job that seals, splits and uploads, with the credentials that may write."""
     spec = target.spec
     task = PublishTask(
-        task_version=(
-            PLATFORM_TASK_VERSION
-            if any(variant.platform for variant in variants)
-            else FIRST_TASK_VERSION
-        ),
+        task_version=_version(workspace, variants),
         owner=owner_of(release),
         attempt=attempt,
         model=release.spec.model,
@@ -67,19 +64,34 @@ def publish_job(
             image=lineage.image,
             metrics=lineage.metrics,
         ),
-        release_path=workspace_path(workspace, release.workspace_folder),
+        release_path=workspace.folder(release.metadata.namespace, release.workspace_folder),
+        workspace=remote_workspace(workspace),
         api=remote_api(target, pin(target), spec.api.publisher_secret_ref.name),
         cdn=remote_cdn(target, pin(target), spec.cdn.write_secret_ref.name),
         keyring_secret_name=spec.keyring_secret_ref.name,
     )
     mounts = [
-        pod.workspace(workspace.claim_name),
+        *workspace_mounts(Role.PUBLISH, workspace),
         pod.secret(Role.PUBLISH, Purpose.API_PUBLISHER, spec.api.publisher_secret_ref.name),
         pod.secret(Role.PUBLISH, Purpose.CDN_WRITE, spec.cdn.write_secret_ref.name),
         pod.secret(Role.PUBLISH, Purpose.KEYRING, spec.keyring_secret_ref.name),
         *ca_bundles(target, "api", "cdn"),
     ]
-    return courier_job(release, settings, Role.PUBLISH, task, mounts)
+    return courier_job(
+        release,
+        settings,
+        Role.PUBLISH,
+        task,
+        mounts,
+        resources=with_cache(RESOURCES, workspace),
+    )
+
+
+def _version(workspace: WorkspaceSpec, variants: Sequence[ExportedVariant] = ()) -> int:
+    if workspace.s3 is not None:
+        return WORKSPACE_TASK_VERSION
+    has_platforms = any(variant.platform for variant in variants)
+    return PLATFORM_TASK_VERSION if has_platforms else FIRST_TASK_VERSION
 
 
 def verify_job(
@@ -115,15 +127,18 @@ def verify_job(
 
 
 def tidy_job(
-    release: ModelRelease, settings: Settings, *, workspace: ClaimSource, attempt: int
+    release: ModelRelease, settings: Settings, *, workspace: WorkspaceSpec, attempt: int
 ) -> dict[str, Any]:
-    """The Job that deletes the plaintext exports. It has no credential at all."""
+    """The Job that deletes the plaintext exports. It has no credential but the workspace's."""
     task = TidyTask(
+        task_version=_version(workspace),
         owner=owner_of(release),
         attempt=attempt,
-        release_path=workspace_path(workspace, release.workspace_folder),
+        release_path=workspace.folder(release.metadata.namespace, release.workspace_folder),
+        workspace=remote_workspace(workspace),
     )
-    return courier_job(release, settings, Role.TIDY, task, [pod.workspace(workspace.claim_name)])
+    mounts = workspace_mounts(Role.TIDY, workspace)
+    return courier_job(release, settings, Role.TIDY, task, mounts)
 
 
 def rewrap_job(target: ReleaseTarget, settings: Settings, *, attempt: int) -> dict[str, Any]:
@@ -193,6 +208,7 @@ def courier_job(
     mounts: list[pod.Mount],
     *,
     variant: str = "",
+    resources: Mapping[str, Any] = RESOURCES,
     deadline_seconds: int | None = None,
     ttl_seconds: int | None = None,
 ) -> dict[str, Any]:
@@ -208,7 +224,7 @@ def courier_job(
             image=settings.images.courier,
             entry_point=ENTRY_POINT,
             task=task,
-            resources=RESOURCES,
+            resources=dict(resources),
             mounts=mounts,
             scratch_size=SCRATCH_SIZE,
             deadline_seconds=deadline_seconds,

@@ -6,7 +6,7 @@ from sealyard.api.dataset import DatasetPlace, PinnedSnapshot
 from sealyard.api.secrets import Purpose, Role
 from sealyard.api.tasks import RemoteFolder, RouteSnapshot
 from sealyard.core.jobs import pod
-from sealyard.core.jobs.remotes import remote_folder
+from sealyard.core.stores import remote_folder
 
 
 def remote_dataset(dataset: DatasetPlace) -> RemoteFolder | None:

@@ -11,13 +11,15 @@ from sealyard.api.tasks import (
     PLATFORM_TASK_VERSION,
     S3_TASK_VERSION,
     SNAPSHOT_TASK_VERSION,
+    WORKSPACE_TASK_VERSION,
     ExportTask,
     Owner,
 )
-from sealyard.api.training_run import Artifact, TrainingRun, workspace_path
+from sealyard.api.training_run import Artifact, TrainingRun
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import pod
 from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset, route_snapshot
+from sealyard.core.jobs.workspaces import remote_workspace, with_cache, workspace_mounts
 from sealyard.core.settings import Settings
 
 ENTRY_POINT = "sealyard-exporter"
@@ -43,7 +45,7 @@ def export_job(
 
     Its processor time and memory do not follow the profile, which says what training needs.
     """
-    claim = run.spec.workspace.persistent_volume_claim
+    workspace = run.spec.workspace
     dataset, snapshot = run.dataset_place, run.status.snapshot
     task = ExportTask(
         task_version=_version(variant, run),
@@ -61,7 +63,8 @@ def export_job(
         dataset=remote_dataset(dataset),
         snapshot=route_snapshot(snapshot),
         run_path=run.workspace_path,
-        release_path=workspace_path(claim, release.workspace_folder),
+        release_path=workspace.folder(release.metadata.namespace, release.workspace_folder),
+        workspace=remote_workspace(workspace),
         model=release.spec.model,
         version=release.spec.version,
     )
@@ -74,8 +77,11 @@ def export_job(
             image=compute.images.exporter,
             entry_point=ENTRY_POINT,
             task=task,
-            resources=_resources(compute, variant),
-            mounts=[pod.workspace(claim.claim_name), *dataset_mounts(Role.EXPORT, dataset)],
+            resources=with_cache(_resources(compute, variant), workspace),
+            mounts=[
+                *workspace_mounts(Role.EXPORT, workspace),
+                *dataset_mounts(Role.EXPORT, dataset),
+            ],
             scratch_size=SCRATCH_SIZE,
             ttl_seconds=settings.release_ttl_seconds_after_finished,
             queue=release.spec.queue_name,
@@ -85,6 +91,8 @@ def export_job(
 
 
 def _version(variant: VariantSpec, run: TrainingRun) -> int:
+    if run.spec.workspace.s3 is not None:
+        return WORKSPACE_TASK_VERSION
     if run.status.snapshot is not None:
         return SNAPSHOT_TASK_VERSION
     if run.spec.dataset.s3 is not None:

@@ -26,7 +26,6 @@ from sealyard.api.kind import (
 from sealyard.api.mounts import (
     ANNOTATIONS_DIRECTORY,
     CA_DIRECTORY,
-    CA_KEY,
     CONTAINER_NAME,
     DATASET_DIRECTORY,
     INPUT_DIRECTORY,
@@ -40,15 +39,14 @@ from sealyard.api.mounts import (
     WEIGHTS_DIRECTORY,
     WORKSPACE_DIRECTORY,
 )
-from sealyard.api.secrets import SECRET_USES, SECRETS_DIRECTORY, Purpose, Role
+from sealyard.api.secrets import OF_WEIGHTS, SECRET_USES, SECRETS_DIRECTORY, Purpose, Role
 from sealyard.api.tasks import Task, to_environment
 from sealyard.core.jobs.inputs import input_key, input_name
 from sealyard.core.pod_security import container_security, pod_security
 from sealyard.core.queue import QUEUE_LABEL
 from sealyard.core.settings import PodSettings
+from sealyard.core.volumes import ca_volume, secret_volume
 
-READABLE_BY_GROUP = 0o440
-"""The pod's fsGroup owns mounted Secrets; nobody else in it needs to read them."""
 PROGRESS_TOKEN_SECONDS = 3600
 EXIT_CODES_THAT_END_THE_JOB = (64, 65, 66, 77)
 DEFAULT_GRACE_SECONDS = 30
@@ -98,6 +96,12 @@ def workspace(claim_name: str, *, read_only: bool = False) -> Mount:
     return _claim("workspace", claim_name, WORKSPACE_DIRECTORY, read_only=read_only)
 
 
+def workspace_cache(size: str) -> Mount:
+    """The pod's own copy of a workspace that is in a store."""
+    volume = {"name": "workspace", "emptyDir": {"sizeLimit": size}}
+    return Mount(volume, WORKSPACE_DIRECTORY, read_only=False)
+
+
 def dataset(claim_name: str) -> Mount:
     """The claim with the pictures, which nothing of ours writes to."""
     return _claim("dataset", claim_name, DATASET_DIRECTORY, read_only=True)
@@ -116,12 +120,19 @@ def filed_annotations(claim_name: str) -> Mount:
 def secret(role: Role, purpose: Purpose, secret_name: str) -> Mount:
     """The keys of one purpose, and no other key of the Secret.
 
-    Optional, so that a program can start and say itself which key is missing.
-
     Raises:
         ValueError: the role may not mount this purpose.
     """
     return _secret(role, purpose, secret_name, f"secret-{purpose}", str(purpose))
+
+
+def secret_of_weights(role: Role, secret_name: str) -> Mount:
+    """The keys of the workspace that what is fine-tuned lies in, beside those of the run's own.
+
+    Raises:
+        ValueError: the role may not mount them.
+    """
+    return _secret(role, Purpose.WORKSPACE, secret_name, "secret-weights", OF_WEIGHTS)
 
 
 def secrets_by_name(role: Role, purpose: Purpose, secret_names: Sequence[str]) -> list[Mount]:
@@ -137,32 +148,15 @@ def secrets_by_name(role: Role, purpose: Purpose, secret_names: Sequence[str]) -
 
 
 def _secret(role: Role, purpose: Purpose, secret_name: str, volume_name: str, path: str) -> Mount:
-    use = SECRET_USES[purpose]
-    if role not in use.roles:
+    if role not in SECRET_USES[purpose].roles:
         raise ValueError(f"a {role} Job may not mount {purpose}")
-    volume = {
-        "name": volume_name,
-        "secret": {
-            "secretName": secret_name,
-            "items": [{"key": key, "path": key} for key in use.keys],
-            "defaultMode": READABLE_BY_GROUP,
-            "optional": True,
-        },
-    }
+    volume = secret_volume(volume_name, purpose, secret_name)
     return Mount(volume, f"{SECRETS_DIRECTORY}/{path}")
 
 
 def ca_bundle(remote: str, config_map_name: str) -> Mount:
     """The ConfigMap that a remote's certificate must verify against."""
-    volume = {
-        "name": f"ca-{remote}",
-        "configMap": {
-            "name": config_map_name,
-            "items": [{"key": CA_KEY, "path": CA_KEY}],
-            "optional": True,
-        },
-    }
-    return Mount(volume, f"{CA_DIRECTORY}/{remote}")
+    return Mount(ca_volume(f"ca-{remote}", config_map_name), f"{CA_DIRECTORY}/{remote}")
 
 
 def trust_root(config_map_name: str) -> Mount:

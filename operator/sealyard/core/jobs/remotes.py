@@ -7,8 +7,7 @@ from typing import Literal
 from sealyard.api.kind import CustomResource
 from sealyard.api.model_release import PinnedTarget
 from sealyard.api.release_target import ReleaseTarget
-from sealyard.api.s3 import S3Folder
-from sealyard.api.tasks import Owner, RemoteApi, RemoteCdn, RemoteFolder
+from sealyard.api.tasks import Owner, RemoteApi, RemoteCdn
 from sealyard.core.jobs import pod
 
 
@@ -48,19 +47,6 @@ def remote_cdn(target: ReleaseTarget, pinned: PinnedTarget, secret_name: str) ->
         bucket=pinned.bucket,
         prefix=pinned.prefix,
         secret_name=secret_name,
-        ca_bundle_name=bundle.name if bundle else None,
-    )
-
-
-def remote_folder(folder: S3Folder) -> RemoteFolder:
-    """A folder in a store, with its credential."""
-    bundle = folder.ca_bundle_ref
-    return RemoteFolder(
-        endpoint=folder.endpoint,
-        region=folder.region,
-        bucket=folder.bucket,
-        prefix=folder.prefix,
-        secret_name=folder.credentials_secret_ref.name,
         ca_bundle_name=bundle.name if bundle else None,
     )
 

@@ -12,8 +12,9 @@ from sealyard.api.mounts import ROUTER_PORT
 from sealyard.api.s3 import S3Folder
 from sealyard.api.secrets import Purpose, Role
 from sealyard.core.jobs import pod
-from sealyard.core.jobs.remotes import owner_of, remote_folder
+from sealyard.core.jobs.remotes import owner_of
 from sealyard.core.settings import Settings
+from sealyard.core.stores import remote_folder
 
 ENTRY_POINT = "sealyard-router"
 GRACE_SECONDS = 60

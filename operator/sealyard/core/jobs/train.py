@@ -13,6 +13,7 @@ from sealyard.api.tasks import (
     S3_TASK_VERSION,
     SNAPSHOT_TASK_VERSION,
     WEIGHTS_TASK_VERSION,
+    WORKSPACE_TASK_VERSION,
     Nodes,
     Owner,
     RemoteMlflow,
@@ -24,6 +25,12 @@ from sealyard.core.jobs import pod
 from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset, route_snapshot
 from sealyard.core.jobs.job_set import LONGEST_OWNER_NAME, job_set, meeting_point
 from sealyard.core.jobs.tracking import remote_mlflow, tracking_mounts
+from sealyard.core.jobs.workspaces import (
+    remote_workspace,
+    weights_mounts,
+    with_cache,
+    workspace_mounts,
+)
 from sealyard.core.settings import Settings
 from sealyard.core.times import format_time, parse_time
 
@@ -58,11 +65,11 @@ def train_job(
     spec = run.spec
     mounts = [
         *dataset_mounts(Role.TRAIN, run.dataset_place),
-        pod.workspace(spec.workspace.persistent_volume_claim.claim_name),
+        *workspace_mounts(Role.TRAIN, spec.workspace),
         pod.shared_memory(compute.shared_memory),
     ]
     if weights is not None:
-        mounts.append(pod.weights(weights.claim_name))
+        mounts += weights_mounts(Role.TRAIN, weights)
     if settings.progress is not None:
         mounts.append(pod.progress_token())
     mlflow = spec.tracking.mlflow if spec.tracking else None
@@ -86,7 +93,7 @@ def train_job(
                 mlflow=remote_mlflow(mlflow, image) if mlflow else None,
                 nodes=nodes,
             ),
-            resources=_resources(compute),
+            resources=with_cache(_resources(compute), spec.workspace),
             mounts=mounts,
             scratch_size=SCRATCH_SIZE,
             grace_seconds=GRACE_SECONDS,
@@ -128,6 +135,7 @@ def _task(
         dataset=remote_dataset(run.dataset_place),
         snapshot=route_snapshot(run.status.snapshot),
         run_path=run.workspace_path,
+        workspace=remote_workspace(run.spec.workspace),
         weights=weights,
         gpus=gpus,
         nodes=nodes,
@@ -138,6 +146,8 @@ def _task(
 
 
 def _version(run: TrainingRun, weights: PinnedWeights | None, nodes: Nodes | None) -> int:
+    if run.spec.workspace.s3 is not None or (weights and weights.s3 is not None):
+        return WORKSPACE_TASK_VERSION
     if run.status.snapshot is not None:
         return SNAPSHOT_TASK_VERSION
     if run.spec.dataset.s3 is not None:

@@ -13,9 +13,10 @@ def claim_missing(situation: Situation) -> Plan | None:
     works = situation.works
     if works.publish.ledger.done or works.live_jobs:
         return None
-    if situation.workspace_claim is None:
-        name = situation.workspace.claim_name if situation.workspace else "of the run's workspace"
-        return _missing(situation, name, "workspace")
+    if not situation.workspace_is_there:
+        workspace = situation.workspace
+        name = workspace.claim_name if workspace else None
+        return _missing(situation, name or "of the run's workspace", "workspace")
     if works.exported or situation.run is None:
         return None
     dataset = situation.run.dataset_place.claim_name

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from sealyard.api.conditions import Reason
-from sealyard.api.model_release import VariantSpec
+from sealyard.api.model_release import PinnedWorkspace, VariantSpec
 from sealyard.api.training_run import Artifact, TrainingRun
 from sealyard.core.checkpoint import checkpoint_of
 from sealyard.core.compute import Compute
@@ -37,7 +37,7 @@ def exporting(situation: Situation) -> Plan | None:
         doing=f"exporting {', '.join(v.name for v in situation.release.spec.variants)}",
         status={
             "lineage": lineage.to_wire() if lineage else None,
-            "workspace": workspace.to_wire() if workspace else None,
+            "workspace": PinnedWorkspace.of(workspace).to_patch() if workspace else None,
         },
         at_once=_how_many(situation, len(pieces)) if can_start else 0,
     )
@@ -45,8 +45,9 @@ def exporting(situation: Situation) -> Plan | None:
 
 def _how_many(situation: Situation, variants: int) -> int:
     """A claim that one node alone may mount would keep the second pod from starting elsewhere."""
-    workspace = situation.workspace_claim
-    many = workspace is not None and "ReadWriteMany" in workspace.access_modes
+    claim, workspace = situation.workspace_claim, situation.workspace
+    in_store = workspace is not None and workspace.s3 is not None
+    many = in_store or (claim is not None and "ReadWriteMany" in claim.access_modes)
     return variants if many and _is_shared(situation) else 1
 
 

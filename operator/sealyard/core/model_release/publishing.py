@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sealyard.api.conditions import Reason
+from sealyard.api.model_release import PinnedWorkspace
 from sealyard.core.jobs import pin, publish_job
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.model_release.stage import Piece, carry_on
@@ -33,7 +34,7 @@ def publishing(situation: Situation) -> Plan | None:
 
     status: dict[str, Any] = {
         "lineage": lineage.to_wire(),
-        "workspace": workspace.to_wire(),
+        "workspace": PinnedWorkspace.of(workspace).to_patch(),
         "exportSha256": situation.export_sha256,
     }
     if target and (work.job is None or situation.release.status.target is None):

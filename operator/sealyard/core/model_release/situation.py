@@ -8,7 +8,6 @@ from typing import Any
 
 from sealyard.api.attempts import Attempts
 from sealyard.api.conditions import ConditionType
-from sealyard.api.dataset import ClaimSource
 from sealyard.api.digests import export_sha256
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.model_release import (
@@ -20,7 +19,7 @@ from sealyard.api.model_release import (
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ExportedVariant
-from sealyard.api.training_run import TrainingRun
+from sealyard.api.training_run import TrainingRun, WorkspaceSpec
 from sealyard.core.attempts import watched
 from sealyard.core.compute import Compute, for_export
 from sealyard.core.conditions import State
@@ -120,16 +119,24 @@ class Situation:
         )
 
     @property
-    def workspace(self) -> ClaimSource | None:
-        """The claim that the exports lie in."""
+    def workspace(self) -> WorkspaceSpec | None:
+        """Where the exports lie: a claim, or a folder in a store."""
         if self.is_pinned or self.run is None:
-            return self.release.status.workspace
-        return self.run.spec.workspace.persistent_volume_claim
+            pinned = self.release.status.workspace
+            return pinned.spec if pinned else None
+        return self.run.spec.workspace
 
     @property
     def workspace_claim(self) -> ObservedClaim | None:
-        """The same, if it exists."""
-        return self.claim_named(self.workspace.claim_name) if self.workspace else None
+        """The claim, if it is one and exists."""
+        name = self.workspace.claim_name if self.workspace else None
+        return self.claim_named(name) if name is not None else None
+
+    @property
+    def workspace_is_there(self) -> bool:
+        """Whether a Job can start that needs it: of a store, the Job itself says so."""
+        in_store = self.workspace is not None and self.workspace.s3 is not None
+        return in_store or self.workspace_claim is not None
 
     def claim_named(self, name: str) -> ObservedClaim | None:
         """A claim of the release or of its run, if it exists."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sealyard.api.conditions import Reason
-from sealyard.api.dataset import ClaimSource
 from sealyard.api.digests import job_name
 from sealyard.api.secrets import Role
+from sealyard.api.training_run import WorkspaceSpec
 from sealyard.core import attempts, live
 from sealyard.core.jobs import tidy_job
 from sealyard.core.model_release.situation import Situation, failed_at
@@ -19,9 +19,10 @@ def tidy_up(situation: Situation) -> Plan:
 
     Whether it works does not change what the release is; when it is given up, an event says so.
     """
-    workspace = situation.release.status.workspace
-    if workspace is None:
+    pinned = situation.release.status.workspace
+    if pinned is None:
         return Plan()
+    workspace = pinned.spec
     work = situation.works.tidy
     tasks = situation.tasks()
     limit = situation.settings.release_backoff_limit
@@ -43,12 +44,13 @@ def tidy_up(situation: Situation) -> Plan:
     return Plan(create=(job,), status={"tasks": situation.tasks(started)})
 
 
-def _can_start(situation: Situation, workspace: ClaimSource) -> bool:
+def _can_start(situation: Situation, workspace: WorkspaceSpec) -> bool:
     """Where the workspace is gone there is nothing to delete, and a foreign Job is left alone."""
     metadata = situation.release.metadata
     name = job_name(metadata.name, metadata.uid, Role.TIDY, "", situation.works.tidy.next_attempt)
     claims = {claim.name for claim in situation.claims if not claim.deleting}
-    return workspace.claim_name in claims and name not in situation.foreign_jobs
+    is_there = workspace.s3 is not None or workspace.claim_name in claims
+    return is_there and name not in situation.foreign_jobs
 
 
 def _retention(situation: Situation) -> float:

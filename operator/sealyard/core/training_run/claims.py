@@ -35,9 +35,9 @@ def claims_of(situation: Situation) -> dict[str, str]:
     if snapshot is not None and snapshot.storage.claim_name is not None:
         where = f"the storage of AnnotationRoute {snapshot.route}, spec.dataset"
         wanted[where] = snapshot.storage.claim_name
-    workspace = spec.workspace.persistent_volume_claim.claim_name
-    wanted["spec.workspace.persistentVolumeClaim.claimName"] = workspace
-    if weights is None:
+    if spec.workspace.claim_name is not None:
+        wanted["spec.workspace.persistentVolumeClaim.claimName"] = spec.workspace.claim_name
+    if weights is None or weights.claim_name is None:
         return wanted
     if weights.training_run is None:
         where = "spec.model.weights.persistentVolumeClaim.claimName"

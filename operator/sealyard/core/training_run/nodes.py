@@ -14,24 +14,37 @@ READABLE = {"ReadWriteMany", "ReadOnlyMany"}
 WORKSPACE = "spec.workspace"
 
 
-def dataset_for_one_node(situation: Situation) -> Plan | None:
-    """What the first pod fetches, the others would have to look at before they meet it.
+STORES_ARE_FOR_ONE_NODE = {
+    "spec.dataset.s3": "several read their dataset from a persistentVolumeClaim",
+    "spec.dataset.annotationRouteRef": "several read their dataset from a persistentVolumeClaim",
+    "spec.workspace.s3": "several write to a persistentVolumeClaim that is ReadWriteMany",
+}
+
+
+def store_for_one_node(situation: Situation) -> Plan | None:
+    """The first pod fetches a dataset, and the others look at theirs before they meet it. All of
+    them read in the workspace what the first one writes there.
 
     Judged before each attempt, for the number of nodes may change between two.
     """
     compute = situation.compute
     if not isinstance(compute, Compute) or compute.nodes == 1:
         return None
-    dataset = situation.run.spec.dataset
-    if dataset.s3 is None and dataset.annotation_route_ref is None:
+    spec = situation.run.spec
+    named = {
+        "spec.dataset.s3": spec.dataset.s3,
+        "spec.dataset.annotationRouteRef": spec.dataset.annotation_route_ref,
+        "spec.workspace.s3": spec.workspace.s3,
+    }
+    field = next((field for field, store in named.items() if store is not None), None)
+    if field is None:
         return None
-    field = "s3" if dataset.s3 else "annotationRouteRef"
     return situation.decide(
         "Pending",
         stalled(
             Reason.INVALID_SPEC,
-            f"spec.compute.nodes is {compute.nodes}, and spec.dataset.{field} is for one node; "
-            "several read their dataset from a persistentVolumeClaim",
+            f"spec.compute.nodes is {compute.nodes}, and {field} is for one node; "
+            f"{STORES_ARE_FOR_ONE_NODE[field]}",
         ),
         requeue_after=situation.seconds_left,
     )

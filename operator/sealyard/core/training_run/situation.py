@@ -211,7 +211,8 @@ class Situation:
         if source is None or source.status.phase != "Succeeded" or checkpoint is None:
             return None
         return PinnedWeights(
-            claim_name=source.spec.workspace.persistent_volume_claim.claim_name,
+            claim_name=source.spec.workspace.claim_name,
+            s3=source.spec.workspace.s3,
             path=checkpoint.path,
             sha256=checkpoint.sha256,
             training_run=source.metadata.name,
@@ -240,7 +241,7 @@ class Situation:
                 "image": self.image,
             }
             if self.weights or self.run.status.weights:
-                wanted["weights"] = self.weights.to_wire() if self.weights else None
+                wanted["weights"] = self.weights.to_patch() if self.weights else None
         if self.started_at:
             wanted["startTime"] = format_time(self.started_at)
         if self.reopening.granted:

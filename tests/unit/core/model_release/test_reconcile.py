@@ -126,7 +126,7 @@ def test_exporting_starts() -> None:
     )
     status = plan.status
     assert status["lineage"] == LINEAGE
-    assert status["workspace"] == {"claimName": "workspace", "path": "runs"}
+    assert status["workspace"] == {"claimName": "workspace", "path": "runs", "s3": None}
     assert status["summary"] == {"variants": "0/1"}
     assert [(v["name"], v["phase"]) for v in status["variants"]] == [("onnx-fp32", "Pending")]
     exported = task_of(plan.create[0])
