@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections import Counter
@@ -14,26 +15,34 @@ SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "imag
 
 
 def files_of(root: Path) -> dict[str, bytes]:
-    """All files below a folder, by key, but for what was being written when its writer died."""
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-    }
+    """All files below a folder, by key, but for what was being written when its writer died.
+
+    What is deleted in the meantime is not there.
+    """
+    found: dict[str, bytes] = {}
+    for path in root.rglob("*"):
+        if path.is_file() and not path.name.startswith("."):
+            with contextlib.suppress(FileNotFoundError):
+                found[path.relative_to(root).as_posix()] = path.read_bytes()
+    return found
 
 
 def objects_of(client: Any, bucket: str, prefix: str) -> dict[str, bytes]:
-    """All objects below a prefix, by the rest of their keys."""
+    """All objects below a prefix, by the rest of their keys; not what is deleted meanwhile."""
     keys = _keys(client, bucket, prefix)
 
-    def read(key: str) -> bytes:
-        content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return content
+    def read(key: str) -> bytes | None:
+        try:
+            return bytes(client.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except client.exceptions.NoSuchKey:
+            return None
 
     with ThreadPoolExecutor(8) as pool:
         contents = pool.map(read, keys)
         return {
-            key.removeprefix(prefix): content for key, content in zip(keys, contents, strict=True)
+            key.removeprefix(prefix): content
+            for key, content in zip(keys, contents, strict=True)
+            if content is not None
         }
 
 
