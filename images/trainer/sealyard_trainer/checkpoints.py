@@ -67,6 +67,11 @@ def vouched_for(folder: Path) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def newest_epoch(folder: Path) -> int:
+    """The epoch of the newest record in a folder, whether its files are whole or not; 0 without."""
+    return max((record.epoch for record in _read_records(folder)), default=0)
+
+
 def parse_record(raw: bytes) -> Record:
     """What a record holds.
 

@@ -15,7 +15,7 @@ class FetchWatch:
     """One fetching.
 
     Args:
-        alive: called after each file, and may end it by raising.
+        alive: called after each file, also one that was there, and may end it by raising.
     """
 
     def __init__(self, alive: Callable[[], object]) -> None:

@@ -193,9 +193,10 @@ def _alive(
 ) -> Iterator[Callable[[], None]]:
     """What says, while a dataset is fetched, that this pod lives: it may take longer than an
     epoch."""
-    meter = Meter(task.owner, epochs=task.hyperparameters.epochs, done=0, now=time.monotonic())
-    # A run that has learnt something must not seem to be where it began.
-    endpoint = None if folder.has_checkpoints else task.progress
+    done = folder.epochs_kept
+    meter = Meter(task.owner, epochs=task.hyperparameters.epochs, done=done, now=time.monotonic())
+    # What a first attempt finds is of another life, and may count for nothing.
+    endpoint = None if done and task.attempt == 1 else task.progress
     progress = start_progress(endpoint, mounts.progress_token)
 
     def alive() -> None:

@@ -22,7 +22,7 @@ from sealyard.jobs.workspace import (
     remove_temporaries,
 )
 from sealyard_trainer.attempts import ATTEMPTS_FILE
-from sealyard_trainer.checkpoints import Checkpoints, vouched_for
+from sealyard_trainer.checkpoints import Checkpoints, newest_epoch, vouched_for
 from sealyard_trainer.dataset_lock import LOCK_FILE
 from sealyard_trainer.shared_start import SHARED_FILE
 
@@ -81,9 +81,9 @@ class RunFolder:
         return Checkpoints(self.path / CHECKPOINTS)
 
     @property
-    def has_checkpoints(self) -> bool:
-        """Whether there is something to resume from, whole or not."""
-        return any(self.path.glob(f"{CHECKPOINTS}/*.json"))
+    def epochs_kept(self) -> int:
+        """How many epochs are in the newest checkpoint, whole or not; 0 where there is none."""
+        return newest_epoch(self.path / CHECKPOINTS)
 
     def lasting(self) -> list[str]:
         """Of all that is in it, what the next attempt and others may need: paths below it.

@@ -40,9 +40,6 @@ class SnapshotPictures:
         files: the folder; what is there and is none of these pictures is deleted.
         wanted: items with pictures, by the paths that they get in it.
         room: of the folder's volume.
-
-    Raises:
-        OSError: the folder cannot be written to.
     """
 
     def __init__(
@@ -59,21 +56,23 @@ class SnapshotPictures:
         self._pictures = {path: _picture(item) for path, item in wanted.items()}
         self._wanted = wanted
         self._room = room
-        _keep_only(files, wanted.keys())
-        self._missing = sorted(wanted.keys() - self._whole())
+        self._missing: list[str] = []
 
     def fetch(self, alive: Callable[[], object]) -> None:
         """Bring what is not there yet.
 
         Args:
-            alive: called after each picture, and may end it by raising.
+            alive: called after each picture, also one that was there, and may end it by raising.
 
         Raises:
+            OSError: the folder cannot be written to.
             MissingError: a picture is gone, or there is no room for all of them.
             IntegrityError: a picture is another one than its record says.
             UnavailableError, RefusedError: as the storage says.
         """
         watch = FetchWatch(alive)
+        _keep_only(self._files, self._wanted.keys())
+        self._missing = sorted(self._wanted.keys() - self._whole(alive))
         size = sum(self._pictures[path].size_bytes for path in self._missing)
         self._check_room()
         watch.begin(len(self._wanted), len(self._missing), size)
@@ -160,7 +159,7 @@ class SnapshotPictures:
             )
         return True
 
-    def _whole(self) -> set[str]:
+    def _whole(self, alive: Callable[[], object]) -> set[str]:
         """Those that are there, byte for byte."""
         there = [path for path in self._wanted if (self._files / path).is_file()]
 
@@ -169,8 +168,12 @@ class SnapshotPictures:
                 hash_file(self._files / there[index]).sha256 == self._pictures[there[index]].sha256
             )
 
-        found = zip(there, in_threads(is_whole, len(there)), strict=True)
-        return {path for path, whole in found if whole}
+        found = set()
+        for path, whole in zip(there, in_threads(is_whole, len(there)), strict=True):
+            alive()
+            if whole:
+                found.add(path)
+        return found
 
 
 def _picture(item: Item) -> FiledPicture:

@@ -55,7 +55,7 @@ class FolderDownload:
             is deleted.
         objects: all that may be asked for, by the paths that they get.
         fetched: told after each file how many files and bytes came since the beginning of a
-            `fetch`. What it raises ends the download.
+            `fetch`; none, while what is there already is hashed. What it raises ends the download.
 
     Raises:
         MissingError: the folder cannot be written to.
@@ -158,8 +158,12 @@ class FolderDownload:
                 return False
             return (digest.sha256, digest.size_bytes) == (one.sha256, one.size)
 
-        found = zip(recorded, in_threads(is_whole, len(recorded)), strict=True)
-        return {one.path for one, whole in found if whole}
+        found = set()
+        for one, whole in zip(recorded, in_threads(is_whole, len(recorded)), strict=True):
+            self._fetched(0, 0)
+            if whole:
+                found.add(one.path)
+        return found
 
     def _recorded(self) -> dict[str, Fetched]:
         """What the journal says of objects that are still as they were."""

@@ -64,8 +64,12 @@ def test_all_of_it_and_nothing_twice(tmp_path: Path) -> None:
     assert files(tmp_path) == CONTENTS
     assert sorted(store.asked) == ["a.jpg", "images/b.jpg", "images/b.jpg"]
     assert seen == [(1, 10), (1, 0), (2, 9 << 20)]
-    again = FolderDownload(Objects({}), tmp_path, listed())
+    seen.clear()
+    again = FolderDownload(
+        Objects({}), tmp_path, listed(), fetched=lambda files, size: seen.append((files, size))
+    )
     again.fetch(CONTENTS)
+    assert seen == [(0, 0)] * len(CONTENTS), "hashing takes its time, too"
     assert files(tmp_path) == CONTENTS
     again.keep_only({"a.jpg"})
     assert files(tmp_path) == {"a.jpg": CONTENTS["a.jpg"]}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sealyard_trainer.checkpoints import Checkpoints
+from sealyard_trainer.checkpoints import Checkpoints, newest_epoch
 
 
 class Writer:
@@ -44,6 +44,14 @@ def test_the_best_stays_with_those_that_are_not_better(writer: Writer) -> None:
     for epoch in (2, 3, 4):
         writer.save(epoch, better=False)
     assert writer.newest() == (4, "last of 4", "best of 1")
+
+
+def test_how_far_it_was_is_known_without_reading_it(writer: Writer) -> None:
+    assert newest_epoch(writer.folder) == 0
+    for epoch in (1, 2):
+        writer.save(epoch, better=True)
+    (writer.folder / "epoch-000002.pt").write_bytes(b"torn")
+    assert newest_epoch(writer.folder) == 2
 
 
 def test_two_are_kept_and_nothing_else(writer: Writer) -> None:

@@ -130,6 +130,9 @@ def test_each_picture_is_told_of(tmp_path: Path) -> None:
 
     with pytest.raises(SealyardError, match="superseded"):
         make(a_route(), tmp_path, alive=superseded)
+    make(a_route(), tmp_path)
+    with pytest.raises(SealyardError, match="superseded"):
+        make(a_route(), tmp_path, alive=superseded)
 
 
 KEY = image_key("validated", IDS[0], 0, "image/png")
