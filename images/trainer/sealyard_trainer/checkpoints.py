@@ -1,7 +1,8 @@
 """Checkpoints that survive the end of their writer at any instruction.
 
-Each epoch has files of its own, and a record beside them is written last. So a record vouches for
-files that are whole, and the one before it stays until the next is there.
+Each epoch has a file of its own, and a record beside it is written last. So a record vouches for
+files that are whole, and the one before it stays until the next is there. The best model so far is
+that of an epoch: its file stays for as long as a record names it.
 """
 
 from __future__ import annotations
@@ -89,29 +90,25 @@ class Checkpoints:
         folder.mkdir(exist_ok=True)
         remove_temporaries(folder)
 
-    def save(self, *, epoch: int, last: Path, best: Path, best_changed: bool) -> None:
-        """Keep copies of both files as the newest checkpoint, and let go of old ones.
+    def save(self, *, epoch: int, last: Path, is_best: bool) -> None:
+        """Keep a copy of a file as the newest checkpoint, and let go of old ones.
 
         Args:
             epoch: How many epochs are in it.
             last: The file to resume from; it may be half overwritten by the next epoch later.
-            best: The best model so far.
-            best_changed: False where `best` is the same as in the checkpoint before.
+            is_best: It is the best model so far, too; else that of the checkpoint before is.
         """
         records = self._records()
-        if best_changed or not records:
-            stored_best = self._store(best, f"best-{epoch:06}.pt")
-        else:
-            stored_best = records[0].best
-        stored_last = self._store(last, f"epoch-{epoch:06}.pt")
-        record = Record(epoch=epoch, last=stored_last, best=stored_best)
+        stored = self._store(last, f"epoch-{epoch:06}.pt")
+        best = stored if is_best or not records else records[0].best
+        record = Record(epoch=epoch, last=stored, best=best)
         write_atomic(
             self._folder / _record_name(epoch), record.model_dump_json(by_alias=True).encode()
         )
         self._prune([record, *records][:KEPT])
 
     def newest(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole, or None."""
+        """The newest checkpoint that is whole, or None; what is not is forgotten."""
         for record in self._records():
             broken = [file.name for file in (record.last, record.best) if not self._whole(file)]
             if not broken:
@@ -120,8 +117,10 @@ class Checkpoints:
             logger.warning(
                 "checkpoint of epoch %d: %s is not what was written; the one before is used",
                 record.epoch,
-                " and ".join(broken),
+                " and ".join(sorted(set(broken))),
             )
+            # Whatever follows must not name what it names.
+            (self._folder / _record_name(record.epoch)).unlink()
         return None
 
     def clear(self) -> None:

@@ -224,8 +224,8 @@ class _Hooks:
             self._record.checkpoints.save(
                 epoch=trainer.epoch + 1,
                 last=Path(trainer.last),
-                best=Path(trainer.best),
-                best_changed=bool(trainer.best_fitness == trainer.fitness),
+                # Ultralytics has written the same bytes to best.pt then.
+                is_best=bool(trainer.best_fitness == trainer.fitness),
             )
         self._record.tracking.epoch(point)
 

@@ -82,6 +82,7 @@ def restore(mirror: Mirror, folder: RunFolder) -> int:
 def _fetch_checkpoint(mirror: Mirror, folder: RunFolder, record: str) -> list[str]:
     mirror.fetch([record])
     found = parse_record(read_record(folder.path / record))
-    files = [f"{CHECKPOINTS}/{file.name}" for file in (found.last, found.best)]
+    names = dict.fromkeys((found.last.name, found.best.name))
+    files = [f"{CHECKPOINTS}/{name}" for name in names]
     mirror.fetch(files)
     return [record, *files]

@@ -126,7 +126,7 @@ def test_a_torn_checkpoint_a_dead_endpoint_and_a_failing_report_stop_nothing(
     assert [epoch for epoch, _ in curve(pod)] == [1, 2, 3, 4]
     log = pod.log_file.read_text()
     assert f"checkpoint of epoch {newest}: epoch-{newest:06}.pt is not what was written" in log
-    assert log.count("progress cannot be delivered") == 1
+    assert log.count("reports cannot be delivered") == 1
     assert [artifact.name for artifact in result.artifacts] == ["best.pt", "results.csv"]
     assert pod.answer().message.endswith("; no report could be made, the log says why")
     assert "IsADirectoryError" in log

@@ -15,14 +15,12 @@ class Writer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "checkpoints"
-        self.last, self.best = folder / "last.pt", folder / "best.pt"
+        self.last = folder / "last.pt"
         self.checkpoints = Checkpoints(self.folder)
 
     def save(self, epoch: int, *, better: bool) -> None:
-        self.last.write_text(f"last of {epoch}")
-        if better:
-            self.best.write_text(f"best of {epoch}")
-        self.checkpoints.save(epoch=epoch, last=self.last, best=self.best, best_changed=better)
+        self.last.write_text(f"epoch {epoch}")
+        self.checkpoints.save(epoch=epoch, last=self.last, is_best=better)
 
     def newest(self) -> tuple[int, str, str] | None:
         """As another process finds it."""
@@ -43,7 +41,7 @@ def test_the_best_stays_with_those_that_are_not_better(writer: Writer) -> None:
     writer.save(1, better=True)
     for epoch in (2, 3, 4):
         writer.save(epoch, better=False)
-    assert writer.newest() == (4, "last of 4", "best of 1")
+    assert writer.newest() == (4, "epoch 4", "epoch 1")
 
 
 def test_how_far_it_was_is_known_without_reading_it(writer: Writer) -> None:
@@ -54,14 +52,14 @@ def test_how_far_it_was_is_known_without_reading_it(writer: Writer) -> None:
     assert newest_epoch(writer.folder) == 2
 
 
-def test_two_are_kept_and_nothing_else(writer: Writer) -> None:
+def test_two_are_kept_with_their_best_and_nothing_else(writer: Writer) -> None:
     for epoch in (1, 2, 3, 4):
-        writer.save(epoch, better=epoch in {1, 3})
-    assert {path.name for path in writer.folder.iterdir()} == {
-        "best-000003.pt",
-        *("epoch-000003.json", "epoch-000003.pt"),
-        *("epoch-000004.json", "epoch-000004.pt"),
-    }
+        writer.save(epoch, better=epoch == 2)
+    names = ("epoch-000003.json", "epoch-000003.pt", "epoch-000004.json", "epoch-000004.pt")
+    assert {path.name for path in writer.folder.iterdir()} == {"epoch-000002.pt", *names}
+    writer.save(5, better=True)
+    assert not (writer.folder / "epoch-000003.pt").exists()
+    assert writer.newest() == (5, "epoch 5", "epoch 5")
 
 
 def truncate(name: str) -> Callable[[Path], object]:
@@ -70,18 +68,16 @@ def truncate(name: str) -> Callable[[Path], object]:
 
 def flip(folder: Path) -> None:
     path = folder / "epoch-000003.pt"
-    path.write_bytes(b"L" + path.read_bytes()[1:])
+    path.write_bytes(b"E" + path.read_bytes()[1:])
 
 
 @pytest.mark.parametrize(
     "damage",
     [
         truncate("epoch-000003.pt"),
-        truncate("best-000003.pt"),
         truncate("epoch-000003.json"),
         flip,
         lambda folder: (folder / "epoch-000003.pt").unlink(),
-        lambda folder: (folder / "best-000003.pt").unlink(),
         lambda folder: (folder / "epoch-000003.json").unlink(),
     ],
 )
@@ -92,7 +88,17 @@ def test_a_torn_one_gives_way_to_the_one_before(
     writer.save(2, better=False)
     writer.save(3, better=True)
     damage(writer.folder)
-    assert writer.newest() == (2, "last of 2", "best of 1")
+    assert writer.newest() == (2, "epoch 2", "epoch 1")
+
+
+def test_what_is_torn_is_nobodys_best(writer: Writer) -> None:
+    writer.save(1, better=True)
+    writer.save(2, better=True)
+    truncate("epoch-000002.pt")(writer.folder)
+    assert writer.newest() == (1, "epoch 1", "epoch 1")
+    again = Writer(writer.folder.parent)
+    again.save(2, better=False)
+    assert again.newest() == (2, "epoch 2", "epoch 1")
 
 
 def test_with_both_torn_training_begins_anew(writer: Writer) -> None:
@@ -103,25 +109,14 @@ def test_with_both_torn_training_begins_anew(writer: Writer) -> None:
     assert writer.newest() is None
 
 
-@pytest.mark.parametrize("files", [1, 2])
-def test_a_writer_killed_between_its_files_changes_nothing(writer: Writer, files: int) -> None:
+def test_a_writer_killed_before_its_record_changes_nothing(writer: Writer) -> None:
     writer.save(1, better=True)
-    for name in ("best-000002.pt", "epoch-000002.pt")[:files]:
-        (writer.folder / name).write_text("of 2")
+    (writer.folder / "epoch-000002.pt").write_text("of 2")
     (writer.folder / ".epoch-000002.json.0123456789ab.part").write_text("{")
-    assert writer.newest() == (1, "last of 1", "best of 1")
+    assert writer.newest() == (1, "epoch 1", "epoch 1")
     writer.save(2, better=True)
-    assert writer.newest() == (2, "last of 2", "best of 2")
+    assert writer.newest() == (2, "epoch 2", "epoch 2")
     assert not list(writer.folder.glob(".*"))
-
-
-def test_an_epoch_done_again_replaces_what_was_there(writer: Writer) -> None:
-    for epoch in (1, 2, 3):
-        writer.save(epoch, better=True)
-    truncate("epoch-000003.pt")(writer.folder)
-    again = Writer(writer.folder.parent)
-    again.save(3, better=False)
-    assert again.newest() == (3, "last of 3", "best of 3")
 
 
 def test_clearing_forgets_all(writer: Writer) -> None:

@@ -21,12 +21,10 @@ def folder_in(path: Path) -> RunFolder:
 
 
 def save(folder: RunFolder, epoch: int, best: int) -> None:
-    last, model = folder.path / "last.new", folder.path / "best.new"
-    last.write_text(f"last {epoch}")
-    model.write_text(f"best {best}")
-    folder.checkpoints().save(epoch=epoch, last=last, best=model, best_changed=epoch == best)
+    last = folder.path / "last.new"
+    last.write_text(f"epoch {epoch}")
+    folder.checkpoints().save(epoch=epoch, last=last, is_best=epoch == best)
     last.unlink()
-    model.unlink()
 
 
 @pytest.fixture
@@ -66,25 +64,18 @@ def test_the_newest_checkpoint_and_all_that_explains_it(store: MemoryStore, tmp_
     assert found == OTHERS | {
         "checkpoints/epoch-000003.json",
         "checkpoints/epoch-000003.pt",
-        "checkpoints/best-000002.pt",
+        "checkpoints/epoch-000002.pt",
     }
     newest = folder.checkpoints().newest()
     assert newest is not None
     assert (newest.epoch, newest.last.read_text(), newest.best.read_text()) == (
-        *(3, "last 3", "best 2"),
+        *(3, "epoch 3", "epoch 2"),
     )
 
 
 def test_the_best_epoch_is_uploaded_and_fetched_once(tmp_path: Path) -> None:
     folder = folder_in(tmp_path / "first")
-    for name in ("last.new", "best.new"):
-        (folder.path / name).write_text("the best so far")
-    folder.checkpoints().save(
-        epoch=1,
-        last=folder.path / "last.new",
-        best=folder.path / "best.new",
-        best_changed=True,
-    )
+    save(folder, 1, 1)
     store = MemoryStore()
     mirror = Mirror(store, KEY, folder.path, "first")
     mirror.take()
@@ -93,7 +84,7 @@ def test_the_best_epoch_is_uploaded_and_fetched_once(tmp_path: Path) -> None:
     again, _ = restored(store, tmp_path / "second")
     newest = again.checkpoints().newest()
     assert newest is not None
-    assert newest.last.read_text() == newest.best.read_text() == "the best so far"
+    assert newest.last.read_text() == newest.best.read_text() == "epoch 1"
 
 
 @pytest.mark.parametrize("damage", ["lost", "changed"])
@@ -104,7 +95,7 @@ def test_a_checkpoint_that_is_not_whole_gives_way_to_the_one_before(
     if damage == "lost":
         del store.objects[torn]
     else:
-        store.objects[torn] = b"lost 3"
+        store.objects[torn] = b"Epoch 3"
     folder, _ = restored(store, tmp_path / "second")
     newest = folder.checkpoints().newest()
     assert newest is not None
@@ -141,4 +132,4 @@ def test_an_upload_is_not_disturbed_by_the_next_checkpoints(tmp_path: Path) -> N
     again, _ = restored(store, tmp_path / "second")
     newest = again.checkpoints().newest()
     assert newest is not None
-    assert newest.last.read_text() == "last 1"
+    assert newest.last.read_text() == "epoch 1"
