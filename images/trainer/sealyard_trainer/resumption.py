@@ -80,24 +80,23 @@ class Shuffle(Sampler):  # type: ignore[misc]
         loader.batch_sampler.sampler.sampler = cls(loader)
 
     @classmethod
-    def of(cls, trainer: Any) -> Self:
-        """That of what is trained on."""
+    def of(cls, trainer: Any) -> Self | None:
+        """That of what is trained on; None where nothing is shuffled, as with `rect`."""
         found = trainer.train_loader.batch_sampler.sampler.sampler
-        if not isinstance(found, cls):
-            raise TypeError(f"the pictures are shuffled by a {type(found).__name__}")
-        return found
+        return found if isinstance(found, cls) else None
 
 
 def _chance(trainer: Any) -> dict[str, Any]:
     """In tensors and numbers: ultralytics loads nothing else from a file that it was given."""
     version, numbers, gauss = random.getstate()
     _, keys, position, has_gauss, cached = np.random.get_state()
+    shuffle = Shuffle.of(trainer)
     return {
         "python": [version, list(numbers), gauss],
         "numpy": [torch.from_numpy(np.asarray(keys, np.int64)), position, has_gauss, cached],
         "torch": torch.get_rng_state(),
         # Processes that load ahead have drawn from it for the next epoch already.
-        "shuffle": Shuffle.of(trainer).generator.get_state(),
+        "shuffle": shuffle.generator.get_state() if shuffle else None,
         # What mosaics choose from: the pictures that were loaded last, by their numbers.
         "buffer": list(trainer.train_loader.dataset.buffer),
     }
@@ -111,4 +110,6 @@ def _set_chance(trainer: Any, state: dict[str, Any]) -> None:
     keys, position, has_gauss, cached = state["numpy"]
     np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, cached))
     torch.set_rng_state(state["torch"].cpu())
-    Shuffle.of(trainer).generator.set_state(state["shuffle"].cpu())
+    shuffle = Shuffle.of(trainer)
+    if shuffle and state["shuffle"] is not None:
+        shuffle.generator.set_state(state["shuffle"].cpu())
