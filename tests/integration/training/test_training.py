@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from sealyard.api.answers import MAX_ANSWER_BYTES
+from sealyard.api.answers import MAX_ANSWER_BYTES, TrainResult
 from sealyard.api.tasks import Owner
 from sealyard.api.training_run import Hyperparameters, ModelScale, ModelSpec
+from support.coins import write_coins
 from support.job_programs import TIMEOUT_SECONDS, Pod
-from support.training_jobs import EPOCHS, RUN_PATH, MakePod, Training, train_task
+from support.training_jobs import EPOCHS, RUN_PATH, MakePod, Training, train_task, with_epochs
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(TIMEOUT_SECONDS)]
 
@@ -243,3 +245,18 @@ def test_a_newer_request_trains_again(trained: Training, make_pod: MakePod, tmp_
     assert "resumedFromEpoch" not in result
     # The same seed and the same dataset give the same model, so the same figures.
     assert result["metrics"] == trained.result.to_wire()["metrics"]
+
+
+def test_pictures_in_rectangles_are_not_shuffled_and_kept_all_the_same(
+    make_pod: MakePod, tmp_path: Path
+) -> None:
+    dataset = write_coins(tmp_path / "volume", train=16, val=8)
+    for path in sorted(dataset.glob("images/train/*.png"))[:5]:
+        with Image.open(path) as picture:
+            picture.crop((0, 0, 128, 64)).save(path)
+    hyperparameters = with_epochs(2)
+    extra = {**(hyperparameters.extra or {}), "rect": True}
+    task = train_task(hyperparameters=hyperparameters.model_copy(update={"extra": extra}))
+    pod = make_pod(dataset=tmp_path / "volume")
+    assert pod.run("sealyard-trainer", task) == 0, pod.log_file.read_text()
+    assert TrainResult.model_validate(pod.answer().result).epochs == 2
