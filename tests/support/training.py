@@ -32,7 +32,7 @@ def run_manifest(name: str, **spec: Any) -> dict[str, Any]:
     }
 
 
-def claim_manifest(name: str) -> dict[str, Any]:
+def claim_manifest(name: str, mode: str = "ReadWriteMany") -> dict[str, Any]:
     """A claim that exists and is never bound."""
     return {
         "apiVersion": "v1",
@@ -40,7 +40,7 @@ def claim_manifest(name: str) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {
             "storageClassName": "sealyard-test-never",
-            "accessModes": ["ReadWriteMany"],
+            "accessModes": [mode],
             "resources": {"requests": {"storage": "1Gi"}},
         },
     }

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     TRAINING = "Training"
     WAITING_FOR_TRAINING = "WaitingForTraining"
     WAITING_FOR_ANNOTATIONS = "WaitingForAnnotations"
+    WAITING_FOR_WORKSPACE = "WaitingForWorkspace"
     EXPORTING = "Exporting"
     PUBLISHING = "Publishing"
     VERIFYING = "Verifying"
@@ -123,6 +124,7 @@ MEANINGS = {
     Reason.TRAINING: "A pod trains.",
     Reason.WAITING_FOR_TRAINING: "The TrainingRun has not succeeded yet.",
     Reason.WAITING_FOR_ANNOTATIONS: "The AnnotationRoute has not filed what is to be trained on.",
+    Reason.WAITING_FOR_WORKSPACE: "Another Job has a claim that one node alone can mount.",
     Reason.EXPORTING: "Variants are exported and compared with the checkpoint.",
     Reason.PUBLISHING: "The artifacts are sealed, split and uploaded.",
     Reason.VERIFYING: "The verifier's login fetches both parts and opens them.",

@@ -29,6 +29,7 @@ PROGRESS_TOKEN_FILE = "/run/sealyard/progress/token"  # noqa: S105 - a path, not
 PROGRESS_AUDIENCE = "sealyard"
 TERMINATION_MESSAGE_FILE = "/dev/termination-log"
 CONTAINER_NAME = "main"
+WORKSPACE_VOLUME = "workspace"
 ROUTER_PORT = 9464
 """Where a router says by HTTP whether it lives (`/healthz`), files (`/readyz`), and how much
 (`/metrics`)."""

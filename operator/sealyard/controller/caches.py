@@ -9,9 +9,11 @@ never comes back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
+from sealyard.controller.claim_uses import ClaimUses
 from sealyard.controller.followers import Followers
 from sealyard.controller.links import CLAIM_LINK, Link
 from sealyard.controller.pod_records import (
@@ -25,6 +27,7 @@ from sealyard.controller.records import (
     JobRecord,
     ObjectRecord,
     claim_record,
+    claim_use,
     job_record,
     job_set_record,
     object_record,
@@ -43,7 +46,9 @@ from sealyard.controller.resources import (
     Resource,
 )
 from sealyard.controller.store import Name, Store
+from sealyard.core.observed import ClaimUse
 from sealyard.core.roster import TargetEntry
+from sealyard.core.workspace_claims import is_for_many
 
 JobName = tuple[str, Name]
 """Of which kind, and its name."""
@@ -63,6 +68,9 @@ class Caches:
         self._deployments: Store[DeploymentRecord] = Store()
         self._pods: Store[PodRecord] = Store()
         self._claims: Store[ClaimRecord] = Store()
+        self._uses = ClaimUses()
+        self._expected: defaultdict[str, set[str]] = defaultdict(set)
+        """The keys of the uses by the Jobs that each object is about to create."""
         self._dependents: defaultdict[Link, set[Key]] = defaultdict(set)
         self._jobs_by_owner: defaultdict[str, set[JobName]] = defaultdict(set)
         self._job_by_uid: dict[str, JobName] = {}
@@ -101,6 +109,24 @@ class Caches:
             gone = self._claims.discard(identity, uid)
             return self._claim_concerns(identity) if gone else set()
         return self._remove_object(resource.kind, identity, uid)
+
+    def expect(self, record: ObjectRecord, manifests: Iterable[Mapping[str, Any]]) -> None:
+        """Jobs are about to be created: from now on nobody else may think a claim of them free."""
+        for manifest in manifests:
+            use = claim_use(manifest, record.uid)
+            if use is not None:
+                key = f"{record.uid}/{use.name}"
+                self._uses.put(key, record.key.namespace, use)
+                self._expected[record.uid].add(key)
+
+    def settle(self, record: ObjectRecord) -> set[Key]:
+        """What was expected of an object is there or failed. Gives whom it kept from a claim."""
+        freed = [self._uses.drop(key) for key in self._expected.pop(record.uid, ())]
+        return self._freed_concerns(
+            claim
+            for claim in chain.from_iterable(freed)
+            if not self._uses.are_of(record.uid, claim)
+        )
 
     def keep_only(
         self, resource: Resource, namespace: str | None, uids: set[str], version: int
@@ -173,6 +199,11 @@ class Caches:
     def claim(self, namespace: str, name: str) -> ClaimRecord | None:
         """A PersistentVolumeClaim."""
         return self._claims.get(namespace, name)
+
+    def uses_of(self, record: ObjectRecord, claims: Iterable[str]) -> tuple[ClaimUse, ...]:
+        """The Jobs of other objects that have one of some claims of its namespace."""
+        named = ((record.key.namespace, claim) for claim in claims)
+        return self._uses.of_others(record.uid, named)
 
     def __len__(self) -> int:
         custom = sum(len(store) for store in self._objects.values())
@@ -252,7 +283,12 @@ class Caches:
             self._job_by_uid.pop(known.uid, None)
         self._jobs_by_owner[record.job.owner_uid].add(name)
         self._job_by_uid[record.uid] = name
-        return {record.owner} if known is None else {record.owner, known.owner}
+        concerns = {record.owner} if known is None else {record.owner, known.owner}
+        freed = self._uses.drop(known.uid) if known is not None else ()
+        if record.use is None:
+            return concerns | self._freed_concerns(freed)
+        self._uses.put(record.uid, record.job.namespace, record.use)
+        return concerns
 
     def _note_pod(self, raw: Mapping[str, Any]) -> set[Key]:
         record = pod_record(raw)
@@ -286,7 +322,7 @@ class Caches:
             return set()
         _unlink(self._jobs_by_owner, record.job.owner_uid, (resource.kind, identity))
         self._job_by_uid.pop(uid, None)
-        return {record.owner}
+        return {record.owner} | self._freed_concerns(self._uses.drop(uid))
 
     def _remove_pod(self, name: Name, uid: str) -> set[Key]:
         record = self._pods.discard(name, uid)
@@ -306,6 +342,15 @@ class Caches:
     def _claim_concerns(self, name: Name) -> set[Key]:
         runs = self._dependents.get(Link(CLAIM_LINK, *name), set())
         return runs.union(*(self._dependents.get(Link(*run), ()) for run in runs))
+
+    def _freed_concerns(self, names: Iterable[Name]) -> set[Key]:
+        """Who may have waited for some claims; for one that many nodes can mount nobody does."""
+        concerns: set[Key] = set()
+        for name in names:
+            known = self._claims.get(*name)
+            if known is not None and not is_for_many(known.claim):
+                concerns |= self._claim_concerns(name)
+        return concerns
 
     def _object_concerns(self, record: ObjectRecord) -> set[Key]:
         """The object itself, what refers to it, its namesakes, and what it names."""

@@ -128,15 +128,20 @@ class ControlLoop:
             around = Around(taken, self._applier.supplied(self._jobs_of(record)), ends)
             observed = observe(self._caches, record, document, now, around)
             plan = self._reconcilers[key.kind](observed, self._settings, now)
-            if plan.hold:
-                await self._applier.hold(record, wanted=True)
-                record = self._caches.object(key) or record
-                document["metadata"] = record.parse()["metadata"]
+            # Before anything is awaited: another worker may look at who has a claim.
+            self._caches.expect(record, plan.create)
             try:
+                if plan.hold:
+                    await self._applier.hold(record, wanted=True)
+                    record = self._caches.object(key) or record
+                    document["metadata"] = record.parse()["metadata"]
                 changed = await self._applier.children(record, plan)
             except NameTakenError:
                 changed = True
                 continue
+            finally:
+                for kept_from_it in self._caches.settle(record):
+                    self._queue.add(kept_from_it)
             status = merged(document["status"], plan.status)
             changed = changed or status != document["status"]
             document["status"] = status

@@ -102,10 +102,12 @@ def observe(
     """
     if record.key.kind == RUNS.kind:
         source, route = _run_named(caches, record), _named(caches, record, ROUTES.kind)
+        claims = _claims_of(caches, record, source, route)
         return TrainingRunObserved(
             run=TrainingRun.from_wire(document),
             jobs=_jobs(caches, record),
-            claims=_claims_of(caches, record, source, route),
+            claims=claims,
+            uses=caches.uses_of(record, (claim.name for claim in claims)),
             foreign_jobs=around.foreign_jobs,
             profiles=_profiles(caches, record),
             source=TrainingRun.from_wire(source.parse()) if source else None,
@@ -143,12 +145,14 @@ def _observe_release(
             namesakes = _namesakes(caches, record, link)
         elif link.kind == TARGETS.kind:
             target = caches.object(Key(*link))
+    claims = _claims_of(caches, record, run)
     return ModelReleaseObserved(
         release=ModelRelease.from_wire(document),
         run=TrainingRun.from_wire(run.parse()) if run else None,
         target=ReleaseTarget.from_wire(target.parse()) if target else None,
         jobs=_jobs(caches, record),
-        claims=_claims_of(caches, record, run),
+        claims=claims,
+        uses=caches.uses_of(record, (claim.name for claim in claims)),
         namesakes=namesakes,
         foreign_jobs=around.foreign_jobs,
         listing=_listing(caches, record, now),

@@ -25,7 +25,7 @@ from sealyard.api.kind import (
     WITHDRAW_FINALIZER,
 )
 from sealyard.api.model_release import ModelRelease
-from sealyard.api.mounts import CONTAINER_NAME
+from sealyard.api.mounts import CONTAINER_NAME, WORKSPACE_VOLUME
 from sealyard.api.release_channel import ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
@@ -38,6 +38,7 @@ from sealyard.controller.resources import (
     Key,
 )
 from sealyard.core.observed import (
+    ClaimUse,
     ObservedClaim,
     ObservedJob,
 )
@@ -84,6 +85,8 @@ class JobRecord:
     owner: Key
     version: int
     job: ObservedJob
+    use: ClaimUse | None = None
+    """The claims that it has, until it has ended."""
 
     @property
     def uid(self) -> str:
@@ -186,6 +189,7 @@ def job_record(raw: Raw) -> JobRecord | None:
         owner=Key(intern(owner["kind"]), job.namespace, owner["name"]),
         version=int(metadata["resourceVersion"]),
         job=job,
+        use=claim_use(raw, owner["uid"]) if job.state == "Active" else None,
     )
 
 
@@ -199,7 +203,7 @@ def job_set_record(raw: Raw) -> JobRecord | None:
         for condition in (raw.get("status") or {}).get("conditions") or ()
         if condition["type"] in ends
     ]
-    template = ((group.get("template") or {}).get("spec") or {}).get("template")
+    template = _template_of(group)
     # JobSet says of a set that was suspended when it was resumed, and of another nothing.
     resumed: Raw = next(
         (
@@ -211,6 +215,7 @@ def job_set_record(raw: Raw) -> JobRecord | None:
     )
     record = job_record(
         {
+            "kind": "JobSet",
             "metadata": raw["metadata"],
             "spec": {"suspend": spec.get("suspend"), "template": template},
             "status": {
@@ -220,6 +225,33 @@ def job_set_record(raw: Raw) -> JobRecord | None:
         }
     )
     return replace(record, job=replace(record.job, is_set=True)) if record else None
+
+
+def claim_use(job: Raw, owner_uid: str) -> ClaimUse | None:
+    """The claims that the pods of a Job or JobSet mount, if any."""
+    spec = job.get("spec") or {}
+    group: Raw = next(iter(spec.get("replicatedJobs") or ()), {})
+    template = spec.get("template") or _template_of(group)
+    claims = {
+        volume["name"]: intern(volume["persistentVolumeClaim"]["claimName"])
+        for volume in ((template or {}).get("spec") or {}).get("volumes") or ()
+        if "persistentVolumeClaim" in volume
+    }
+    if not claims:
+        return None
+    return ClaimUse(
+        owner_uid=owner_uid,
+        kind=intern(job.get("kind") or "Job"),
+        name=job["metadata"]["name"],
+        workspace=claims.get(WORKSPACE_VOLUME),
+        claims=frozenset(claims.values()),
+    )
+
+
+def _template_of(group: Raw) -> Raw | None:
+    """The pods of one of the Jobs of a JobSet."""
+    template: Raw | None = ((group.get("template") or {}).get("spec") or {}).get("template")
+    return template
 
 
 def _image(job: Raw) -> str | None:

@@ -126,6 +126,20 @@ class ObservedClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimUse:
+    """A Job that has not ended, or is being created, and the claims that its pods mount."""
+
+    owner_uid: str
+    kind: str
+    """`Job` or `JobSet`."""
+    name: str
+    workspace: str | None
+    """The claim that it writes to, if that is one."""
+    claims: frozenset[str]
+    """All of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Profiles:
     """The ComputeProfiles that an object may use."""
 
@@ -153,6 +167,8 @@ class TrainingRunObserved:
     """The AnnotationRoute whose annotations it is to be trained on, if that exists."""
     job_sets: bool = False
     """JobSet is installed in the cluster."""
+    uses: tuple[ClaimUse, ...] = ()
+    """The Jobs of other objects that have one of the claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +200,8 @@ class ModelReleaseObserved:
     namespace_ends: bool = False
     """The namespace is being deleted. Looked up only where the release is, too."""
     profiles: Profiles = Profiles()
+    uses: tuple[ClaimUse, ...] = ()
+    """The Jobs of other objects that have one of the claims."""
 
 
 @dataclass(frozen=True, slots=True)

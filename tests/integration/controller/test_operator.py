@@ -82,6 +82,24 @@ def test_a_missing_claim_is_named_and_creating_it_is_enough(
     assert errors(operator) == []
 
 
+def test_a_workspace_of_one_node_has_one_job_at_a_time(
+    operator: OperatorProcess, kubectl: Kubectl
+) -> None:
+    kubectl.apply(claim_manifest("data"), claim_manifest("work", "ReadWriteOnce"))
+    first = apply(kubectl, claims=False)
+    pod = first.wait_for_pod()
+    second = apply(kubectl, "apples", claims=False)
+    waiting = second.wait_for_reason("WaitingForWorkspace")
+    [job] = first.jobs()
+    assert f"work is ReadWriteOnce, and Job {job['metadata']['name']} has it" in waiting["message"]
+    assert second.jobs() == []
+    first.play_start(pod)
+    first.play_end(pod)
+    first.wait_for_phase("Succeeded")
+    second.wait_for_pod()
+    assert errors(operator) == []
+
+
 def test_a_whole_life_takes_few_writes_and_leaves_what_the_answer_said(
     operator: OperatorProcess, kubectl: Kubectl
 ) -> None:

@@ -14,12 +14,12 @@ from sealyard.controller.caches import Caches
 from sealyard.controller.events import EventPoster
 from sealyard.controller.loop import MAX_ROUNDS, ControlLoop
 from sealyard.controller.namespaces import Namespaces
-from sealyard.controller.resources import JOBS, RUNS, Key
+from sealyard.controller.resources import CLAIMS, JOBS, RUNS, Key
 from sealyard.controller.workqueue import WorkQueue
 from sealyard.core.observed import TrainingRunObserved
 from sealyard.core.plan import Event, Plan
 from sealyard.core.settings import Images, Settings
-from support.controller import RUN, FakeApi, raw_job, raw_run, until
+from support.controller import RUN, FakeApi, raw_claim, raw_job, raw_run, until
 
 Decide = Callable[[TrainingRunObserved], Plan]
 
@@ -179,3 +179,20 @@ async def test_a_conflict_is_looked_at_again_with_what_is_there_then(
     shell.queue.close()
     await running
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_two_that_want_one_claim_at_once_do_not_both_get_it() -> None:
+    def decide(observed: TrainingRunObserved) -> Plan:
+        if observed.jobs or observed.uses:
+            return Plan()
+        name = observed.run.metadata.name
+        job = raw_job(f"{name}-train-1", owner=("TrainingRun", name, observed.run.metadata.uid))
+        volume = {"name": "workspace", "persistentVolumeClaim": {"claimName": "work"}}
+        return Plan(create=(job | {"spec": {"template": {"spec": {"volumes": [volume]}}}},))
+
+    shell = Shell(decide)
+    shell.caches.note(RUNS, raw_run("rival", "rival-1"))
+    shell.caches.note(CLAIMS, raw_claim("work"))
+    rival = Key(RUNS.kind, "ns", "rival")
+    await asyncio.gather(shell.loop.reconcile(RUN), shell.loop.reconcile(rival))
+    assert shell.api.writes == [("create", "run-train-1")]

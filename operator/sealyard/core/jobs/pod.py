@@ -38,6 +38,7 @@ from sealyard.api.mounts import (
     TRUST_ROOT_DIRECTORY,
     WEIGHTS_DIRECTORY,
     WORKSPACE_DIRECTORY,
+    WORKSPACE_VOLUME,
 )
 from sealyard.api.secrets import OF_WEIGHTS, SECRET_USES, SECRETS_DIRECTORY, Purpose, Role
 from sealyard.api.tasks import Task, to_environment
@@ -93,12 +94,12 @@ class JobParts:
 
 def workspace(claim_name: str, *, read_only: bool = False) -> Mount:
     """The claim that checkpoints and exports are kept in."""
-    return _claim("workspace", claim_name, WORKSPACE_DIRECTORY, read_only=read_only)
+    return _claim(WORKSPACE_VOLUME, claim_name, WORKSPACE_DIRECTORY, read_only=read_only)
 
 
 def workspace_cache(size: str) -> Mount:
     """The pod's own copy of a workspace that is in a store."""
-    volume = {"name": "workspace", "emptyDir": {"sizeLimit": size}}
+    volume = {"name": WORKSPACE_VOLUME, "emptyDir": {"sizeLimit": size}}
     return Mount(volume, WORKSPACE_DIRECTORY, read_only=False)
 
 

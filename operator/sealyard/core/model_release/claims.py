@@ -1,11 +1,13 @@
-"""The workspace that exports lie in, or the dataset that judges them, does not exist."""
+"""The workspace that exports lie in, or the dataset that judges them, is not to be had."""
 
 from __future__ import annotations
 
 from sealyard.api.conditions import Reason
-from sealyard.core.conditions import under_way
+from sealyard.api.training_run import WorkspaceSpec
+from sealyard.core.conditions import State, under_way
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.plan import Plan
+from sealyard.core.workspace_claims import waits_for_claim
 
 
 def claim_missing(situation: Situation) -> Plan | None:
@@ -23,6 +25,24 @@ def claim_missing(situation: Situation) -> Plan | None:
     if dataset is not None and situation.claim_named(dataset) is None:
         return _missing(situation, dataset, "dataset")
     return None
+
+
+def taken(situation: Situation, workspace: WorkspaceSpec | None, *, dataset: bool) -> State | None:
+    """What is said while the Job of another object has what one node alone can mount.
+
+    Args:
+        situation: the release.
+        workspace: where the next Job works.
+        dataset: whether it mounts the dataset, too.
+    """
+    named = situation.run.dataset_place.claim_name if dataset and situation.run else None
+    return waits_for_claim(
+        "release",
+        situation.claims,
+        situation.uses,
+        workspace=workspace.claim_name if workspace else None,
+        wanted=(named,) if named else (),
+    )
 
 
 def _missing(situation: Situation, claim: str, what: str) -> Plan:

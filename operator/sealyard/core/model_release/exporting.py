@@ -11,6 +11,7 @@ from sealyard.api.training_run import Artifact, TrainingRun
 from sealyard.core.checkpoint import checkpoint_of
 from sealyard.core.compute import Compute
 from sealyard.core.jobs import export_job
+from sealyard.core.model_release.claims import taken
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.model_release.stage import Piece, carry_on
 from sealyard.core.model_release.variants import image_size
@@ -40,6 +41,7 @@ def exporting(situation: Situation) -> Plan | None:
             "workspace": PinnedWorkspace.of(workspace).to_patch() if workspace else None,
         },
         at_once=_how_many(situation, len(pieces)) if can_start else 0,
+        held=taken(situation, workspace, dataset=True),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sealyard.api.conditions import Reason
 from sealyard.api.model_release import PinnedWorkspace
 from sealyard.core.jobs import pin, publish_job
+from sealyard.core.model_release.claims import taken
 from sealyard.core.model_release.situation import Situation
 from sealyard.core.model_release.stage import Piece, carry_on
 from sealyard.core.plan import Plan
@@ -45,4 +46,5 @@ def publishing(situation: Situation) -> Plan | None:
         reason=Reason.PUBLISHING,
         doing=f"sealing and uploading to target {situation.release.spec.target_ref.name}",
         status=status,
+        held=taken(situation, workspace, dataset=False),
     )

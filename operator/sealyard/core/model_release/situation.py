@@ -26,7 +26,7 @@ from sealyard.core.conditions import State
 from sealyard.core.live import POLL_SECONDS
 from sealyard.core.model_release.variants import summary, variants
 from sealyard.core.model_release.works import Works
-from sealyard.core.observed import Listing, ModelReleaseObserved, ObservedClaim
+from sealyard.core.observed import ClaimUse, Listing, ModelReleaseObserved, ObservedClaim
 from sealyard.core.outcome import outcome
 from sealyard.core.plan import JobKey, Plan
 from sealyard.core.reopening import Request, request
@@ -46,6 +46,8 @@ class Situation:
     run: TrainingRun | None
     target: ReleaseTarget | None
     claims: tuple[ObservedClaim, ...]
+    uses: tuple[ClaimUse, ...]
+    """The Jobs of other objects that have one of them."""
     namesakes: tuple[ModelRelease, ...]
     foreign_jobs: tuple[str, ...]
     listing: Listing
@@ -74,6 +76,7 @@ class Situation:
             observed.run,
             observed.target,
             observed.claims,
+            observed.uses,
             observed.namesakes,
             observed.foreign_jobs,
             observed.listing,

@@ -32,6 +32,7 @@ def carry_on(
     doing: str,
     status: dict[str, Any],
     at_once: int = 1,
+    held: State | None = None,
 ) -> Plan:
     """The Plan of a stage that is not done.
 
@@ -42,6 +43,7 @@ def carry_on(
         doing: the message shown while Jobs run; the names of the Jobs are added.
         status: fields that the stage pins.
         at_once: how many Jobs may run side by side.
+        held: what keeps a Job from starting, for now.
     """
     running = [piece.work.job for piece in pieces if piece.work.job]
     idle = [piece for piece in pieces if not piece.work.job and not piece.work.ledger.done]
@@ -52,7 +54,7 @@ def carry_on(
         for piece in idle
     }
     due = [piece for piece in idle if waits[piece.work.ledger.name] <= 0]
-    starting = due[: max(at_once - len(running), 0)]
+    starting = due[: max(at_once - len(running), 0)] if held is None else []
     jobs = tuple(piece.build(piece.work.next_attempt) for piece in starting)
     names = [job["metadata"]["name"] for job in jobs]
     taken = [name for name in names if name in situation.foreign_jobs]
@@ -65,6 +67,8 @@ def carry_on(
     state = next((state for state in troubles if state), None)
     if state is None and waiting:
         state = _waiting(waiting[0])
+    if state is None and not running:
+        state = held
     if state is None:
         state = under_way(reason, f"{doing} in Job {', '.join(names)}")
     again = [live.look_again(job, situation.now) for job in running]

@@ -10,6 +10,7 @@ from sealyard.api.secrets import Role
 from sealyard.api.training_run import WorkspaceSpec
 from sealyard.core import attempts, live
 from sealyard.core.jobs import tidy_job
+from sealyard.core.model_release.claims import taken
 from sealyard.core.model_release.situation import Situation, failed_at
 from sealyard.core.plan import Event, Plan
 
@@ -45,12 +46,16 @@ def tidy_up(situation: Situation) -> Plan:
 
 
 def _can_start(situation: Situation, workspace: WorkspaceSpec) -> bool:
-    """Where the workspace is gone there is nothing to delete, and a foreign Job is left alone."""
+    """Where the workspace is gone there is nothing to delete, and a foreign Job is left alone.
+
+    One that somebody else's Job has is waited for.
+    """
     metadata = situation.release.metadata
     name = job_name(metadata.name, metadata.uid, Role.TIDY, "", situation.works.tidy.next_attempt)
     claims = {claim.name for claim in situation.claims if not claim.deleting}
     is_there = workspace.s3 is not None or workspace.claim_name in claims
-    return is_there and name not in situation.foreign_jobs
+    is_free = taken(situation, workspace, dataset=False) is None
+    return is_there and is_free and name not in situation.foreign_jobs
 
 
 def _retention(situation: Situation) -> float:

@@ -1,4 +1,4 @@
-"""A claim that the run names does not exist."""
+"""A claim that the run names does not exist, or somebody else has it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from sealyard.api.conditions import Reason
 from sealyard.core.conditions import under_way
 from sealyard.core.plan import Plan
 from sealyard.core.training_run.situation import Situation
+from sealyard.core.workspace_claims import waits_for_claim
 
 
 def claim_missing(situation: Situation) -> Plan | None:
@@ -23,6 +24,20 @@ def claim_missing(situation: Situation) -> Plan | None:
                 requeue_after=situation.seconds_left,
             )
     return None
+
+
+def workspace_taken(situation: Situation) -> Plan | None:
+    """Another object's Job has what one node alone can mount; goes on when that has ended."""
+    state = waits_for_claim(
+        "run",
+        situation.claims,
+        situation.uses,
+        workspace=situation.run.spec.workspace.claim_name,
+        wanted=claims_of(situation).values(),
+    )
+    if state is None:
+        return None
+    return situation.decide("Pending", state, requeue_after=situation.seconds_left)
 
 
 def claims_of(situation: Situation) -> dict[str, str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sealyard.core.observed import TrainingRunObserved
 from sealyard.core.plan import Plan
 from sealyard.core.settings import Settings
-from sealyard.core.training_run.claims import claim_missing
+from sealyard.core.training_run.claims import claim_missing, workspace_taken
 from sealyard.core.training_run.deleted import deleted
 from sealyard.core.training_run.ending import ending
 from sealyard.core.training_run.failed import failed
@@ -47,6 +47,7 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     claim_missing,
     nodes_not_ready,
     name_taken,
+    workspace_taken,
     pin_snapshot,
     start,
 )

@@ -21,6 +21,7 @@ from sealyard.core.compute import Compute, for_training
 from sealyard.core.conditions import State
 from sealyard.core.jobs import attempt_name
 from sealyard.core.observed import (
+    ClaimUse,
     ObservedClaim,
     ObservedJob,
     Profiles,
@@ -51,6 +52,8 @@ class Situation:
     ending: ObservedJob | None
     """A Job whose end is accounted already, and whose pod is still about to end."""
     claims: tuple[ObservedClaim, ...]
+    uses: tuple[ClaimUse, ...]
+    """The Jobs of other objects that have one of them."""
     foreign_jobs: tuple[str, ...]
     profiles: Profiles
     source: TrainingRun | None
@@ -99,6 +102,7 @@ class Situation:
             reopening,
             next(ending, None),
             observed.claims,
+            observed.uses,
             observed.foreign_jobs,
             observed.profiles,
             observed.source,
