@@ -21,11 +21,12 @@ def lint_command(
     """Say what is wrong with manifests, offline.
 
     Each line names the file, the line, the object, the field, and what would be right. Objects of
-    other kinds are passed over. What an object refers to is not looked for.
+    other kinds are passed over. What an object refers to is not looked for, except for
+    ComputeProfiles among the files.
     """
     linter = _linter()
     now = datetime.now(UTC)
-    reports = [linter.lint(source, text, now) for source, text in texts_of(files)]
+    reports = linter.lint(texts_of(files), now)
     findings = [finding for report in reports for finding in report.findings]
     judged = sum(report.judged for report in reports)
     others = sum(report.passed_over for report in reports)

@@ -29,7 +29,7 @@ def read(texts: Iterable[tuple[str, str]], now: datetime) -> list[dict[str, Any]
         InvalidError: the API server or the operator would refuse one, or there is none to run.
     """
     texts = list(texts)
-    findings = [finding for name, text in texts for finding in lint(name, text, now).findings]
+    findings = [finding for report in lint(texts, now) for finding in report.findings]
     if findings:
         more = f"; `sealyard lint` names {len(findings) - 1} more" if len(findings) > 1 else ""
         raise InvalidError(f"{findings[0]}{more}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.digests import structure_sha256
+from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.training_run import TrainingRun
@@ -48,15 +49,21 @@ class Objects:
         self._path = path
         kept = _kept(path)
         specs: dict[Key, dict[str, Any]] = {}
+        requests: dict[Key, dict[str, str]] = {}
         for given in documents:
             key = given["kind"], given["metadata"]["name"]
             if key in specs:
                 raise InvalidError(f"{' '.join(key)}: is there twice")
             specs[key] = given["spec"]
-        self._documents = {key: _document(key, specs, kept) for key in specs}
+            annotations = given["metadata"].get("annotations") or {}
+            if REQUESTED_AT_ANNOTATION in annotations:
+                requests[key] = {REQUESTED_AT_ANNOTATION: annotations[REQUESTED_AT_ANNOTATION]}
+        self._documents = {
+            key: _document(key, specs, kept, requests.get(key, {})) for key in _sorted(specs)
+        }
 
     def of(self, kind: str) -> list[Key]:
-        """The objects of a kind, in the order of the files."""
+        """The objects of a kind, in the order of the files, but each after what it is made from."""
         return [key for key in self._documents if key[0] == kind]
 
     def status(self, key: Key) -> Mapping[str, Any]:
@@ -131,8 +138,17 @@ class Objects:
         return tuple(ObservedClaim(name, ("ReadWriteMany",), "Bound") for name in sorted(names))
 
 
+def _sorted(specs: Mapping[Key, dict[str, Any]]) -> list[Key]:
+    """What others are made from comes before them."""
+    chains = (reversed(_made_from(key, specs)) for key in specs)
+    return list(dict.fromkeys(key for chain in chains for key in chain if key in specs))
+
+
 def _document(
-    key: Key, specs: Mapping[Key, dict[str, Any]], kept: Mapping[str, dict[str, Any]]
+    key: Key,
+    specs: Mapping[Key, dict[str, Any]],
+    kept: Mapping[str, dict[str, Any]],
+    annotations: Mapping[str, str],
 ) -> dict[str, Any]:
     kind, name = key
     uid = structure_sha256([[*one, specs.get(one)] for one in _made_from(key, specs)])[:32]
@@ -141,7 +157,12 @@ def _document(
     is_over = status.get("phase") == "Failed"
     return {
         "kind": kind,
-        "metadata": {"name": name, "namespace": NAMESPACE, "uid": uid},
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "uid": uid,
+            "annotations": dict(annotations),
+        },
         "spec": specs[key],
         "status": {} if is_over else status,
     }

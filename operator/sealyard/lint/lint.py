@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
+from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.crd import KINDS, Schema, openapi
 from sealyard.api.kind import API_VERSION, GROUP
 from sealyard.errors import InvalidError
 from sealyard.lint.documents import Document, MapKey, Path, read_documents
+from sealyard.lint.metadata import problems_of_metadata
 from sealyard.lint.schema import problems
 from sealyard.lint.verdict import verdict
 
 LONGEST_SHOWN = 40
-LONGEST_NAME = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +54,49 @@ class Report:
     findings: tuple[Finding, ...]
 
 
-def lint(source: str, text: str, now: datetime) -> Report:
-    """Judge the objects of a file.
+def lint(texts: Iterable[tuple[str, str]], now: datetime) -> list[Report]:
+    """Judge the objects of some files, which would be applied together.
 
     Args:
-        source: what findings call it.
-        text: YAML, or JSON.
-        now: when it would be applied; what has expired by then is refused.
+        texts: what findings call each file, and its content: YAML, or JSON.
+        now: when they would be applied; what has expired by then is refused.
 
     Raises:
-        InvalidError: it is no YAML, or holds something else than objects.
+        InvalidError: one is no YAML, or holds something else than objects.
     """
-    documents = list(read_documents(source, text))
-    ours = [document for document in documents if _group(document.value) == GROUP]
-    try:
-        findings = tuple(finding for document in ours for finding in _judge(document, now))
-    except RecursionError:
-        raise InvalidError(f"{source}: an alias leads back to its own anchor") from None
-    return Report(len(ours), len(documents) - len(ours), findings)
+    files = [(source, list(read_documents(source, text))) for source, text in texts]
+    reports = []
+    profiles: list[ComputeProfile] | None = None
+    for source, documents in files:
+        ours = [document for document in documents if _group(document.value) == GROUP]
+        try:
+            if profiles is None:
+                profiles = _profiles(document for _, found in files for document in found)
+            findings = tuple(
+                finding for document in ours for finding in _judge(document, profiles, now)
+            )
+        except RecursionError:
+            raise InvalidError(f"{source}: an alias leads back to its own anchor") from None
+        reports.append(Report(len(ours), len(documents) - len(ours), findings))
+    return reports
 
 
-def _judge(document: Document, now: datetime) -> Iterator[Finding]:
+def _profiles(documents: Iterable[Document]) -> list[ComputeProfile]:
+    """The ComputeProfiles that runs and releases beside them may use; bad ones are told anyway."""
+    found = []
+    for value in (document.value for document in documents):
+        is_one = (value.get("apiVersion"), value.get("kind")) == (API_VERSION, ComputeProfile.KIND)
+        if not is_one or problems(value, _schemas()[ComputeProfile.KIND]):
+            continue
+        if not list(problems_of_metadata(value.get("metadata"))):
+            metadata = {"name": value["metadata"]["name"], "namespace": "", "uid": "new"}
+            found.append(ComputeProfile.from_wire({**value, "metadata": metadata}))
+    return found
+
+
+def _judge(
+    document: Document, profiles: Sequence[ComputeProfile], now: datetime
+) -> Iterator[Finding]:
     value = document.value
     metadata = value.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
@@ -88,12 +111,10 @@ def _judge(document: Document, now: datetime) -> Iterator[Finding]:
     if kind not in _schemas():
         yield finding(("kind",), f"kind: must be one of {', '.join(_schemas())}")
         return
-    if not isinstance(name, str) or not name:
-        yield finding(("metadata",), "metadata.name: is required")
-    found = problems(value, _schemas()[kind])
+    found = [*problems_of_metadata(metadata), *problems(value, _schemas()[kind])]
     for path, message in found:
         yield finding(path, f"{_dotted(path)}{_shown(value, path)}: {message}")
-    said = None if found else verdict(value, now)
+    said = None if found else verdict(value, profiles, now)
     if said:
         yield finding(("spec",), said)
 

@@ -1,17 +1,20 @@
 """What the operator would say of an object that the API server let in: its own decision, made here.
 
-Nothing else is known: what the object refers to may or may not exist, and is not judged.
+What is known beside it are the ComputeProfiles that are applied with it; whatever else the object
+refers to may or may not exist, and is not judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sealyard.api.annotation_route import AnnotationRoute
+from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.conditions import ConditionType
 from sealyard.api.device import Device
+from sealyard.api.model import LocalObjectReference
 from sealyard.api.model_release import ModelRelease
 from sealyard.api.release_channel import ReleaseChannel
 from sealyard.api.release_target import ReleaseTarget
@@ -23,6 +26,7 @@ from sealyard.core.observed import (
     AnnotationRouteObserved,
     DeviceObserved,
     ModelReleaseObserved,
+    Profiles,
     ReleaseChannelObserved,
     ReleaseTargetObserved,
     TrainingRunObserved,
@@ -39,12 +43,28 @@ Decide = Callable[[dict[str, Any], Settings, datetime], Plan]
 SETTINGS = Settings(images=Images("trainer", "exporter", "courier", "router"))
 
 
-def _run(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
-    return reconcile_run(TrainingRunObserved(TrainingRun.from_wire(document)), settings, now)
+def _run(
+    document: dict[str, Any], profiles: Sequence[ComputeProfile], settings: Settings, now: datetime
+) -> Plan:
+    run = TrainingRun.from_wire(document)
+    used = _used(run.spec.profile_ref, profiles)
+    return reconcile_run(TrainingRunObserved(run, profiles=used), settings, now)
 
 
-def _release(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
-    return reconcile_release(ModelReleaseObserved(ModelRelease.from_wire(document)), settings, now)
+def _release(
+    document: dict[str, Any], profiles: Sequence[ComputeProfile], settings: Settings, now: datetime
+) -> Plan:
+    release = ModelRelease.from_wire(document)
+    used = _used(release.spec.profile_ref, profiles)
+    return reconcile_release(ModelReleaseObserved(release, profiles=used), settings, now)
+
+
+def _used(reference: LocalObjectReference | None, profiles: Sequence[ComputeProfile]) -> Profiles:
+    """The profile of that name, or else those that are the default, as far as they are known."""
+    if reference is None:
+        return Profiles(defaults=tuple(one for one in profiles if one.spec.default))
+    named = (one for one in profiles if one.metadata.name == reference.name)
+    return Profiles(named=next(named, None))
 
 
 def _channel(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
@@ -67,8 +87,6 @@ def _route(document: dict[str, Any], settings: Settings, now: datetime) -> Plan:
 
 
 DECIDE: dict[str, Decide] = {
-    TrainingRun.KIND: _run,
-    ModelRelease.KIND: _release,
     ReleaseChannel.KIND: _channel,
     Device.KIND: _device,
     ReleaseTarget.KIND: _target,
@@ -76,21 +94,30 @@ DECIDE: dict[str, Decide] = {
 }
 
 
-def verdict(document: dict[str, Any], now: datetime) -> str | None:
+ON_PROFILES = {TrainingRun.KIND: _run, ModelRelease.KIND: _release}
+
+
+def verdict(
+    document: dict[str, Any], profiles: Sequence[ComputeProfile], now: datetime
+) -> str | None:
     """Why a new object of this spec would be Stalled at once, or None.
 
     Args:
         document: of a kind of ours, and valid by its schema.
+        profiles: those that are applied with it.
         now: when it is applied.
     """
     # Nothing of its own metadata counts, and what is written there may be of any shape.
     metadata = {"name": "unnamed", "namespace": "default", "uid": "new"}
     fresh = {"metadata": metadata, "spec": document["spec"]}
-    decide = DECIDE.get(document["kind"])
-    if decide is None:
+    kind = document["kind"]
+    if kind in ON_PROFILES:
+        plan = ON_PROFILES[kind](fresh, profiles, SETTINGS, now)
+    elif kind in DECIDE:
+        plan = DECIDE[kind](fresh, SETTINGS, now)
+    else:
         # A ComputeProfile: others are judged by it.
         return None
-    plan = decide(fresh, SETTINGS, now)
     stalled = (
         condition
         for condition in plan.status.get("conditions", ())

@@ -164,6 +164,24 @@ def test_runs_that_wait_for_each_other_end(tmp_path: Path) -> None:
         bench.work.train(RUN)
 
 
+def test_a_run_comes_after_the_one_that_it_is_fine_tuned_from(tmp_path: Path) -> None:
+    tuned = a_run("a")
+    tuned["spec"]["model"]["weights"] = {"trainingRunRef": {"name": "z"}}
+    bench = Bench(tmp_path, trained, trained, documents=[tuned, a_release(), a_run("z")])
+    assert [name for _, name in bench.objects.of("TrainingRun")] == ["z", "a"]
+    for run in bench.objects.of("TrainingRun"):
+        bench.work.train(run)
+    assert [task(job)["owner"]["name"] for job in bench.jobs] == ["z", "a"]
+
+
+def test_a_request_to_train_on_what_is_there_now_is_passed_on(tmp_path: Path) -> None:
+    run = a_run()
+    run["metadata"]["annotations"] = {"sealyard.io/requestedAt": "2026-11-24T11:00:00Z", "a": "b"}
+    bench = Bench(tmp_path, trained, documents=[run])
+    bench.work.train(RUN)
+    assert task(bench.jobs[0])["requestedAt"] == "2026-11-24T11:00:00Z"
+
+
 def test_a_profile_counts(tmp_path: Path) -> None:
     profile = {
         "apiVersion": "sealyard.io/v1alpha1",

@@ -19,7 +19,7 @@ from sealyard.controller.runtime import RECONCILERS
 from sealyard.errors import InvalidError
 from sealyard.lint.lint import Report, lint
 from sealyard.lint.schema import RULES, _program
-from sealyard.lint.verdict import DECIDE
+from sealyard.lint.verdict import DECIDE, ON_PROFILES
 from support.builders import merge
 from support.refusals import REFUSED, SPECS
 
@@ -49,7 +49,8 @@ def manifest(kind: str, patch: dict[str, Any]) -> str:
 
 
 def judge(text: str) -> Report:
-    return lint("coins.yaml", text, NOW)
+    (report,) = lint([("coins.yaml", text)], NOW)
+    return report
 
 
 @pytest.mark.parametrize("kind", SPECS)
@@ -59,7 +60,7 @@ def test_what_the_api_server_takes_is_fine(kind: str) -> None:
 
 def test_every_kind_is_judged() -> None:
     assert {kind.KIND for kind in KINDS} == set(SPECS)
-    assert set(DECIDE) == set(RECONCILERS)
+    assert set(DECIDE) | set(ON_PROFILES) == set(RECONCILERS)
 
 
 @pytest.mark.parametrize(("kind", "patch", "field", "right"), REFUSED)
@@ -207,6 +208,6 @@ def _schemas_in(schema: Any) -> Any:
 def test_the_examples_are_fine() -> None:
     files = [*REPOSITORY.glob("examples/**/*.yaml")]
     assert files
-    reports = [lint(str(file), file.read_text(), NOW) for file in files]
+    reports = [report for file in files for report in lint([(str(file), file.read_text())], NOW)]
     assert [finding for report in reports for finding in report.findings] == []
     assert sum(report.judged for report in reports) > 0

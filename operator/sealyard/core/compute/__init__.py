@@ -4,6 +4,7 @@
 """
 
 from sealyard.core.compute.merge import Compute
+from sealyard.core.compute.quantity import amount
 from sealyard.core.compute.resolve import for_export, for_training
 
-__all__ = ["Compute", "for_export", "for_training"]
+__all__ = ["Compute", "amount", "for_export", "for_training"]

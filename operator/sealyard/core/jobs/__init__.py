@@ -13,7 +13,7 @@ from sealyard.core.jobs.courier import (
     verify_job,
 )
 from sealyard.core.jobs.errands import grant_job, index_job, variant_of
-from sealyard.core.jobs.export import export_job
+from sealyard.core.jobs.export import export_job, memory_limit
 from sealyard.core.jobs.inputs import input_config_map, input_parts
 from sealyard.core.jobs.remotes import pin
 from sealyard.core.jobs.router import applied, pod_applied, router_deployment, router_name
@@ -27,6 +27,7 @@ __all__ = [
     "index_job",
     "input_config_map",
     "input_parts",
+    "memory_limit",
     "pin",
     "pod_applied",
     "probe_job",

@@ -16,7 +16,7 @@ from sealyard.api.tasks import (
     Owner,
 )
 from sealyard.api.training_run import Artifact, TrainingRun
-from sealyard.core.compute import Compute
+from sealyard.core.compute import Compute, amount
 from sealyard.core.jobs import pod
 from sealyard.core.jobs.datasets import dataset_mounts, remote_dataset, route_snapshot
 from sealyard.core.jobs.workspaces import remote_workspace, with_cache, workspace_mounts
@@ -24,8 +24,8 @@ from sealyard.core.settings import Settings
 
 ENTRY_POINT = "sealyard-exporter"
 REQUESTS = {"cpu": "500m", "memory": "1Gi"}
-LIMITS = {"memory": "4Gi"}
-LIMITS_ON_GPU = {"memory": "8Gi"}
+LEAST_MEMORY = "4Gi"
+LEAST_MEMORY_ON_GPU = "8Gi"
 """CUDA and the builder of engines keep some gigabytes in the host's memory."""
 SCRATCH_SIZE = "2Gi"
 
@@ -43,7 +43,7 @@ def export_job(
 ) -> dict[str, Any]:
     """The Job of one attempt at one variant, which judges it on the run's validation set.
 
-    Its processor time and memory do not follow the profile, which says what training needs.
+    It asks for little, whatever the profile says that training needs, and may use as much memory.
     """
     workspace = run.spec.workspace
     dataset, snapshot = run.dataset_place, run.status.snapshot
@@ -104,5 +104,11 @@ def _resources(compute: Compute, variant: VariantSpec) -> dict[str, Any]:
     """One GPU for what is built on it; no more than the profile gives to every pod for the rest."""
     count = max(compute.least_gpus, int(variant.needs_gpu))
     gpus = {compute.pods.gpu_resource: str(count)} if count else {}
-    limits = LIMITS_ON_GPU if variant.needs_gpu else LIMITS
+    limits = {"memory": memory_limit(compute, needs_gpu=variant.needs_gpu)}
     return {"requests": REQUESTS | gpus, "limits": limits | gpus}
+
+
+def memory_limit(compute: Compute, *, needs_gpu: bool) -> str:
+    """What an export may use: what a profile gives to who trains, but never too little."""
+    least = LEAST_MEMORY_ON_GPU if needs_gpu else LEAST_MEMORY
+    return max(least, compute.memory, key=amount)

@@ -16,6 +16,7 @@ from sealyard.core.training_run.final import final
 from sealyard.core.training_run.invalid import invalid_spec
 from sealyard.core.training_run.name_taken import name_taken
 from sealyard.core.training_run.nodes import nodes_not_ready, store_for_one_node
+from sealyard.core.training_run.processes import processes_unfit
 from sealyard.core.training_run.profile import profile_not_ready
 from sealyard.core.training_run.queued import queued
 from sealyard.core.training_run.running import running
@@ -41,6 +42,7 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     waiting,
     ending,
     profile_not_ready,
+    processes_unfit,
     weights_not_ready,
     snapshot_not_ready,
     store_for_one_node,

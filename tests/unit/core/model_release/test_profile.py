@@ -55,9 +55,9 @@ def test_exports_run_as_the_profile_says() -> None:
     ("variant", "profiles", "gpus", "memory"),
     [
         ({"format": "onnx"}, NO_PROFILES, None, "4Gi"),
-        ({"format": "tensorrt-rtx", "platform": AMPERE}, the_default(GPU), None, "4Gi"),
-        ({"format": "tensorrt-rtx", "platform": AMPERE}, the_default(EVERY_POD), "1", "4Gi"),
-        ({"format": "tensorrt"}, the_default(GPU), "1", "8Gi"),
+        ({"format": "tensorrt-rtx", "platform": AMPERE}, the_default(GPU), None, "16Gi"),
+        ({"format": "tensorrt-rtx", "platform": AMPERE}, the_default(EVERY_POD), "1", "16Gi"),
+        ({"format": "tensorrt"}, the_default(GPU), "1", "16Gi"),
         ({"format": "tensorrt"}, NO_PROFILES, "1", "8Gi"),
     ],
 )
@@ -129,3 +129,43 @@ def test_what_is_exported_needs_no_profile() -> None:
     ]
     plan = plan_of(NAMING, *jobs, profiles=NO_PROFILES)
     assert [job["metadata"]["labels"]["sealyard.io/role"] for job in plan.create] == ["publish"]
+
+
+@pytest.mark.parametrize(
+    ("default", "fp32", "engine"),
+    [("2Gi", "4Gi", "8Gi"), ("6Gi", "6Gi", "8Gi"), ("32Gi", "32Gi", "32Gi")],
+)
+def test_an_export_may_use_what_training_may(default: str, fp32: str, engine: str) -> None:
+    profile = a_compute_profile().with_spec("memory", {"default": default})
+    release = a_model_release("onnx").with_spec("profileRef", {"name": "gpu"})
+    limits = []
+    for spec in ({"format": "onnx"}, {"format": "tensorrt", "platform": AMPERE}):
+        variant = {"name": "onnx", "precision": "fp32", **spec}
+        plan = plan_of(release.with_spec("variants", [variant]), profiles=named(profile))
+        [job] = plan.create
+        [container] = job["spec"]["template"]["spec"]["containers"]
+        limits.append(container["resources"]["limits"]["memory"])
+        assert container["resources"]["requests"]["memory"] == "1Gi"
+    assert limits == [fp32, engine]
+
+
+@pytest.mark.parametrize(
+    ("profiles", "where"),
+    [
+        (NO_PROFILES, "name a ComputeProfile with a larger spec.memory.default in spec.profileRef"),
+        (the_default(GPU), "raise spec.memory.default of ComputeProfile gpu"),
+    ],
+)
+def test_an_export_that_lacks_memory_says_where_it_is_given(profiles: Profiles, where: str) -> None:
+    release = a_model_release("onnx")
+    jobs = [
+        a_job(Role.EXPORT, variant="onnx", attempt=attempt).failed(
+            137, termination_reason="OOMKilled"
+        )
+        for attempt in range(1, SETTINGS.release_backoff_limit + 2)
+    ]
+    tasks = [{"name": "export-onnx", "started": len(jobs), "failures": len(jobs) - 1}]
+    release = release.with_status(phase="Exporting", tasks=tasks)
+    plan = plan_of(release, jobs[-1], profiles=profiles)
+    assert says(plan)[2] == "OutOfMemory"
+    assert where in says(plan)[3]

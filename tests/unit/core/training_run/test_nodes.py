@@ -21,8 +21,12 @@ from support.builders import (
 )
 from support.run_attempts import plan_of, started
 
-SEVERAL = a_training_run().with_spec("compute", {"nodes": 3, "gpus": 2})
-ONCE = started().with_spec("compute", {"nodes": 3})
+SEVERAL = (
+    a_training_run()
+    .with_spec("compute", {"nodes": 3, "gpus": 2})
+    .with_spec("hyperparameters.batch", 24)
+)
+ONCE = started().with_spec("compute", {"nodes": 3}).with_spec("hyperparameters.batch", 24)
 
 
 def claims(dataset: str, workspace: str) -> tuple[ObservedClaim, ...]:
@@ -127,6 +131,7 @@ def test_a_dataset_in_a_store_is_for_one_node() -> None:
 
 def test_names_of_its_pods_fit_a_label() -> None:
     run = SEVERAL.named("a" * 253, uid="run-uid").with_spec("compute.nodes", 64)
+    run = run.with_spec("hyperparameters.batch", 128)
     [made] = plan_of(observed(run)).create
     assert len(f"{made['metadata']['name']}-n-0-63-xxxxx") <= 63
 
