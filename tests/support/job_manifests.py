@@ -26,7 +26,6 @@ from sealyard.core.observed import Profiles
 from sealyard.core.roster import Roster
 from sealyard.core.settings import PodSettings, Settings
 from support.builders import (
-    DIGEST,
     NO_PROFILES,
     NOW,
     WITH_PROGRESS,
@@ -35,6 +34,7 @@ from support.builders import (
     a_training_run,
 )
 from support.profiles import a_compute_profile, named
+from support.specs import DIGEST
 
 SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
 MLFLOW = {

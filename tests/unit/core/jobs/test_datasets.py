@@ -10,8 +10,9 @@ import pytest
 from sealyard.api.s3 import S3Folder
 from sealyard.api.secrets import Role
 from sealyard.core.jobs import export_job, train_job
-from support.builders import NO_PROFILES, S3_DATASET, RunBuilder, a_training_run, task_of
+from support.builders import NO_PROFILES, RunBuilder, a_training_run, task_of
 from support.job_manifests import JOBS, RELEASE, SETTINGS, compute_of, mounts_of, pod_of
+from support.specs import S3_DATASET
 
 
 def from_s3(**changes: Any) -> RunBuilder:

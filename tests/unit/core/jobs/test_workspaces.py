@@ -9,7 +9,7 @@ import pytest
 
 from sealyard.api.secrets import Role
 from sealyard.core.jobs import export_job, publish_job, tidy_job, train_job
-from support.builders import NO_PROFILES, S3_DATASET, S3_WORKSPACE, a_training_run, task_of
+from support.builders import NO_PROFILES, a_training_run, task_of
 from support.job_manifests import (
     EXPORTS,
     JOBS,
@@ -22,6 +22,7 @@ from support.job_manifests import (
     mounts_of,
     pod_of,
 )
+from support.specs import S3_DATASET, S3_WORKSPACE
 
 IN_STORE = a_training_run().succeeded().with_spec("workspace", {"s3": S3_WORKSPACE})
 
