@@ -76,6 +76,23 @@ def compute_of(
     return compute
 
 
+def built_job(role: Role, run: TrainingRun) -> dict[str, Any]:
+    """The Job that trains a run, or that exports the only variant of `RELEASE` from it."""
+    if role is Role.TRAIN:
+        return train_job(run, SETTINGS, compute_of(run), attempt=1, image="trainer")
+    assert run.status.artifacts
+    return export_job(
+        RELEASE,
+        run,
+        SETTINGS,
+        compute_of(run),
+        variant=RELEASE.spec.variants[0],
+        checkpoint=run.status.artifacts[0],
+        image_size=128,
+        attempt=1,
+    )
+
+
 JOBS: dict[Role, dict[str, Any]] = {
     Role.TRAIN: train_job(
         RUN, SETTINGS, compute_of(RUN), attempt=2, image="trainer", deadline_seconds=90
