@@ -95,6 +95,8 @@ setup:
 cluster: ## Build the embedded Kubernetes into the user's cache, once
 	@PYTHONPATH=local:operator $(PYTHON) -m sealyard_local.cluster build
 
+# With bytecode, as in the images: pods, and programs that tests run as pods, write none, and
+# compiling PyTorch takes each of them as long as a short training.
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name it with PYTHON=…" >&2; exit 69; }
@@ -102,7 +104,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'uv==0.13.9'
 	@printf '%s\n' $(LEFT_OUT) | $(BIN)/uv pip install --quiet --python $(BIN)/python \
-	  --require-hashes -r requirements.lock --excludes -
+	  --compile-bytecode --require-hashes -r requirements.lock --excludes -
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 	@echo "environment: ready"

@@ -14,7 +14,6 @@ from typing import Any, Self
 from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION, WITHDRAW_FINALIZER, CustomResource
 from sealyard.api.model_release import ModelRelease
-from sealyard.api.probe import Check
 from sealyard.api.release_target import ReleaseTarget
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import ProgressEndpoint
@@ -33,6 +32,16 @@ from sealyard.core.observed import (
 from sealyard.core.plan import Plan
 from sealyard.core.roster import Roster
 from sealyard.core.settings import Images, Settings
+from support.specs import (
+    DIGEST,
+    PROBE_RESULT,
+    RELEASE_SPEC,
+    RUN_SPEC,
+    TARGET_SPEC,
+    TRAIN_RESULT,
+    TRUST,
+    merge,
+)
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 SETTINGS = Settings(
@@ -43,7 +52,6 @@ SETTINGS = Settings(
 WITH_PROGRESS = replace(
     SETTINGS, progress=ProgressEndpoint(url="https://operator.sealyard.svc:8443", ca="PEM")
 )
-DIGEST = "0123456789abcdef" * 4
 PINNED_IMAGE = f"registry.test/sealyard/trainer@sha256:{DIGEST}"
 CLAIMS = (
     ObservedClaim("dataset", ("ReadWriteOnce",), "Bound"),
@@ -54,69 +62,6 @@ SHARED_CLAIMS = (
     ObservedClaim("dataset", ("ReadOnlyMany",), "Bound"),
     ObservedClaim("workspace", ("ReadWriteMany",), "Bound"),
 )
-
-RUN_SPEC: dict[str, Any] = {
-    "model": {"architecture": "yolo11n.yaml", "scale": {"width": 0.125}},
-    "dataset": {"persistentVolumeClaim": {"claimName": "dataset", "path": "coins"}},
-    "hyperparameters": {"epochs": 16, "imageSize": 128, "extra": {"lr0": 0.002}},
-    "workspace": {"persistentVolumeClaim": {"claimName": "workspace", "path": "runs"}},
-}
-S3_DATASET: dict[str, Any] = {
-    "uri": "s3://datasets/vision/coins/",
-    "endpoint": "https://s3.storage.svc:8333",
-    "credentialsSecretRef": {"name": "dataset-reader"},
-    "caBundleRef": {"name": "storage-ca"},
-}
-"""In the place of a dataset's claim."""
-S3_WORKSPACE: dict[str, Any] = {
-    "uri": "s3://runs/vision",
-    "endpoint": "https://s3.storage.svc:8333",
-    "credentialsSecretRef": {"name": "workspace-writer"},
-    "caBundleRef": {"name": "storage-ca"},
-    "cacheSize": "20Gi",
-}
-"""In the place of a workspace's claim."""
-RELEASE_SPEC: dict[str, Any] = {
-    "model": "coins",
-    "version": "1.0.0",
-    "source": {"trainingRunRef": {"name": "coins"}},
-    "variants": [{"name": "onnx-fp32", "format": "onnx", "precision": "fp32"}],
-    "targetRef": {"name": "stores"},
-}
-TARGET_SPEC: dict[str, Any] = {
-    "api": {
-        "url": "https://api.stores.svc:8443",
-        "publisherSecretRef": {"name": "publisher"},
-        "verifierSecretRef": {"name": "verifier"},
-        "caBundleRef": {"name": "stores-ca"},
-    },
-    "cdn": {
-        "endpoint": "https://cdn.stores.svc:8333",
-        "bucket": "models",
-        "writeSecretRef": {"name": "cdn-write"},
-        "readSecretRef": {"name": "cdn-read"},
-        "caBundleRef": {"name": "stores-ca"},
-    },
-    "keyringSecretRef": {"name": "keyring"},
-}
-TRAIN_RESULT: dict[str, Any] = {
-    "epochs": 16,
-    "metrics": {"map50": 0.981, "map50_95": 0.861},
-    "dataset": {"digest": DIGEST, "images": 200},
-    "artifacts": [
-        {"name": "best.pt", "path": "runs/coins-1/best.pt", "sha256": DIGEST, "sizeBytes": 400}
-    ],
-}
-TRUST: dict[str, Any] = {
-    "rootConfigMapRef": {"name": "root"},
-    "releaseKeySecretRef": {"name": "release-key"},
-    "freshnessKeySecretRef": {"name": "freshness-key"},
-}
-PROBE_RESULT: dict[str, Any] = {
-    "generation": 1,
-    "refusesOverwriting": True,
-    "checks": [{"name": check.value, "result": "Passed"} for check in Check],
-}
 
 
 def at(seconds: float) -> datetime:
@@ -393,21 +338,6 @@ class JobBuilder:
         return replace(
             self.job, state="Failed", finished_at=at(-60), failure_reason=reason, pod=None
         )
-
-
-def merge(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """JSON merge patch (RFC 7386), as the API server applies a plan's status."""
-    merged = dict(old)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
-            merged[key] = merge(merged[key], value)
-        elif isinstance(value, dict):
-            merged[key] = merge({}, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def condition(plan: Plan, kind: str = "Ready") -> dict[str, Any]:

@@ -11,13 +11,9 @@ from typing import Any
 
 from sealyard.api.answers import Answer
 from sealyard.api.kind import API_VERSION
-from support.builders import (
-    RELEASE_SPEC,
-    TARGET_SPEC,
-    TRUST,
-)
 from support.fleet_builders import manifest_of
 from support.operator import Kubectl, wait_for
+from support.specs import RELEASE_SPEC, TARGET_SPEC, TRUST
 
 EXPIRES = "2100-01-01T00:00:00Z"
 NEVER_SCHEDULED = {

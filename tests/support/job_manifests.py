@@ -26,7 +26,6 @@ from sealyard.core.observed import Profiles
 from sealyard.core.roster import Roster
 from sealyard.core.settings import PodSettings, Settings
 from support.builders import (
-    DIGEST,
     NO_PROFILES,
     NOW,
     WITH_PROGRESS,
@@ -35,6 +34,7 @@ from support.builders import (
     a_training_run,
 )
 from support.profiles import a_compute_profile, named
+from support.specs import DIGEST
 
 SETTINGS = replace(WITH_PROGRESS, pods=PodSettings(image_pull_secrets=("pull",)))
 MLFLOW = {
@@ -74,6 +74,23 @@ def compute_of(
     compute = for_training(run, profiles, settings)
     assert isinstance(compute, Compute)
     return compute
+
+
+def built_job(role: Role, run: TrainingRun) -> dict[str, Any]:
+    """The Job that trains a run, or that exports the only variant of `RELEASE` from it."""
+    if role is Role.TRAIN:
+        return train_job(run, SETTINGS, compute_of(run), attempt=1, image="trainer")
+    assert run.status.artifacts
+    return export_job(
+        RELEASE,
+        run,
+        SETTINGS,
+        compute_of(run),
+        variant=RELEASE.spec.variants[0],
+        checkpoint=run.status.artifacts[0],
+        image_size=128,
+        attempt=1,
+    )
 
 
 JOBS: dict[Role, dict[str, Any]] = {

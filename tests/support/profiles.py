@@ -6,7 +6,8 @@ from typing import Any
 
 from sealyard.api.compute_profile import ComputeProfile
 from sealyard.core.observed import Profiles
-from support.builders import DIGEST, Resource, document
+from support.builders import Resource, document
+from support.specs import DIGEST
 
 PROFILE_SPEC: dict[str, Any] = {
     "images": {"trainer": f"registry.test/profiles/trainer@sha256:{DIGEST}"},

@@ -10,7 +10,6 @@ from sealyard.core.model_release import reconcile
 from sealyard.core.observed import ModelReleaseObserved, ObservedJob
 from sealyard.core.plan import Plan
 from support.builders import (
-    DIGEST,
     NOW,
     SETTINGS,
     ReleaseBuilder,
@@ -20,6 +19,7 @@ from support.builders import (
     at,
     time_of,
 )
+from support.specs import DIGEST
 
 RUN = a_training_run().succeeded()
 TARGET = a_release_target()

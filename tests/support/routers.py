@@ -16,7 +16,7 @@ from sealyard.api.kind import (
 from sealyard.controller.kubernetes_api import Document
 from sealyard.controller.resources import Key
 from sealyard.core.jobs import router_name
-from support.controller import TIME, metadata, owner_reference
+from support.raw_objects import TIME, metadata, owner_reference
 from support.routes import ROUTE_SPEC
 
 ROUTE = Key("AnnotationRoute", "ns", "route")

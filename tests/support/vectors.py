@@ -10,7 +10,7 @@ from sealyard.sealing.keyring import Key
 from sealyard.sealing.legacy import LegacyKey
 from sealyard.sealing.manifest import BigPart, Sealing, SmallPart
 from support.sealing import Artifact, variant_of
-from vectors.generate import decode, with_big
+from vectors.making import decode, with_big
 
 
 def keys_of(fields: dict[str, str]) -> OpeningKeys:

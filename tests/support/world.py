@@ -20,10 +20,8 @@ from sealyard.core.plan import Event, Plan
 from sealyard.core.settings import Settings
 from support.builders import (
     CLAIMS,
-    DIGEST,
     NOW,
     SETTINGS,
-    TRAIN_RESULT,
     JobBuilder,
     ReleaseBuilder,
     RunBuilder,
@@ -32,6 +30,7 @@ from support.builders import (
     a_training_run,
     task_of,
 )
+from support.specs import DIGEST, TRAIN_RESULT
 
 End = Callable[[JobBuilder, datetime], ObservedJob]
 """Ends a Job that runs, at a given time."""

@@ -19,12 +19,10 @@ from sealyard.controller.namespaces import Namespaces
 from sealyard.controller.resources import CUSTOM_RESOURCES, JOBS, PODS, Key
 from sealyard.controller.runtime import RECONCILERS
 from sealyard.controller.workqueue import WorkQueue
-from support.builders import (
-    SETTINGS,
-    TRUST,
-    task_of,
-)
-from support.controller import TIME, FakeApi, FakeTimers, raw_pod, raw_release, raw_target
+from support.builders import SETTINGS, task_of
+from support.controller import FakeApi, FakeTimers
+from support.raw_objects import TIME, raw_pod, raw_release, raw_target
+from support.specs import TRUST
 
 NOW = datetime(2026, 11, 23, 10, 0, 5, tzinfo=UTC)
 CHANNEL = Key("ReleaseChannel", "ns", "stable")

@@ -12,13 +12,14 @@ import pytest
 import yaml
 
 from sealyard_local.cluster import Cluster, KubectlError
-from support.builders import TRUST, merge
 from support.fleet_builders import (
     device_keys,
 )
 from support.operator import REPOSITORY, install_crds
+from support.platform_refusals import required_nodes
 from support.profiles import PROFILE_SPEC
-from support.refusals import REFUSED, SPECS, required_nodes
+from support.refusals import REFUSED, SPECS
+from support.specs import TRUST, merge
 
 pytestmark = pytest.mark.cluster
 

@@ -18,11 +18,12 @@ from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.kind import API_VERSION
 from sealyard.core.jobs import router_name
 from sealyard_local.cluster import Cluster
-from support.builders import DIGEST, a_model_release
+from support.builders import a_model_release
 from support.filed_annotations import Filed, a_picture, a_record
 from support.operator import Kubectl
 from support.pods import finished, volume_pod
 from support.routes import a_route
+from support.specs import DIGEST
 from support.training import run_manifest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crds")]

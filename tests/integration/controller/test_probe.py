@@ -42,6 +42,7 @@ def test_a_target_is_ready_when_its_rights_are_right(
     assert condition(status)["status"] == "False"
     assert shown(kubectl)["REASON"] == "InputMissing"
     target.mount(Purpose.CDN_WRITE)
+    # It is looked at again by itself.
     status = target.wait_for("Probed")
     assert {check["result"] for check in status["probe"]["checks"]} == {"Passed"}
     assert (status["probe"]["generation"], status["probe"]["refusesOverwriting"]) == (1, True)
@@ -76,14 +77,15 @@ def test_a_target_is_ready_when_its_rights_are_right(
     columns = shown(kubectl)
     assert (columns["READY"], columns["PROBE"]) == ("False", "12/13")
 
-    # It is looked at again by itself.
+    # Whoever has mended it need not wait for the minute until it is looked at again.
     target.mount(Purpose.CDN_WRITE)
+    target.request_probe("2026-11-25T00:00:01Z")
     status = target.wait_for("Probed")
     assert status["probe"]["failures"] == 0
 
     # A store that is down is told as that, and what was found out before stays.
     rights.stores.cdn.stop()
-    target.request_probe("2026-11-25T00:00:01Z")
+    target.request_probe("2026-11-25T00:00:02Z")
     down = target.wait_for("RemoteUnavailable")
     assert down["probe"] == status["probe"]
     rights.stores.cdn.start()

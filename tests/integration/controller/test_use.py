@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from sealyard.api.kind import API_VERSION
-from support.builders import RELEASE_SPEC, RUN_SPEC
 from support.fleet_builders import a_channel, a_device
 from support.operator import Cluster, Kubectl, installed_admission, wait_for
+from support.specs import RELEASE_SPEC, RUN_SPEC
 
 pytestmark = pytest.mark.cluster
 

@@ -22,10 +22,7 @@ from sealyard.delivery.source import source_of
 from sealyard.errors import IntegrityError, MissingError, SealyardError
 from sealyard.sealing.manifest import Manifest
 from support.builders import (
-    DIGEST,
     PINNED_IMAGE,
-    S3_DATASET,
-    TRAIN_RESULT,
     ReleaseBuilder,
     RunBuilder,
     a_model_release,
@@ -33,6 +30,7 @@ from support.builders import (
 )
 from support.routes import a_route
 from support.sealing import V2, content, manifest_of, seal
+from support.specs import DIGEST, S3_DATASET, TRAIN_RESULT
 
 LIST = {"name": LINEAGE_FILE, "path": f"runs/coins-1/{LINEAGE_FILE}", "sha256": DIGEST}
 ARTIFACTS = [*TRAIN_RESULT["artifacts"], LIST | {"sizeBytes": 9}]

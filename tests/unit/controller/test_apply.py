@@ -19,7 +19,8 @@ from sealyard.controller.records import ObjectRecord
 from sealyard.controller.resources import JOBS, RELEASES, RUNS, Key
 from sealyard.core.conditions import one_line
 from sealyard.core.plan import Event, JobKey, Plan
-from support.controller import RELEASE, RUN, FakeApi, raw_job, raw_release, raw_run
+from support.controller import RELEASE, RUN, FakeApi
+from support.raw_objects import raw_job, raw_release, raw_run
 
 
 class Shell:

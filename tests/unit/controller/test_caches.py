@@ -18,10 +18,8 @@ from sealyard.controller.resources import (
     Key,
 )
 from sealyard.controller.store import REMEMBERED_REMOVALS
-from support.controller import (
-    RELEASE,
-    RUN,
-    TARGET,
+from support.controller import RELEASE, RUN, TARGET
+from support.raw_objects import (
     TIME,
     raw_channel,
     raw_claim,

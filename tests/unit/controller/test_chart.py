@@ -13,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from sealyard.api.kind import MANAGED_BY, MANAGED_BY_LABEL
 from sealyard.controller.configuration import Configuration
 
 CHART = Path(__file__).parents[3] / "charts" / "sealyard"
@@ -137,6 +138,23 @@ def test_named_namespaces_get_roles_and_the_cluster_only_what_has_no_namespace()
         binding = manifests["ValidatingAdmissionPolicyBinding", f"/{name}"]
         [where] = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
         assert where["values"] == ["team-a", "team-b"]
+
+
+@pytest.mark.parametrize(
+    ("values", "account"),
+    [({}, "sealyard"), ({"serviceAccount": {"name": "yard"}}, "yard")],
+    ids=["default", "named"],
+)
+def test_only_the_operators_account_is_held_to_its_own_work(
+    values: dict[str, Any], account: str
+) -> None:
+    policy = rendered(values)["ValidatingAdmissionPolicy", "/sealyard-own-work"]
+    [condition] = policy["spec"]["matchConditions"]
+    who = f"system:serviceaccount:ops:{account}"
+    assert condition["expression"] == f"request.userInfo.username == '{who}'"
+    [validation] = policy["spec"]["validations"]
+    for part in (MANAGED_BY_LABEL, MANAGED_BY):
+        assert f"'{part}'" in validation["expression"]
 
 
 def test_the_admission_can_be_left_to_others() -> None:

@@ -9,7 +9,8 @@ import pytest
 from sealyard.controller.caches import Caches
 from sealyard.controller.records import ObjectRecord
 from sealyard.controller.resources import CLAIMS, JOB_SETS, JOBS, RUNS, Key
-from support.controller import RUN, raw_claim, raw_job, raw_run
+from support.controller import RUN
+from support.raw_objects import raw_claim, raw_job, raw_run
 
 RIVAL = Key(RUNS.kind, "ns", "rival")
 COMPLETE = ({"type": "Complete", "status": "True", "lastTransitionTime": "2026-07-01T12:00:00Z"},)

@@ -7,7 +7,8 @@ import pytest
 from sealyard.controller.followers import COLLECT_SECONDS
 from sealyard.controller.kubernetes_api import ApiError
 from sealyard.controller.resources import Key
-from support.controller import RELEASE, TARGET, TIME, raw_channel, raw_device
+from support.controller import RELEASE, TARGET
+from support.raw_objects import TIME, raw_channel, raw_device
 from support.yard import CHANNEL, DEVICE, Yard, a_yard, release
 
 

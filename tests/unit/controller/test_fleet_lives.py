@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealyard.controller.resources import Key
-from support.controller import TARGET, raw_channel, raw_device
+from support.controller import TARGET
+from support.raw_objects import raw_channel, raw_device
 from support.yard import CHANNEL, Yard, a_yard, release
 
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "2.0.0")

@@ -13,7 +13,8 @@ from sealyard.controller.listing import Lister
 from sealyard.controller.pod_records import pod_record
 from sealyard.controller.records import job_set_record, timestamp
 from sealyard.controller.resources import JOB_SETS, JOBS, PODS, RUNS, Key
-from support.controller import RUN, FakeApi, raw_job, raw_pod, raw_run
+from support.controller import RUN, FakeApi
+from support.raw_objects import raw_job, raw_pod, raw_run
 
 UID_LABEL = "jobset.sigs.k8s.io/jobset-uid"
 INDEX_LABEL = "batch.kubernetes.io/job-completion-index"

@@ -8,7 +8,8 @@ from sealyard.controller import listing
 from sealyard.controller.caches import Caches
 from sealyard.controller.listing import Lister
 from sealyard.controller.resources import JOBS, Key
-from support.controller import RUN, FakeApi, raw_job, raw_profile, raw_run
+from support.controller import RUN, FakeApi
+from support.raw_objects import raw_job, raw_profile, raw_run
 
 SECOND = Key("TrainingRun", "ns", "second")
 

@@ -19,7 +19,8 @@ from sealyard.controller.workqueue import WorkQueue
 from sealyard.core.observed import TrainingRunObserved
 from sealyard.core.plan import Event, Plan
 from sealyard.core.settings import Images, Settings
-from support.controller import RUN, FakeApi, raw_claim, raw_job, raw_run, until
+from support.controller import RUN, FakeApi, until
+from support.raw_objects import raw_claim, raw_job, raw_run
 
 Decide = Callable[[TrainingRunObserved], Plan]
 

@@ -32,10 +32,8 @@ from sealyard.core.observed import (
     TrainingRunObserved,
 )
 from support.builders import NOW
-from support.controller import (
-    RELEASE,
-    RUN,
-    TARGET,
+from support.controller import RELEASE, RUN, TARGET
+from support.raw_objects import (
     TIME,
     raw_channel,
     raw_claim,

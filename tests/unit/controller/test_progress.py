@@ -25,7 +25,8 @@ from sealyard.controller.progress_status import duration, progress_body
 from sealyard.controller.progress_writer import SECONDS_PER_OBJECT, ProgressWriter
 from sealyard.controller.report_kinds import PROGRESS
 from sealyard.controller.resources import JOBS, PODS, RUNS, Key
-from support.controller import RUN, FakeApi, FakeTimers, raw_job, raw_pod, raw_run, until
+from support.controller import RUN, FakeApi, FakeTimers, until
+from support.raw_objects import raw_job, raw_pod, raw_run
 
 TOKEN = "header.payload.signature"
 FORGED = "header.payload.of-another"

@@ -12,7 +12,7 @@ from sealyard.controller.records import (
     object_record,
     timestamp,
 )
-from support.controller import raw_claim, raw_job, raw_pod, raw_run
+from support.raw_objects import raw_claim, raw_job, raw_pod, raw_run
 
 
 def condition(kind: str, status: str = "True", **more: Any) -> dict[str, Any]:

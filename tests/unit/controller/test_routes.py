@@ -17,7 +17,8 @@ from sealyard.controller.resources import CLAIMS, DEPLOYMENTS, PODS, ROUTES, Key
 from sealyard.core.observed import AnnotationRouteObserved, ObservedEnd
 from sealyard.core.plan import Plan
 from support.builders import NOW
-from support.controller import FakeApi, raw_claim, raw_job
+from support.controller import FakeApi
+from support.raw_objects import raw_claim, raw_job
 from support.routers import (
     ROUTE,
     deployment_name,

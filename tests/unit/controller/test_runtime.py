@@ -12,7 +12,8 @@ from kubernetes.aio.client import Configuration as ClientConfiguration
 
 from sealyard.controller.configuration import load_configuration
 from sealyard.controller.runtime import Operator, _on_a_stopped_loop
-from support.controller import FakeApi, raw_run
+from support.controller import FakeApi
+from support.raw_objects import raw_run
 
 
 async def test_nothing_grows_old_in_the_queue_before_the_first_listing_is_complete(

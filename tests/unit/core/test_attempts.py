@@ -10,13 +10,8 @@ from sealyard.api.conditions import Reason
 from sealyard.core import attempts
 from sealyard.core.attempts import Work
 from sealyard.core.observed import ObservedJob
-from support.builders import (
-    NOW,
-    TRAIN_RESULT,
-    a_job,
-    at,
-    time_of,
-)
+from support.builders import NOW, a_job, at, time_of
+from support.specs import TRAIN_RESULT
 
 TRAIN = Attempts(name="train", started=1)
 

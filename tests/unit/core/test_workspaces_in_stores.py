@@ -19,8 +19,6 @@ from sealyard.errors import InvalidError
 from sealyard.laptop.manifests import read
 from support.builders import (
     CLAIMS,
-    DIGEST,
-    S3_WORKSPACE,
     SHARED_CLAIMS,
     a_job,
     a_model_release,
@@ -32,6 +30,7 @@ from support.builders import (
 from support.laptop import a_run, texts
 from support.release_stages import RUN, exporting, look, name, publishing, task
 from support.run_attempts import plan_of
+from support.specs import DIGEST, S3_WORKSPACE
 
 DATASET, SHARED_DATASET = CLAIMS[0], SHARED_CLAIMS[0]
 STORE = {"s3": S3_WORKSPACE}

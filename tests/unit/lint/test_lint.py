@@ -20,8 +20,8 @@ from sealyard.errors import InvalidError
 from sealyard.lint.lint import Report, lint
 from sealyard.lint.schema import RULES, _program
 from sealyard.lint.verdict import DECIDE, ON_PROFILES
-from support.builders import merge
 from support.refusals import REFUSED, SPECS
+from support.specs import merge
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 26, tzinfo=UTC)

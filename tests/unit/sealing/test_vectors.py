@@ -14,7 +14,8 @@ from sealyard.errors import IntegrityError, MissingError, SealyardError
 from sealyard.sealing.slots import NOT_OPENED
 from support.sealing import Artifact
 from support.vectors import artifact_of
-from vectors.generate import HERE, Vector, all_vectors, decode, encode, flip, with_big
+from vectors.generate import HERE, all_vectors
+from vectors.making import Vector, decode, encode, flip, with_big
 from vectors.stranger import RefusedError, open_vector
 
 FILES = sorted(HERE.glob("*.vector"))

@@ -9,9 +9,9 @@ import pytest
 
 from sealyard.api.s3 import S3Folder
 from sealyard.api.secrets import Role
-from sealyard.core.jobs import export_job, train_job
-from support.builders import NO_PROFILES, S3_DATASET, RunBuilder, a_training_run, task_of
-from support.job_manifests import JOBS, RELEASE, SETTINGS, compute_of, mounts_of, pod_of
+from support.builders import RunBuilder, a_training_run, task_of
+from support.job_manifests import JOBS, built_job, mounts_of, pod_of
+from support.specs import S3_DATASET
 
 
 def from_s3(**changes: Any) -> RunBuilder:
@@ -20,19 +20,7 @@ def from_s3(**changes: Any) -> RunBuilder:
 
 def job(role: Role, builder: RunBuilder) -> dict[str, Any]:
     run = builder.build()
-    if role is Role.TRAIN:
-        return train_job(run, SETTINGS, compute_of(run), attempt=1, image="trainer")
-    assert run.status.artifacts
-    return export_job(
-        RELEASE,
-        run,
-        SETTINGS,
-        compute_of(run, NO_PROFILES),
-        variant=RELEASE.spec.variants[0],
-        checkpoint=run.status.artifacts[0],
-        image_size=128,
-        attempt=1,
-    )
+    return built_job(role, run)
 
 
 BOTH = pytest.mark.parametrize("role", [Role.TRAIN, Role.EXPORT])

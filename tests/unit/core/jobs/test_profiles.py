@@ -8,8 +8,8 @@ import kubernetes_validate
 import pytest
 
 from sealyard.api.secrets import Role
-from support.builders import DIGEST
 from support.job_manifests import JOBS, WITH_PROFILE, container_of, mounts_of, pod_of
+from support.specs import DIGEST
 
 MANIFESTS = pytest.mark.parametrize("role", WITH_PROFILE)
 PLACEMENT = {

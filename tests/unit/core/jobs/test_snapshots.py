@@ -8,10 +8,9 @@ import kubernetes_validate
 import pytest
 
 from sealyard.api.secrets import Role
-from sealyard.core.jobs import export_job, train_job
 from sealyard.core.snapshot import snapshot_of
-from support.builders import NO_PROFILES, RunBuilder, a_training_run, task_of
-from support.job_manifests import RELEASE, SETTINGS, compute_of, mounts_of
+from support.builders import RunBuilder, a_training_run, task_of
+from support.job_manifests import built_job, mounts_of
 from support.routes import RouteBuilder, a_route
 
 RUN = a_training_run().succeeded().with_spec("dataset", {"annotationRouteRef": {"name": "shop"}})
@@ -22,19 +21,7 @@ def job(role: Role, route: RouteBuilder, builder: RunBuilder = RUN) -> dict[str,
     snapshot = snapshot_of(builder.build(), route.build())
     assert snapshot is not None
     run = builder.with_status(snapshot=snapshot.to_wire()).build()
-    if role is Role.TRAIN:
-        return train_job(run, SETTINGS, compute_of(run), attempt=1, image="trainer")
-    assert run.status.artifacts
-    return export_job(
-        RELEASE,
-        run,
-        SETTINGS,
-        compute_of(run, NO_PROFILES),
-        variant=RELEASE.spec.variants[0],
-        checkpoint=run.status.artifacts[0],
-        image_size=128,
-        attempt=1,
-    )
+    return built_job(role, run)
 
 
 BOTH = pytest.mark.parametrize("role", [Role.TRAIN, Role.EXPORT])

@@ -8,8 +8,8 @@ import kubernetes_validate
 import pytest
 
 from sealyard.api.secrets import Role
-from sealyard.core.jobs import export_job, publish_job, tidy_job, train_job
-from support.builders import NO_PROFILES, S3_DATASET, S3_WORKSPACE, a_training_run, task_of
+from sealyard.core.jobs import publish_job, tidy_job, train_job
+from support.builders import a_training_run, task_of
 from support.job_manifests import (
     EXPORTS,
     JOBS,
@@ -17,11 +17,13 @@ from support.job_manifests import (
     RELEASE,
     SETTINGS,
     TARGET,
+    built_job,
     compute_of,
     container_of,
     mounts_of,
     pod_of,
 )
+from support.specs import S3_DATASET, S3_WORKSPACE
 
 IN_STORE = a_training_run().succeeded().with_spec("workspace", {"s3": S3_WORKSPACE})
 
@@ -29,8 +31,6 @@ IN_STORE = a_training_run().succeeded().with_spec("workspace", {"s3": S3_WORKSPA
 def job(role: Role, **changes: Any) -> dict[str, Any]:
     run = IN_STORE.with_spec("workspace", {"s3": S3_WORKSPACE | changes}).build()
     workspace = run.spec.workspace
-    if role is Role.TRAIN:
-        return train_job(run, SETTINGS, compute_of(run), attempt=1, image="trainer")
     if role is Role.PUBLISH:
         return publish_job(
             RELEASE,
@@ -43,17 +43,7 @@ def job(role: Role, **changes: Any) -> dict[str, Any]:
         )
     if role is Role.TIDY:
         return tidy_job(RELEASE, SETTINGS, workspace=workspace, attempt=1)
-    assert run.status.artifacts
-    return export_job(
-        RELEASE,
-        run,
-        SETTINGS,
-        compute_of(run, NO_PROFILES),
-        variant=RELEASE.spec.variants[0],
-        checkpoint=run.status.artifacts[0],
-        image_size=128,
-        attempt=1,
-    )
+    return built_job(role, run)
 
 
 ALL = pytest.mark.parametrize("role", [Role.TRAIN, Role.EXPORT, Role.PUBLISH, Role.TIDY])

@@ -11,7 +11,6 @@ from sealyard.core.model_release import reconcile
 from sealyard.core.observed import Profiles
 from sealyard.core.plan import Plan
 from support.builders import (
-    DIGEST,
     NO_PROFILES,
     NOW,
     SETTINGS,
@@ -23,6 +22,7 @@ from support.builders import (
     says,
 )
 from support.profiles import a_compute_profile, named, the_default
+from support.specs import DIGEST
 
 EXPORTER = f"registry.test/exporter@sha256:{DIGEST}"
 GPU = a_compute_profile().with_spec("images.exporter", EXPORTER)

@@ -12,9 +12,7 @@ from sealyard.core.model_release.variants import human_size
 from sealyard.core.plan import Plan
 from support.builders import (
     CLAIMS,
-    DIGEST,
     NOW,
-    S3_DATASET,
     SHARED_CLAIMS,
     TargetBuilder,
     a_job,
@@ -43,6 +41,7 @@ from support.release_stages import (
     task,
     verifying,
 )
+from support.specs import DIGEST, S3_DATASET
 
 BUILT_FOR = {"computeCapability": "8.6"}
 ENGINE = {"arch": "x86_64", **BUILT_FOR, "runtime": "tensorrt-rtx", "runtimeVersion": "1.7.1"}

@@ -12,7 +12,6 @@ from sealyard.core.observed import ObservedJob
 from support.builders import (
     NOW,
     PINNED_IMAGE,
-    TRAIN_RESULT,
     RunBuilder,
     a_job,
     a_training_run,
@@ -24,6 +23,7 @@ from support.builders import (
     time_of,
 )
 from support.run_attempts import ended, plan_of, started
+from support.specs import TRAIN_RESULT
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])

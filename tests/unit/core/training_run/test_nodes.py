@@ -9,17 +9,9 @@ import pytest
 
 from sealyard.core.observed import ObservedClaim, ObservedJob, TrainingRunObserved
 from sealyard.core.plan import JobKey
-from support.builders import (
-    S3_DATASET,
-    SHARED_CLAIMS,
-    RunBuilder,
-    a_job,
-    a_training_run,
-    ledger,
-    says,
-    task_of,
-)
+from support.builders import SHARED_CLAIMS, RunBuilder, a_job, a_training_run, ledger, says, task_of
 from support.run_attempts import plan_of, started
+from support.specs import S3_DATASET
 
 SEVERAL = (
     a_training_run()

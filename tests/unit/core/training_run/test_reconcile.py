@@ -12,8 +12,6 @@ from support.builders import (
     CLAIMS,
     NOW,
     PINNED_IMAGE,
-    S3_DATASET,
-    TRAIN_RESULT,
     WITH_PROGRESS,
     a_job,
     a_training_run,
@@ -26,6 +24,7 @@ from support.builders import (
     time_of,
 )
 from support.run_attempts import FIRST_JOB, HOW, SECOND_JOB, ended, plan_of, started
+from support.specs import S3_DATASET, TRAIN_RESULT
 
 
 def test_a_new_run_gets_its_first_job() -> None:

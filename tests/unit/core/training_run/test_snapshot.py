@@ -11,8 +11,6 @@ from sealyard.core.observed import ObservedClaim
 from sealyard.core.training_run import reconcile
 from support.builders import (
     CLAIMS,
-    DIGEST,
-    TRAIN_RESULT,
     WITH_PROGRESS,
     RunBuilder,
     a_job,
@@ -25,6 +23,7 @@ from support.builders import (
 from support.job_manifests import mounts_of
 from support.routes import CLAIM, RouteBuilder, a_route
 from support.run_attempts import FIRST_JOB, SECOND_JOB
+from support.specs import DIGEST, TRAIN_RESULT
 
 ROUTE = a_route().named("shop", uid="route-uid")
 FILED = ROUTE.reported()

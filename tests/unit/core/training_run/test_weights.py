@@ -10,7 +10,6 @@ from sealyard.core.observed import ObservedClaim
 from sealyard.core.training_run import reconcile
 from support.builders import (
     CLAIMS,
-    DIGEST,
     WITH_PROGRESS,
     RunBuilder,
     a_job,
@@ -21,6 +20,7 @@ from support.builders import (
     task_of,
 )
 from support.run_attempts import FIRST_JOB, SECOND_JOB
+from support.specs import DIGEST
 
 BASE = a_training_run().named("base", uid="base-uid").succeeded()
 TUNED = a_training_run().with_spec("model.weights", {"trainingRunRef": {"name": "base"}})
