@@ -43,5 +43,5 @@ def read(body: bytes) -> Message | Unreadable:
 def read_delivery(delivery: Delivery) -> Message | Unreadable:
     """What a message says that came from a stream, if all of it came."""
     if delivery.fault is not None:
-        return Unreadable(f"the message could not be read: {delivery.fault}")
+        return Unreadable(f"could not be read: {delivery.fault}")
     return read(delivery.body)

@@ -108,7 +108,7 @@ class RabbitmqSource:
             self._end = came.end
             batch = [
                 _delivery(came, offset, body)
-                for offset, body in enumerate(came.records, came.first)
+                for offset, body in came.records
                 if offset >= self._position
             ]
             if batch:

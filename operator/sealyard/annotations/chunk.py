@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _HEADER: Final = struct.Struct(">BbbHIqQQIIII")
@@ -24,6 +24,7 @@ _CODECS: Final = {2: "Snappy", 3: "LZ4", 4: "Zstandard"}
 _GZIP_FORMAT: Final = 31
 """As zlib counts its formats."""
 _PIECE_BYTES: Final = 1 << 20
+_OPENED_MESSAGES: Final = 1 << 16
 KEPT_BYTES: Final = 256 << 10
 """Of a message that is too large."""
 
@@ -33,7 +34,7 @@ Read = Callable[[int], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """In the place of a message that is not given as it was published.
+    """In the place of a message, or of all of an entry, that is not given as it was published.
 
     Attributes:
         reason: why not: one line.
@@ -44,6 +45,10 @@ class Withheld:
     begin: bytes = b""
 
 
+Record = tuple[int, bytes | Withheld]
+"""Something that was published, with its offset. That of an entry is its last message's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Messages that the broker took together.
@@ -51,19 +56,16 @@ class Chunk:
     Attributes:
         subscription: whose delivery it is.
         time_ms: when the broker took it, in milliseconds since the epoch.
-        first: the offset of its first record; each further has one more.
-        records: what was published.
+        first: the offset of its first message.
+        end: the offset after its last one.
+        records: what was published, in order.
     """
 
     subscription: int
     time_ms: int
     first: int
-    records: list[bytes | Withheld]
-
-    @property
-    def end(self) -> int:
-        """The offset after its last record."""
-        return self.first + len(self.records)
+    end: int
+    records: list[Record]
 
 
 async def read_chunk(read: Read, size: int, most: int) -> Chunk:
@@ -86,15 +88,18 @@ async def read_chunk(read: Read, size: int, most: int) -> Chunk:
     if kind != 0 or trailer < 0:
         raise ValueError(f"the chunk at offset {first} is damaged")
     data = _Data(read, length, most)
-    records: list[bytes | Withheld] = []
+    records: list[Record] = []
+    end = first
     for _ in range(entries):
-        records += await data.entry()
+        counted, found = await data.entry()
+        end += counted
+        records += enumerate(found, end - len(found))
     if await data.finish() != crc:
         raise ValueError(f"the chunk at offset {first} is damaged")
     await _Data(read, trailer, most).finish()
-    if len(records) != count:
-        raise ValueError(f"the chunk at offset {first} has {len(records)} records, not {count}")
-    return Chunk(subscription, time_ms, first, records)
+    if end - first != count:
+        raise ValueError(f"the chunk at offset {first} has {end - first} records, not {count}")
+    return Chunk(subscription, time_ms, first, end, records)
 
 
 class _Data:
@@ -105,20 +110,27 @@ class _Data:
         self._left = length
         self._most = most
         self._may_open = most
+        self._may_count = _OPENED_MESSAGES
         self._crc = 0
 
-    async def entry(self) -> list[bytes | Withheld]:
-        """The messages of the next entry."""
+    async def entry(self) -> tuple[int, list[bytes | Withheld]]:
+        """The messages of the next entry, and how many the broker has counted: what is withheld is
+        told once, for the publisher may say that there are 65,535 in nothing.
+        """
         head = await self._take(1)
         if head < b"\x80":
-            return [await self._message(int.from_bytes(head + await self._take(3)))]
+            return 1, [await self._message(int.from_bytes(head + await self._take(3)))]
         kind, count, opened, length = _PACK.unpack(head + await self._take(_PACK.size - 1))
-        codec = kind >> 4 & 7
         if length > self._most:
             await self._skip(length)
-            reason = f"it is in an entry of {length} bytes; at most {self._most} are taken"
-            return [Withheld(reason)] * count
-        return self._unpacked(await self._take(length), count, codec, opened)
+            reason = f"an entry of {length} bytes; at most {self._most} are taken"
+            found: list[bytes | Withheld] | Withheld = Withheld(reason)
+        else:
+            found = self._unpacked(await self._take(length), count, kind >> 4 & 7, opened)
+        if isinstance(found, Withheld):
+            of_all = replace(found, reason=f"{count} messages are in {found.reason}")
+            return count, [of_all] if count else []
+        return count, found
 
     async def finish(self) -> int:
         """Read what is left; gives the CRC-32 of all."""
@@ -134,23 +146,20 @@ class _Data:
 
     def _unpacked(
         self, packed: bytes, count: int, codec: int, opened: int
-    ) -> list[bytes | Withheld]:
-        """The broker has counted them as the publisher said, and looked no further."""
+    ) -> list[bytes | Withheld] | Withheld:
         if codec == _PLAIN:
-            withheld = Withheld(_NOT_WHOLE, packed[:KEPT_BYTES])
-            return _messages(packed, count, withheld)
+            return _messages(packed, count) or Withheld(_NOT_WHOLE, packed[:KEPT_BYTES])
         if codec != _GZIP:
             name = _CODECS.get(codec, f"codec {codec}")
-            reason = f"it is in an entry compressed with {name}; use gzip, or no compression"
-            return [Withheld(reason)] * count
-        if opened > self._may_open:
-            reason = (
-                f"it is in an entry that opens to {opened} bytes; of what was published at once, "
-                f"at most {self._most} are opened"
+            return Withheld(f"an entry compressed with {name}; use gzip, or no compression")
+        if opened > self._may_open or count > self._may_count:
+            return Withheld(
+                f"an entry that opens to {opened} bytes; of what was published at once, at most "
+                f"{self._most} bytes and {_OPENED_MESSAGES} messages are opened"
             )
-            return [Withheld(reason)] * count
         self._may_open -= opened
-        return _messages(_opened(packed, opened), count, Withheld(_NOT_WHOLE))
+        self._may_count -= count
+        return _messages(_opened(packed, opened), count) or Withheld(_NOT_WHOLE)
 
     async def _take(self, size: int) -> bytes:
         if size > self._left:
@@ -167,7 +176,7 @@ class _Data:
             size -= piece
 
 
-_NOT_WHOLE: Final = "it is in an entry that does not hold what it says"
+_NOT_WHOLE: Final = "an entry that does not hold what it says"
 
 
 def _opened(packed: bytes, size: int) -> bytes:
@@ -181,14 +190,14 @@ def _opened(packed: bytes, size: int) -> bytes:
     return content if opener.eof and len(content) == size else b""
 
 
-def _messages(packed: bytes, count: int, otherwise: Withheld) -> list[bytes | Withheld]:
-    """So many messages; where there are not so many, as often what is given otherwise."""
+def _messages(packed: bytes, count: int) -> list[bytes | Withheld] | None:
+    """So many messages; None where there are not so many."""
     found: list[bytes | Withheld] = []
     at = 0
     for _ in range(count):
         begin = at + 4
         at = begin + int.from_bytes(packed[at:begin])
         if at > len(packed) or begin > len(packed):
-            return [otherwise] * count
+            return None
         found.append(packed[begin:at])
     return found

@@ -117,7 +117,7 @@ def test_what_is_too_large_is_refused_within_the_pods_memory(yard: Yard) -> None
     assert peak_mebibytes(router) < pods_mebibytes(yard)
     files = yard.files()
     refused, filed = records_of(files)
-    assert refused["reason"].startswith("the message could not be read: it has 1258")
+    assert refused["reason"].startswith("could not be read: it has 1258")
     assert b'"large"' in files["rejected/000000000000.message"]
     assert len(files["rejected/000000000000.message"]) < MIB
     assert filed["verdict"] == "seed"

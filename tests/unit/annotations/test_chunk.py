@@ -54,78 +54,88 @@ def parsed(raw: bytes) -> Chunk:
 
 
 LARGE = b"{}" + bytes(MOST)
-NOT_WHOLE = "it is in an entry that does not hold what it says"
-BOMB = f"it is in an entry that opens to {MOST + 1} bytes; of what was published at once"
-CHUNKS: dict[str, tuple[bytes, list[bytes | Withheld]]] = {
-    "messages": (frame(plain(b"a", b"", b"bc"), 3, 3), [b"a", b"", b"bc"]),
+NOT_WHOLE = "messages are in an entry that does not hold what it says"
+OPENS = "messages are in an entry that opens to"
+OPENED = f"of what was published at once, at most {MOST} bytes and 65536 messages are opened"
+CHUNKS: dict[str, tuple[bytes, list[tuple[int, bytes | Withheld]]]] = {
+    "messages": (frame(plain(b"a", b"", b"bc"), 3, 3), [(40, b"a"), (41, b""), (42, b"bc")]),
     "nothing": (frame(b"", 0, 0), []),
     "packed ones": (
         frame(plain(b"a") + packed(plain(b"b", b"c"), 2) + plain(b"d"), 3, 4),
-        [b"a", b"b", b"c", b"d"],
+        [(40, b"a"), (41, b"b"), (42, b"c"), (43, b"d")],
     ),
     "compressed ones": (
         frame(zipped(plain(b"b", b"", b"c"), 3) + plain(b"d"), 2, 4),
-        [b"b", b"", b"c", b"d"],
+        [(40, b"b"), (41, b""), (42, b"c"), (43, b"d")],
     ),
     "packed badly": (
         frame(packed(b"\0\0\xff\0a", 2) + plain(b"d"), 2, 3),
-        [*[Withheld(NOT_WHOLE, b"\0\0\xff\0a")] * 2, b"d"],
+        [(41, Withheld(f"2 {NOT_WHOLE}", b"\0\0\xff\0a")), (42, b"d")],
     ),
     "compressed badly": (
         frame(packed(b"zip", 3, 1, 3) + plain(b"d"), 2, 4),
-        [*[Withheld(NOT_WHOLE)] * 3, b"d"],
+        [(42, Withheld(f"3 {NOT_WHOLE}")), (43, b"d")],
     ),
     "compressed of another length": (
         frame(zipped(plain(b"b"), 1, 4), 1, 1),
-        [Withheld(NOT_WHOLE)],
+        [(40, Withheld(f"1 {NOT_WHOLE}"))],
     ),
     "fewer compressed than it says": (
         frame(zipped(plain(b"b"), 2), 1, 2),
-        [Withheld(NOT_WHOLE)] * 2,
+        [(41, Withheld(f"2 {NOT_WHOLE}"))],
+    ),
+    "as many in nothing as it can say": (
+        frame(packed(b"", 65_535) + packed(b"", 65_535, 1), 2, 131_070),
+        [(65_574, Withheld(f"65535 {NOT_WHOLE}")), (131_109, Withheld(f"65535 {NOT_WHOLE}"))],
     ),
     "compressed by others": (
         frame(packed(b"a", 1, 2) + packed(b"b", 1, 4) + packed(b"c", 1, 7), 3, 3),
         [
-            Withheld(f"it is in an entry compressed with {name}; use gzip, or no compression")
-            for name in ("Snappy", "Zstandard", "codec 7")
+            (40 + number, Withheld(f"1 messages are in an entry compressed with {name}"))
+            for number, name in enumerate(
+                f"{name}; use gzip, or no compression"
+                for name in ("Snappy", "Zstandard", "codec 7")
+            )
         ],
     ),
     "a bomb": (
         frame(zipped(bytes(MOST + 1), 2) + plain(b"d"), 2, 3),
-        [*[Withheld(f"{BOMB}, at most {MOST} are opened")] * 2, b"d"],
+        [(41, Withheld(f"2 {OPENS} {MOST + 1} bytes; {OPENED}")), (42, b"d")],
     ),
     "a bomb that lies": (
         frame(zipped(bytes(64 * MOST), 1, 4), 1, 1),
-        [Withheld(NOT_WHOLE)],
+        [(40, Withheld(f"1 {NOT_WHOLE}"))],
     ),
     "bombs in a row": (
         frame(zipped(plain(bytes(MOST - 4)), 1) + zipped(plain(b""), 1), 2, 2),
-        [
-            bytes(MOST - 4),
-            Withheld(
-                "it is in an entry that opens to 4 bytes; of what was published at once, at most "
-                f"{MOST} are opened"
-            ),
-        ],
+        [(40, bytes(MOST - 4)), (41, Withheld(f"1 {OPENS} 4 bytes; {OPENED}"))],
     ),
     "one that is too large": (
         frame(plain(b"a", LARGE, b"b"), 3, 3),
         [
-            b"a",
-            Withheld(f"it has {MOST + 2} bytes; at most {MOST} are taken", LARGE[:KEPT_BYTES]),
-            b"b",
+            (40, b"a"),
+            (
+                41,
+                Withheld(f"it has {MOST + 2} bytes; at most {MOST} are taken", LARGE[:KEPT_BYTES]),
+            ),
+            (42, b"b"),
         ],
     ),
     "an entry that is too large": (
         frame(packed(LARGE, 2) + plain(b"b"), 2, 3),
         [
-            *[Withheld(f"it is in an entry of {MOST + 2} bytes; at most {MOST} are taken")] * 2,
-            b"b",
+            (
+                41,
+                Withheld(
+                    f"2 messages are in an entry of {MOST + 2} bytes; at most {MOST} are taken"
+                ),
+            ),
+            (42, b"b"),
         ],
     ),
-    "none, packed": (frame(packed(b"", 0, 1) + plain(b"d"), 2, 1), [b"d"]),
-    "more than its entries": (frame(plain(b"a") + b"more", 1, 1), [b"a"]),
-    "a trailer": (frame(plain(b"a"), 1, 1) + b"trailer", [b"a"]),
+    "none, packed": (frame(packed(b"", 0, 1) + plain(b"d"), 2, 1), [(40, b"d")]),
+    "more than its entries": (frame(plain(b"a") + b"more", 1, 1), [(40, b"a")]),
+    "a trailer": (frame(plain(b"a"), 1, 1) + b"trailer", [(40, b"a")]),
 }
 
 
@@ -135,7 +145,14 @@ def test_records(case: str) -> None:
     chunk = parsed(raw)
     assert chunk.records == records
     assert (chunk.subscription, chunk.time_ms, chunk.first) == (7, 1_700_000_000_123, 40)
-    assert chunk.end == 40 + len(records)
+    assert chunk.end == (records[-1][0] + 1 if records else 40)
+
+
+def test_many_empty_ones_are_not_opened() -> None:
+    several = zipped(plain(b"") * 40_000, 40_000)
+    chunk = parsed(frame(several * 2, 2, 80_000))
+    assert len(chunk.records) == 40_001
+    assert isinstance(chunk.records[-1][1], Withheld)
 
 
 DAMAGED = {
@@ -163,4 +180,5 @@ def test_whatever_a_chunk_holds_is_read_or_refused(data: bytes, entries: int, co
         chunk = parsed(frame(data, entries, count))
     except ValueError:
         return
-    assert len(chunk.records) == count
+    assert chunk.end - chunk.first == count
+    assert all(chunk.first <= offset < chunk.end for offset, _ in chunk.records)

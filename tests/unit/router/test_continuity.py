@@ -13,7 +13,7 @@ FILED = Place(40, TAKEN)
 
 
 def a_chunk(first: int, count: int, time_ms: int = TAKEN) -> Chunk:
-    return Chunk(0, time_ms, first, [b"message"] * count)
+    return Chunk(0, time_ms, first, first + count, [])
 
 
 CASES: dict[str, tuple[Place, Chunk | None, tuple[type[SealyardError], str] | None]] = {
