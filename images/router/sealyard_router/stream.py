@@ -178,6 +178,7 @@ class RabbitmqSource:
         self._came.put_nowait(error)
         if self._probed is not None and not self._probed.done():
             self._probed.set_exception(error)
+            self._probed.exception()  # nobody may wait for it any more, and asyncio would log that
 
     @property
     def _about(self) -> str:
