@@ -4,8 +4,9 @@ The annotator logs in to the release API, which gives a token that proves who it
 user of the broker may write to the stream. Passwords are read from files.
 
     python publish.py tray.jpg --box coin 0.5 0.5 0.25 0.25 --operation validated \\
-      --host rabbitmq.example.org --user tool --password-file queue-password --ca ca.crt \\
-      --api https://releases.example.org --annotator vera@example.org --login-file password
+      --host rabbitmq.example.org --stream coins --user tool --password-file queue-password \\
+      --ca ca.crt --api https://releases.example.org --annotator vera@example.org \\
+      --login-file password
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ class Broker:
             cwd=self.directory,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

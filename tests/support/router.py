@@ -286,24 +286,6 @@ def a_stream(count: int, seed: int = 1) -> list[bytes]:
     return bodies
 
 
-def states(bodies: Iterable[bytes]) -> dict[str, str]:
-    """Where each item must be in the end: what ranks highest, and came first of that rank."""
-    best: dict[str, tuple[tuple[bool, int, int], str]] = {}
-    for offset, body in enumerate(bodies):
-        if body.startswith(b"poison") or not body:
-            continue
-        line = json.loads(body.partition(b"\n")[0])
-        if any(box["class"] not in CLASSES for box in line["boxes"]):
-            continue
-        role = line.get("role")
-        rank = (role is not None, line["revision"], -offset)
-        folder = "validated" if role in {"Validator", "Admin"} else "seed"
-        folder = "deleted" if line["operation"] == "deleted" else folder
-        if line["id"] not in best or rank > best[line["id"]][0]:
-            best[line["id"]] = (rank, folder)
-    return {name: folder for name, (_, folder) in best.items()}
-
-
 def states_of(files: Iterable[str]) -> dict[str, str]:
     """Where each item is that is filed."""
     return {

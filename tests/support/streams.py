@@ -14,6 +14,7 @@ from sealyard.annotations.broker import Address, Connection, Pushed
 from sealyard.delivery.secrets import Pair
 from sealyard.delivery.tls import CaBundle
 from sealyard.errors import UnavailableError
+from sealyard_router.continuity import Place
 from sealyard_router.delivery import Delivery
 from sealyard_router.stream import RabbitmqSource
 from support.rabbitmq import READER, WRITER, Broker
@@ -90,8 +91,8 @@ async def publish(
 
 
 @asynccontextmanager
-async def opened(source: RabbitmqSource, position: int = 0) -> AsyncIterator[RabbitmqSource]:
-    await source.open(position)
+async def opened(source: RabbitmqSource, place: Place | int = 0) -> AsyncIterator[RabbitmqSource]:
+    await source.open(Place(place) if isinstance(place, int) else place)
     try:
         yield source
     finally:

@@ -20,12 +20,15 @@ class Limits:
         batch_bytes: of one batch, likewise.
         batch_messages: of one batch.
         linger_seconds: how long the first message of a batch waits for others.
+        messages_in_flight: that came and are not filed; a small one takes more memory than it has
+            bytes.
     """
 
     bytes_in_flight: int = 64 << 20
     batch_bytes: int = 24 << 20
     batch_messages: int = 512
     linger_seconds: float = 0.005
+    messages_in_flight: int = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,16 @@ class Inbox:
         self._most = most
         self._waiting: deque[Arrival] = deque()
         self._used = 0
+        self._count = 0
         self._changed = asyncio.Condition()
 
     async def put(self, arrival: Arrival) -> None:
         """Take a message, once there is room for it."""
         weight = self._counted(arrival)
         async with self._changed:
-            await self._changed.wait_for(
-                lambda: not self._used or self._used + weight <= self._limits.bytes_in_flight
-            )
+            await self._changed.wait_for(lambda: self._has_room(weight))
             self._used += weight
+            self._count += 1
             self._waiting.append(arrival)
             self._changed.notify_all()
 
@@ -104,7 +107,13 @@ class Inbox:
         """A batch is filed, and its memory given back."""
         async with self._changed:
             self._used -= sum(map(self._counted, batch))
+            self._count -= len(batch)
             self._changed.notify_all()
+
+    def _has_room(self, weight: int) -> bool:
+        if self._count >= self._limits.messages_in_flight:
+            return False
+        return not self._used or self._used + weight <= self._limits.bytes_in_flight
 
     def _counted(self, arrival: Arrival) -> int:
         return min(arrival.weight, self._most)

@@ -12,7 +12,7 @@ from typing import Final
 
 from sealyard.annotations.broker import Address
 from sealyard.annotations.layout import CHECKPOINTS, FOLDERS, JOURNAL, REJECTED, WITHDRAWN
-from sealyard.annotations.message import Annotation
+from sealyard.annotations.message import MAX_LINE_BYTES, Annotation
 from sealyard.api.filing import RouteTask
 from sealyard.api.secrets import Purpose
 from sealyard.api.tasks import RemoteFolder
@@ -38,6 +38,8 @@ from sealyard_router.volume import Volume
 
 _STALE_SECONDS: Final = 3600.0
 """A file that was begun so long ago is nobody's any more."""
+_WRAPPING_BYTES: Final = 64 << 10
+"""What AMQP may have around a message: its properties, and where it came from."""
 _VOLUME_FOLDERS: Final = (
     *(f"{folder}/{kind}" for folder in FOLDERS for kind in ("images", "labels")),
     f"{WITHDRAWN}images",
@@ -89,7 +91,8 @@ def _source(task: RouteTask, mounts: Mounts) -> RabbitmqSource:
     login = SecretFiles.mounted(Purpose.QUEUE, mounts.secrets, stream.secret_name)
     bundle = CaBundle.mounted(mounts.ca / Purpose.QUEUE.value, stream.ca_bundle_name)
     address = Address(stream.host, stream.port, stream.virtual_host, bundle)
-    return RabbitmqSource(address, stream.stream, login.pair)
+    most = task.max_picture_bytes + MAX_LINE_BYTES + _WRAPPING_BYTES
+    return RabbitmqSource(address, stream.stream, login.pair, most_bytes=most)
 
 
 def _storage(task: RouteTask, mounts: Mounts, opened: contextlib.ExitStack) -> Store:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from sealyard_router.continuity import Place
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -17,12 +19,14 @@ class Delivery:
         body: what was published.
         user_id: who published it, as the message's properties say; the broker has checked it where
             it came through an exchange.
+        fault: why `body` is not all of it, in one line; None where it is.
     """
 
     offset: int
     time_ms: int
     body: bytes
     user_id: str | None = None
+    fault: str | None = None
 
 
 class Source(Protocol):
@@ -35,11 +39,11 @@ class Source(Protocol):
         MissingError: there is no such stream or virtual host.
     """
 
-    async def open(self, position: int) -> None:
-        """Begin with the first message whose offset is at least `position`.
+    async def open(self, place: Place) -> None:
+        """Begin with the first message whose offset is at least that of `place`.
 
         Raises:
-            IntegrityError: the stream ends before it: it is another one of the same name.
+            IntegrityError: it is another stream of the same name.
         """
 
     def deliveries(self) -> AsyncIterator[list[Delivery]]:

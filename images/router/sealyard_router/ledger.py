@@ -18,6 +18,7 @@ from sealyard.annotations.lines import CheckpointHeader, Entry, entry_bytes, par
 from sealyard.delivery.threads import in_threads
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard_router.checkpoints import Reading
+from sealyard_router.continuity import Place
 from sealyard_router.index import Index
 from sealyard_router.plan import FilingPlan, obsolete
 from sealyard_router.store import Store
@@ -39,6 +40,8 @@ class _State:
     sequence: int = 0
     end: int = 0
     previous: str | None = None
+    taken: str | None = None
+    """When the broker took the last message before `end`."""
     classes: list[str] = field(default_factory=list)
     rejected: int = 0
     unproven: int = 0
@@ -99,6 +102,11 @@ class Ledger:
         return self._state.end
 
     @property
+    def place(self) -> Place:
+        """Where the stream is to be read from."""
+        return Place.after(self._state.end, self._state.taken)
+
+    @property
     def is_new(self) -> bool:
         """Nothing was ever filed."""
         return self._state.sequence == 0
@@ -139,10 +147,13 @@ class Ledger:
                 f"{newest} is no checkpoint; delete it, and the journal is read instead"
             ) from None
         self._same_stream(newest, header.stream)
+        # The journal keeps every entry; its last message is what the stream is known by.
+        entry, _ = self._read(entry_key(header.sequence))
         self._state = _State(
             header.sequence + 1,
             header.offset,
             header.entry,
+            entry.records[-1].time if entry.records else None,
             header.classes,
             header.rejected,
             header.unproven,
@@ -281,9 +292,10 @@ class Ledger:
         self._index.put(item for item in after.values() if item is not None)
         self._unfinished = obsolete((before[name], after[name]) for name in after)
 
-    def _count(self, header: EntryHeader, records: Iterable[Record], digest: str) -> None:
+    def _count(self, header: EntryHeader, records: Sequence[Record], digest: str) -> None:
         state = self._state
         state.sequence, state.end, state.previous = header.sequence + 1, header.end, digest
+        state.taken = records[-1].time if records else state.taken
         state.classes = header.classes
         state.lost += header.lost
         for record in records:

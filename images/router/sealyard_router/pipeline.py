@@ -12,12 +12,13 @@ from collections.abc import AsyncIterator
 
 from sealyard.errors import UnavailableError
 from sealyard_router.arrivals import Arrival, Inbox, Limits
+from sealyard_router.continuity import Place
 from sealyard_router.delivery import Delivery, Source
 from sealyard_router.filer import Filer, Filing
 from sealyard_router.ledger import OvertakenError
 from sealyard_router.metrics import Metrics
 from sealyard_router.patience import pauses
-from sealyard_router.reading import read
+from sealyard_router.reading import read_delivery
 from sealyard_router.troubles import Troubles
 
 logger = logging.getLogger(__name__)
@@ -116,24 +117,24 @@ class Pipeline:
 
     async def _read(self, inbox: Inbox) -> None:
         """Put what comes into the inbox; a broker that is away is waited for."""
-        position = self._filer.ledger.end
+        place = self._filer.ledger.place
         is_first = self._filer.ledger.is_new
         waits = pauses()
         while True:
             try:
-                async for delivery in self._deliveries(position):
-                    lost = 0 if is_first else await self._lost(position, delivery.offset)
-                    await inbox.put(Arrival(delivery, read(delivery.body), lost))
-                    position, is_first = delivery.offset + 1, False
+                async for delivery in self._deliveries(place):
+                    lost = 0 if is_first else await self._lost(place.offset, delivery.offset)
+                    await inbox.put(Arrival(delivery, read_delivery(delivery), lost))
+                    place, is_first = Place(delivery.offset + 1, delivery.time_ms), False
                     waits = pauses()
             except UnavailableError as error:
                 self.is_open = False
                 self._troubles.begin("BrokerUnavailable", str(error))
                 await asyncio.sleep(next(waits))
 
-    async def _deliveries(self, position: int) -> AsyncIterator[Delivery]:
-        """What comes from `position` on."""
-        await self._source.open(position)
+    async def _deliveries(self, place: Place) -> AsyncIterator[Delivery]:
+        """What comes from `place` on."""
+        await self._source.open(place)
         self.is_open = True
         self._troubles.over("BrokerUnavailable")
         async for batch in self._source.deliveries():
@@ -145,7 +146,9 @@ class Pipeline:
         if offset <= position:
             return 0
         first = await self._source.first_offset()
-        lost = max(0, min(first or 0, offset) - position)
+        if first is None:
+            raise UnavailableError("the broker does not say what it still has; asking it again")
+        lost = max(0, min(first, offset) - position)
         if lost:
             logger.error(
                 "the broker has deleted %d messages from offset %d on before they were filed; "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sealyard.annotations.message import Annotation, digest, parse
 from sealyard.errors import InvalidError
+from sealyard_router.delivery import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,10 @@ def read(body: bytes) -> Message | Unreadable:
     except InvalidError as error:
         return Unreadable(str(error))
     return Message(annotation, digest(annotation), content)
+
+
+def read_delivery(delivery: Delivery) -> Message | Unreadable:
+    """What a message says that came from a stream, if all of it came."""
+    if delivery.fault is not None:
+        return Unreadable(f"could not be read: {delivery.fault}")
+    return read(delivery.body)

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from typing import Final
 
 from rstream import schema
 from rstream.constants import OffsetType
 
 from sealyard.annotations.amqp import unwrap
-from sealyard.annotations.broker import HEARTBEAT_SECONDS, Address, Connection, Pushed
-from sealyard.annotations.chunk import Chunk
+from sealyard.annotations.broker import (
+    HEARTBEAT_SECONDS,
+    MESSAGE_BYTES,
+    Address,
+    Connection,
+    Pushed,
+)
+from sealyard.annotations.chunk import Chunk, Withheld
 from sealyard.delivery.secrets import Pair
-from sealyard.errors import IntegrityError, SealyardError, UnavailableError
+from sealyard.errors import UnavailableError
+from sealyard_router.continuity import Place, check_continuity
 from sealyard_router.delivery import Delivery
 
 CREDITS: Final = 2
 """One that is filed while the next is on its way."""
 PROBE_SECONDS: Final = 3.0
-"""How long the broker may take to show an end of a stream: of an empty one it shows nothing."""
+"""How long it is waited for a chunk of a stream, at least: of an empty one there is none."""
 _IDLE_SECONDS: Final = 1.0
 _MAIN: Final = 0
 _PROBE: Final = 1
@@ -39,6 +45,7 @@ class RabbitmqSource:
         stream: the stream's name.
         login: gives name and password, read anew whenever it is opened.
         heartbeat_seconds: twice as long without a word, and the connection is given up.
+        most_bytes: of a message; of a larger one only the begin is in memory.
     """
 
     def __init__(
@@ -48,11 +55,13 @@ class RabbitmqSource:
         login: Callable[[], Pair],
         *,
         heartbeat_seconds: int = HEARTBEAT_SECONDS,
+        most_bytes: int = MESSAGE_BYTES,
     ) -> None:
         self._address = address
         self._stream = stream
         self._login = login
         self._heartbeat_seconds = heartbeat_seconds
+        self._most_bytes = most_bytes
         self._connection: Connection | None = None
         self._came: asyncio.Queue[Chunk | UnavailableError] = asyncio.Queue()
         self._probed: asyncio.Future[Chunk] | None = None
@@ -61,17 +70,11 @@ class RabbitmqSource:
         self._end: int | None = None
         self._idle_since: float | None = None
 
-    async def open(self, position: int) -> None:
-        """Begin with the first message whose offset is at least `position`.
-
-        Raises:
-            UnavailableError, RefusedError: as `Source` says.
-            MissingError: there is no such stream.
-            IntegrityError: it ends before `position`: it is another one of the same name.
-        """
+    async def open(self, place: Place) -> None:
+        """See `Source`."""
         await self.close()
         self._came = asyncio.Queue()
-        self._position = position
+        self._position = place.offset
         self._end = self._idle_since = None
         self._connection = await Connection.open(
             self._address,
@@ -79,12 +82,14 @@ class RabbitmqSource:
             on_push=self._take,
             on_loss=self._lose,
             heartbeat_seconds=self._heartbeat_seconds,
+            most_bytes=self._most_bytes,
         )
         try:
-            await self._check_position()
-            await self._subscribe(
-                _MAIN, schema.OffsetSpecOffset(OffsetType.OFFSET, position), CREDITS
-            )
+            if place.offset > 0:
+                chunk = await self._probe(_at(place.offset - 1))
+                chunk = chunk or await self._probe(schema.OffsetSpec(OffsetType.LAST))
+                check_continuity(place, chunk, self._about)
+            await self._subscribe(_MAIN, _at(place.offset), CREDITS)
         except BaseException:
             await self.close()
             raise
@@ -103,7 +108,7 @@ class RabbitmqSource:
             self._end = came.end
             batch = [
                 _delivery(came, offset, body)
-                for offset, body in enumerate(came.records, came.first)
+                for offset, body in came.records
                 if offset >= self._position
             ]
             if batch:
@@ -112,7 +117,7 @@ class RabbitmqSource:
 
     async def first_offset(self) -> int | None:
         """See `Source`."""
-        chunk = await self._probe(OffsetType.FIRST)
+        chunk = await self._probe(schema.OffsetSpec(OffsetType.FIRST))
         return chunk.first if chunk else None
 
     async def last_offset(self) -> int | None:
@@ -125,7 +130,7 @@ class RabbitmqSource:
         ):
             # Whatever there was has come: the broker has credit, and sends nothing.
             return self._end - 1
-        chunk = await self._probe(OffsetType.LAST)
+        chunk = await self._probe(schema.OffsetSpec(OffsetType.LAST))
         return chunk.end - 1 if chunk else None
 
     async def close(self) -> None:
@@ -134,37 +139,23 @@ class RabbitmqSource:
         if connection is not None:
             await connection.close()
 
-    async def _check_position(self) -> None:
-        """From beyond its end, a stream would be read from there on as if nothing were amiss."""
-        if self._position == 0:
-            return
-        last = await self.last_offset()
-        if last is None or last + 1 < self._position:
-            has = "nothing" if last is None else f"nothing after offset {last}"
-            raise IntegrityError(
-                f"{self._about}: it has {has}, but was filed up to {self._position}: it was made "
-                "anew; give the route a new storage, or restore the stream"
-            )
-
-    async def _probe(self, end: OffsetType) -> Chunk | None:
-        """The chunk at an end of the stream; None where it is empty."""
+    async def _probe(self, begin: schema.OffsetSpec) -> Chunk | None:
+        """The chunk at some place of the stream; None where there is none."""
         async with self._probing:
             connection = self._opened()
-            self._probed = asyncio.get_running_loop().create_future()
-            await self._subscribe(_PROBE, schema.OffsetSpec(end), 1)
+            probed = self._probed = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(PROBE_SECONDS):
-                    return await self._probed
-            except TimeoutError:
-                return None
+                await self._subscribe(_PROBE, begin, 1)
+                await asyncio.wait([probed], timeout=PROBE_SECONDS)
+                # What a slow broker has begun to send comes before this answer.
+                await connection.request(
+                    lambda number: schema.Unsubscribe(number, _PROBE),
+                    schema.UnsubscribeResponse,
+                    about=self._about,
+                )
+                return await probed if probed.done() else None
             finally:
                 self._probed = None
-                with suppress(SealyardError):
-                    await connection.request(
-                        lambda number: schema.Unsubscribe(number, _PROBE),
-                        schema.UnsubscribeResponse,
-                        about=self._about,
-                    )
 
     async def _subscribe(self, number: int, begin: schema.OffsetSpec, credit: int) -> None:
         await self._opened().request(
@@ -187,6 +178,7 @@ class RabbitmqSource:
         self._came.put_nowait(error)
         if self._probed is not None and not self._probed.done():
             self._probed.set_exception(error)
+            self._probed.exception()  # nobody may wait for it any more, and asyncio would log that
 
     @property
     def _about(self) -> str:
@@ -198,6 +190,12 @@ class RabbitmqSource:
         return self._connection
 
 
-def _delivery(chunk: Chunk, offset: int, body: bytes) -> Delivery:
+def _at(offset: int) -> schema.OffsetSpec:
+    return schema.OffsetSpecOffset(OffsetType.OFFSET, offset)
+
+
+def _delivery(chunk: Chunk, offset: int, body: bytes | Withheld) -> Delivery:
+    if isinstance(body, Withheld):
+        return Delivery(offset, chunk.time_ms, body.begin, fault=body.reason)
     inside = unwrap(body)
     return Delivery(offset, chunk.time_ms, inside.data, inside.user_id)

@@ -21,7 +21,7 @@ from typing import Final, NoReturn, TypeVar
 from rstream import schema
 from rstream.encoding import decode_frame, encode_frame
 
-from sealyard.annotations.chunk import Chunk, parse_chunk
+from sealyard.annotations.chunk import Chunk, read_chunk
 from sealyard.delivery.secrets import Pair
 from sealyard.delivery.tls import CaBundle, client_context, explain
 from sealyard.errors import (
@@ -40,6 +40,9 @@ HEARTBEAT_SECONDS: Final = 10
 _DELIVER: Final = 8
 _OK: Final = 1
 _FRAME_MAX: Final = 1 << 20
+_PIECE_BYTES: Final = 256 << 10
+MESSAGE_BYTES: Final = 64 << 20
+"""The most that a message may have which comes whole, unless another bound is named."""
 
 Pushed = Chunk | schema.PublishConfirm | schema.PublishError
 Answer = TypeVar("Answer", bound=schema.Frame)
@@ -81,6 +84,7 @@ class Connection:
         on_push: Callable[[Pushed], None],
         on_loss: Callable[[UnavailableError], None],
         heartbeat_seconds: int,
+        most_bytes: int,
     ) -> None:
         self.frame_max = _FRAME_MAX
         self._address = address
@@ -88,6 +92,7 @@ class Connection:
         self._on_push = on_push
         self._on_loss = on_loss
         self._heartbeat_seconds = heartbeat_seconds
+        self._most_bytes = most_bytes
         self._numbers = count(1)
         self._waiting: dict[tuple[int, int | None], asyncio.Future[schema.Frame]] = {}
         self._heard = time.monotonic()
@@ -103,8 +108,17 @@ class Connection:
         on_push: Callable[[Pushed], None],
         on_loss: Callable[[UnavailableError], None],
         heartbeat_seconds: int = HEARTBEAT_SECONDS,
+        most_bytes: int = MESSAGE_BYTES,
     ) -> Connection:
         """Connect, verify the broker, and log in.
+
+        Args:
+            address: the broker.
+            login: a user of it.
+            on_push: takes what it says by itself.
+            on_loss: is told of a loss.
+            heartbeat_seconds: twice as long without a word, and the connection is given up.
+            most_bytes: of a message that comes; of a larger one only the begin is given.
 
         Raises:
             UnavailableError: it cannot be reached, or shows a certificate of another name or CA.
@@ -128,6 +142,7 @@ class Connection:
             on_push=on_push,
             on_loss=on_loss,
             heartbeat_seconds=heartbeat_seconds,
+            most_bytes=most_bytes,
         )
         try:
             await connection._log_in(login)
@@ -258,9 +273,12 @@ class Connection:
     async def _listen(self) -> None:
         try:
             while True:
-                size = int.from_bytes(await self._reader.readexactly(4))
-                self._take(memoryview(await self._reader.readexactly(size)))
-                self._heard = time.monotonic()
+                size = int.from_bytes(await self._read(4))
+                head = await self._read(4)
+                if int.from_bytes(head[:2]) == _DELIVER:
+                    self._on_push(await read_chunk(self._read, size - 4, self._most_bytes))
+                else:
+                    self._take(head + await self._read(size - 4))
         except asyncio.IncompleteReadError:
             self._lose("it has closed the connection")
         except OSError as error:
@@ -269,11 +287,17 @@ class Connection:
             # Of the codec: the frame is of no kind that was agreed on.
             self._lose(f"a frame that cannot be read ({error})")
 
-    def _take(self, frame: memoryview) -> None:
-        if int.from_bytes(frame[:2]) == _DELIVER:
-            self._on_push(parse_chunk(frame[4:]))
-            return
-        said = decode_frame(bytes(frame))
+    async def _read(self, size: int) -> bytes:
+        """So many bytes; whoever sends much slowly is heard all the time."""
+        pieces = []
+        while size > 0:
+            pieces.append(await self._reader.readexactly(min(size, _PIECE_BYTES)))
+            size -= len(pieces[-1])
+            self._heard = time.monotonic()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _take(self, frame: bytes) -> None:
+        said = decode_frame(frame)
         waiter = self._waiting.pop((said.key.value, said.corr_id), None)
         if waiter is not None:
             if not waiter.done():

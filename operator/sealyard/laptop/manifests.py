@@ -40,14 +40,25 @@ def read(texts: Iterable[tuple[str, str]], now: datetime) -> list[dict[str, Any]
         if document.value.get("apiVersion") == API_VERSION and document.value["kind"] in USED
     ]
     for one in documents:
-        if one["kind"] == TrainingRun.KIND and "s3" in one["spec"]["workspace"]:
+        field = _of_a_cluster(one["spec"]) if one["kind"] == TrainingRun.KIND else None
+        if field is not None:
             raise InvalidError(
-                f"TrainingRun {one['metadata']['name']}: spec.workspace.s3 is for a cluster; "
+                f"TrainingRun {one['metadata']['name']}: {field} is for a cluster; "
                 "without one a persistentVolumeClaim is wanted, which is a folder here"
             )
     if not any(one["kind"] in USED[:2] for one in documents):
         raise InvalidError("there is no TrainingRun and no ModelRelease in these files")
     return [*documents, *_targets(documents)]
+
+
+def _of_a_cluster(spec: dict[str, Any]) -> str | None:
+    """What a TrainingRun names that nothing stands for here."""
+    if "s3" in spec["workspace"]:
+        return "spec.workspace.s3"
+    # A route is filed by a router, and its operator says how far that is.
+    if "annotationRouteRef" in spec["dataset"]:
+        return "spec.dataset.annotationRouteRef"
+    return None
 
 
 def _targets(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:

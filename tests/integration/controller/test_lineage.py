@@ -19,10 +19,11 @@ from sealyard.api.kind import API_VERSION
 from sealyard.core.jobs import router_name
 from sealyard_local.cluster import Cluster
 from support.builders import a_model_release
+from support.dataset_store import BUCKET, dataset_store
 from support.filed_annotations import Filed, a_picture, a_record
-from support.operator import Kubectl
+from support.operator import Kubectl, account_kubeconfig
 from support.pods import finished, volume_pod
-from support.routes import a_route
+from support.routes import S3_STORAGE, a_route
 from support.specs import DIGEST
 from support.training import run_manifest
 
@@ -45,8 +46,14 @@ def of_kind(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def sealyard(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"KUBECONFIG": str(cluster.kubeconfig)}
+def of_core(kind: str, name: str, **content: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **content}
+
+
+def sealyard(
+    cluster: Cluster, *arguments: str, kubeconfig: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"KUBECONFIG": str(kubeconfig or cluster.kubeconfig)}
     return subprocess.run(
         [SEALYARD, *arguments],
         env=environment,
@@ -67,6 +74,52 @@ def fill(cluster: Cluster, namespace: str, claim_name: str, files: dict[str, byt
     volume = {"/files": {"persistentVolumeClaim": {"claimName": claim_name}}}
     cluster.apply(volume_pod(namespace, " && ".join(commands), volume, securityContext=SECURITY))
     finished(cluster, namespace)
+
+
+def deployed(kubectl: Kubectl, route: dict[str, Any]) -> None:
+    """A route, and the Deployment of its router, which is not what is tested."""
+    kubectl.apply(route)
+    found = AnnotationRoute.from_wire(kubectl.get("annotationroute", route["metadata"]["name"]))
+    container = {"name": "main", "image": "sealyard/router:test"}
+    labels = {"a": "router"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    kubectl.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": router_name(found)},
+            "spec": {
+                "replicas": 0,
+                "selector": {"matchLabels": labels},
+                "template": template,
+            },
+        }
+    )
+
+
+def a_user(cluster: Cluster, kubectl: Kubectl, folder: Path) -> Path:
+    """Somebody who has the rights that the command says it needs, and no others."""
+    rules = [
+        ("sealyard.io", "annotationroutes", ["get"]),
+        ("apps", "deployments", ["get"]),
+        ("", "pods", ["create", "get", "delete"]),
+        ("", "pods/log", ["get"]),
+    ]
+    kubectl("create", "serviceaccount", "looker")
+    kubectl.apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": "looker"},
+            "rules": [
+                {"apiGroups": [group], "resources": [resource], "verbs": verbs}
+                for group, resource, verbs in rules
+            ],
+        }
+    )
+    account = f"--serviceaccount={kubectl.namespace}:looker"
+    kubectl("create", "rolebinding", "looker", "--role=looker", account)
+    return account_kubeconfig(cluster, kubectl.namespace, "looker", folder)
 
 
 def patch_status(kubectl: Kubectl, kind: str, name: str, **status: Any) -> None:
@@ -139,24 +192,8 @@ def test_a_sheet_of_a_route(
     cluster: Cluster, namespace: str, kubectl: Kubectl, filed: Filed, tmp_path: Path
 ) -> None:
     route = of_kind("AnnotationRoute", "shop", a_route().document["spec"])
-    kubectl.apply(claim("annotations"), route)
-    found = AnnotationRoute.from_wire(kubectl.get("annotationroute", "shop"))
-    container = {"name": "main", "image": "sealyard/router:test"}
-    kubectl.apply(
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": router_name(found)},
-            "spec": {
-                "replicas": 0,
-                "selector": {"matchLabels": {"a": "router"}},
-                "template": {
-                    "metadata": {"labels": {"a": "router"}},
-                    "spec": {"containers": [container]},
-                },
-            },
-        }
-    )
+    kubectl.apply(claim("annotations"))
+    deployed(kubectl, route)
     fill(
         cluster,
         namespace,
@@ -173,3 +210,37 @@ def test_a_sheet_of_a_route(
     html = page.read_text()
     assert "6 of 6, the newest first" in html
     assert "not JSON" in html
+
+
+def test_a_sheet_of_a_bucket_for_somebody_who_may_read_no_secret(
+    cluster: Cluster, namespace: str, kubectl: Kubectl, filed: Filed, tmp_path: Path
+) -> None:
+    spec = a_route().in_bucket().document["spec"]
+    page = tmp_path / "shop.html"
+    arguments = ("annotations", "preview", "shop", f"--namespace={namespace}", f"--output={page}")
+    with dataset_store(tmp_path / "store") as store:
+        for key, content in filed.files.items():
+            store.put(f"coins/{key}", content)
+        place = {"uri": f"s3://{BUCKET}/coins", "endpoint": store.endpoint}
+        deployed(
+            kubectl,
+            of_kind("AnnotationRoute", "shop", spec | {"storage": {"s3": S3_STORAGE | place}}),
+        )
+        looker = a_user(cluster, kubectl, tmp_path)
+        key = {
+            "dataset-access-key-id": store.reader.access_key_id,
+            "dataset-secret-access-key": store.reader.secret_access_key,
+        }
+        kubectl.apply(
+            of_core("Secret", "annotations-reader", stringData=key),
+            of_core("ConfigMap", "storage-ca", data={"ca.crt": store.ca.ca_pem.decode()}),
+        )
+        done = sealyard(cluster, *arguments, kubeconfig=looker)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{page}\n", "")
+        assert "6 of 6, the newest first" in page.read_text()
+        assert kubectl.get("pods")["items"] == []
+
+        kubectl("delete", "rolebinding", "looker")
+        done = sealyard(cluster, *arguments, kubeconfig=looker)
+        assert done.returncode == 77
+        assert f"AnnotationRoute {namespace}/shop: refused" in done.stderr

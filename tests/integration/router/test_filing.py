@@ -5,22 +5,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.annotation_store import assert_each_filed_once, strays
+from support.annotation_store import assert_each_filed_once, records_of, sha256, strays
 from support.dataset_store import DatasetStore, dataset_store
+from support.filing_model import fate_of, files_due
 from support.rabbitmq import Broker
-from support.router import CLASSES, Yard, a_stream, a_yard, states, states_of
+from support.router import CLASSES, Yard, a_stream, a_yard
 from support.stores import until
 
+logger = logging.getLogger(__name__)
 pytestmark = [pytest.mark.stores, pytest.mark.timeout(3000)]
 
+FOLDERS = ("validated/images/", "validated/labels/", "seed/images/", "seed/labels/")
 MESSAGES = int(os.environ.get("SEALYARD_FILING_MESSAGES", "120"))
 
 
@@ -56,8 +61,10 @@ def assert_all_filed_once(yard: Yard, bodies: list[bytes]) -> None:
     until(lambda: not strays(yard.files(), CLASSES), "the sweep", seconds=600)
     files = yard.files()
     assert_each_filed_once(files, sent, CLASSES)
-    filed = {name: place for name, place in states(bodies).items() if place != "deleted"}
-    assert states_of(files) == filed
+    fate = fate_of(bodies, CLASSES)
+    assert [record["verdict"] for record in records_of(files)] == fate.verdicts
+    due = files_due(fate, CLASSES)
+    assert {key: sha256(files[key]) for key in files if key.startswith(FOLDERS)} == due
 
 
 def test_whatever_is_killed_each_message_is_filed_once(yard: Yard) -> None:
@@ -66,18 +73,22 @@ def test_whatever_is_killed_each_message_is_filed_once(yard: Yard) -> None:
     size = max(20, MESSAGES // 40)
     slices = [bodies[start : start + size] for start in range(0, len(bodies), size)]
     of_broker = set(chance.sample(range(len(slices)), max(1, len(slices) // 12)))
+    killed: Counter[str] = Counter()
     router = yard.start()
     for number, some in enumerate(slices):
         yard.publish(some)
         # Not to wait for something: what is killed is to be in the middle of something.
         time.sleep(chance.uniform(0, size / 60))
         if number in of_broker:
+            killed["broker"] += 1
             yard.broker.kill()
             yard.broker.start()
         elif yard.store is not None and chance.random() < 0.3:
+            killed["store"] += 1
             yard.store.server.kill()
             yard.store.server.start()
         else:
+            killed["router"] += 1
             router.kill()
             router = yard.start()
     yard.wait_filed(len(bodies), seconds=1200)
@@ -85,6 +96,7 @@ def test_whatever_is_killed_each_message_is_filed_once(yard: Yard) -> None:
     router = yard.start()
     until(lambda: router.get("/readyz")[0] == 200, "the last router")
     assert_all_filed_once(yard, bodies)
+    logger.info("of %d messages each was filed once; killed: %s", len(bodies), dict(killed))
     assert router.terminate() == 143
 
 
@@ -93,9 +105,9 @@ def test_two_routers_at_once_file_each_message_once(yard: Yard) -> None:
     routers = [yard.start(), yard.start()]
     for start in range(0, len(bodies), 20):
         yard.publish(bodies[start : start + 20])
-    yard.wait_filed(len(bodies))
+    yard.wait_filed(len(bodies), seconds=1200)
     for router in routers:
-        until(lambda: router.metric("sealyard_router_offset") == len(bodies), "both")  # noqa: B023
+        yard.wait_metric(router, "sealyard_router_offset", len(bodies))
         assert router.terminate() == 143
     yard.start()
     assert_all_filed_once(yard, bodies)

@@ -101,7 +101,7 @@ def test_a_router_that_begins_knows_what_the_last_one_knew(
         if number + 1 == checkpoint_at and write is not None:
             write()
     second = router()
-    for name in ("end", "rejected", "unproven", "lost"):
+    for name in ("place", "rejected", "unproven", "lost"):
         assert getattr(first.ledger, name) == getattr(second.ledger, name)
     assert [first.index.get(name) for name in "abc"] == [second.index.get(name) for name in "abc"]
     assert first.index.counts == second.index.counts

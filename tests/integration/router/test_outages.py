@@ -118,17 +118,20 @@ def test_what_retention_took_is_counted_and_filing_goes_on(bucket: Yard) -> None
     assert [one["offset"] for one in records] == [*range(10), *range(10 + lost, 200)]
 
 
-def test_a_stream_that_was_made_anew_is_another(folder: Yard) -> None:
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_stream_that_was_made_anew_is_another(folder: Yard, count: int) -> None:
     folder.publish([a_message(id=f"tray-{number}") for number in range(5)])
     router = folder.start()
     folder.wait_filed(5)
     router.kill()
     folder.broker.delete_stream(folder.stream)
     folder.broker.create_stream(folder.stream)
-    folder.publish([a_message()])
     router = folder.start()
+    until(lambda: "it shows nothing" in router.get("/readyz")[1], "an empty one", seconds=60)
+    folder.publish([a_message(id=f"tray-{number}") for number in range(count)])
     assert router.ended() == 65, router.log
-    assert "made anew" in router.message
+    assert "it was made anew; give the route a new storage" in router.message
+    assert folder.end() == 5
 
 
 def test_a_storage_of_another_stream_is_refused(folder: Yard) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pika
 import pytest
+from rstream import CompressionType, Producer, schema
 
-from sealyard.annotations.broker import CLOSE_SECONDS
+from sealyard.annotations.broker import CLOSE_SECONDS, Connection
 from sealyard.delivery.secrets import Pair
 from sealyard.delivery.tls import CaBundle
 from sealyard.errors import (
@@ -21,8 +22,10 @@ from sealyard.errors import (
     UnavailableError,
 )
 from sealyard_local.pki import PrivateCA
+from sealyard_router import stream as stream_client
+from sealyard_router.continuity import Place
 from sealyard_router.stream import CREDITS, RabbitmqSource
-from support.rabbitmq import ADMIN, READER, Broker, running_broker
+from support.rabbitmq import ADMIN, READER, WRITER, Broker, running_broker
 from support.streams import (
     SECONDS,
     address_of,
@@ -104,24 +107,76 @@ async def test_what_retention_has_deleted_is_not_the_first(broker: Broker) -> No
         assert (await take(source, 1))[0].offset == first
 
 
-async def test_a_stream_that_was_made_anew_is_not_read_from_beyond_its_end(
-    broker: Broker,
-) -> None:
+async def test_a_stream_that_was_made_anew_is_not_read(broker: Broker) -> None:
     broker.create_stream("anew")
     await publish(broker, "anew", BODIES[:10])
     source = source_of(broker, "anew")
-    await source.open(10)  # its end: nothing is wrong
-    await source.close()
-    with pytest.raises(
-        IntegrityError, match=r"stream anew: it has nothing after offset 9, but was "
-    ):
-        await source.open(11)
+    async with opened(source):
+        filed = Place(10, (await take(source, 10))[-1].time_ms)
+    async with opened(source, filed):
+        pass  # at its end: nothing is wrong
     broker.delete_stream("anew")
     broker.create_stream("anew")
-    with pytest.raises(
-        IntegrityError, match=r"stream anew: it has nothing, but was filed up to 10:"
-    ):
-        await source.open(10)
+    with pytest.raises(UnavailableError, match="it shows nothing, and was filed up to offset 9"):
+        await source.open(filed)
+    for some, said in ((5, "what it has at offset 4 is not"), (20, "what it has at offset 9 is")):
+        await publish(broker, "anew", BODIES[:some])
+        with pytest.raises(IntegrityError, match=said):
+            await source.open(filed)
+
+
+async def test_a_broker_that_is_slow_has_no_empty_stream(
+    broker: Broker, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(broker, stream, BODIES, batch=50)
+    async with opened(source_of(broker, stream)) as source:
+        filed = Place(60, (await take(source, 60))[59].time_ms)
+    # It has shown nothing yet when the time is over.
+    monkeypatch.setattr(stream_client, "PROBE_SECONDS", 0.0)
+    async with opened(source, filed):
+        assert (await source.first_offset(), await source.last_offset()) == (0, 99)
+        assert (await take(source, 40))[0].offset == 60
+
+
+COMPRESSIONS = [CompressionType.No, CompressionType.Gzip]
+
+
+async def test_what_was_packed_by_another_client_is_read(broker: Broker, stream: str) -> None:
+    async with Producer(
+        broker.host,
+        broker.stream_port,
+        ssl_context=broker.context(),
+        username=WRITER,
+        password=broker.passwords[WRITER],
+        load_balancer_mode=True,
+    ) as producer:
+        for compression in COMPRESSIONS:
+            await producer.send_sub_entry(stream, BODIES[:50], compression)
+    await publish(broker, stream, BODIES[:1])
+    async with opened(source_of(broker, stream)) as source:
+        found = await take(source, 101)
+    assert [one.body for one in found] == [*BODIES[:50], *BODIES[:50], BODIES[0]]
+    assert [one.offset for one in found] == list(range(101))
+
+
+async def test_what_is_compressed_by_other_means_is_named(broker: Broker, stream: str) -> None:
+    connection = await Connection.open(
+        address_of(broker), login_of(broker, WRITER), on_push=lambda _: None, on_loss=lambda _: None
+    )
+    await connection.request(
+        lambda number: schema.DeclarePublisher(number, 0, "", stream),
+        schema.DeclarePublisherResponse,
+        about=stream,
+    )
+    packed = b"of Zstandard"
+    kind = 0x80 | CompressionType.Zstd.value << 4
+    await connection.send(schema.PublishSubBatching(0, 1, 1, kind, 3, 999, len(packed), packed))
+    await connection.close()
+    async with opened(source_of(broker, stream)) as source:
+        assert await source.last_offset() == 2
+        [one] = await take(source, 1)
+    said = "3 messages are in an entry compressed with Zstandard; use gzip, or no compression"
+    assert (one.offset, one.body, one.fault) == (2, b"", said)
 
 
 async def test_who_published_through_an_exchange_is_known(broker: Broker, stream: str) -> None:
@@ -250,7 +305,7 @@ async def test_a_login_that_opens_nothing(broker: Broker, case: str) -> None:
 
 async def _fails(source: RabbitmqSource, kind: type[SealyardError], said: str) -> str:
     with pytest.raises(kind) as caught:
-        await source.open(0)
+        await source.open(Place())
     assert said in str(caught.value)
     with pytest.raises(UnavailableError, match="the connection is closed"):
         await source.first_offset()
@@ -266,7 +321,7 @@ async def test_a_stream_that_is_deleted(broker: Broker, stream: str) -> None:
         with pytest.raises(UnavailableError, match=f"stream {stream} was deleted, or has moved"):
             await waiting
     with pytest.raises(MissingError):
-        await source.open(0)
+        await source.open(Place())
 
 
 async def test_a_broker_that_is_killed_and_comes_back(broker: Broker, stream: str) -> None:
@@ -279,9 +334,9 @@ async def test_a_broker_that_is_killed_and_comes_back(broker: Broker, stream: st
         with pytest.raises(UnavailableError, match="broker localhost:"):
             await waiting
     with pytest.raises(UnavailableError):
-        await source.open(0)
+        await source.open(Place())
     broker.start()
-    await eventually(lambda: source.open(50))
+    await eventually(lambda: source.open(Place(50)))
     assert [one.body for one in await take(source, 50)] == BODIES[50:]
     await source.close()
 
@@ -298,7 +353,7 @@ async def test_a_broker_that_says_nothing_any_more(broker: Broker, stream: str) 
 
 async def test_closing_waits_for_nobody(broker: Broker, stream: str) -> None:
     source = source_of(broker, stream)
-    await source.open(0)
+    await source.open(Place())
     broker.freeze()
     try:
         async with asyncio.timeout(CLOSE_SECONDS * 2 + SECONDS / 2):

@@ -203,6 +203,14 @@ def test_one_machine_is_one_node(tmp_path: Path) -> None:
     assert bench.jobs == []
 
 
+def test_a_route_is_for_a_cluster(tmp_path: Path) -> None:
+    run = a_run()
+    run["spec"]["dataset"] = {"annotationRouteRef": {"name": "shop"}}
+    said = r"TrainingRun coins: spec\.dataset\.annotationRouteRef is for a cluster; without one a"
+    with pytest.raises(InvalidError, match=said):
+        Bench(tmp_path, documents=[run])
+
+
 def test_a_queue_counts_for_nothing(tmp_path: Path) -> None:
     run = a_run()
     run["spec"]["queueName"] = "team"

@@ -53,6 +53,18 @@ async def test_more_is_taken_only_once_there_is_room() -> None:
     assert await offsets(inbox) == [1]
 
 
+async def test_messages_without_a_byte_are_bounded_too() -> None:
+    inbox = Inbox(Limits(100, 60, 3, 0, messages_in_flight=4), 1000)
+    for offset in range(4):
+        await inbox.put(arrival(offset, 0))
+    waiting = asyncio.create_task(inbox.put(arrival(4, 0)))
+    batch = await inbox.batch()
+    assert not waiting.done()
+    await inbox.free(batch)
+    await waiting
+    assert await offsets(inbox) == [3, 4]
+
+
 async def test_one_alone_may_have_more_than_all_together() -> None:
     inbox = Inbox(LIMITS, 1000)
     await inbox.put(arrival(0, 500))
