@@ -59,7 +59,7 @@ class Workspaces:
             retry=AT_ONCE,
         )
 
-    def pod(self, root: Path, uid: str, dataset: Path) -> Pod:
+    def pod(self, root: Path, uid: str, dataset: Path | None) -> Pod:
         """A pod whose workspace goes with it."""
         root.mkdir()
         return Pod(

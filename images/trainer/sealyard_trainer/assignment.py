@@ -27,6 +27,7 @@ from sealyard_trainer.dataset_check import Inspection
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import start_progress
 from sealyard_trainer.run_folder import REPORT, RunFolder
+from sealyard_trainer.shared_start import SHARED_FILE
 from sealyard_trainer.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -77,11 +78,13 @@ def support(assignment: Assignment) -> None:
     """Train beside the first of several processes, and write nothing."""
     from sealyard_trainer import engine  # noqa: PLC0415 - ultralytics reads the environment
 
+    _meet(assignment)
     engine.train(_training(assignment), None)
 
 
 def lead(assignment: Assignment) -> Outcome:
     """Train, alone or as the first of several; keep what came out, and explain it."""
+    _meet(assignment)
     place = assignment.place
     with Tracking(
         assignment.task,
@@ -91,6 +94,14 @@ def lead(assignment: Assignment) -> Outcome:
     ) as tracking:
         result = _record(assignment, tracking)
     return result, tracking.failure
+
+
+def _meet(assignment: Assignment) -> None:
+    """Tell the processes of other nodes what they begin with, if they share no folder."""
+    from sealyard_trainer import engine  # noqa: PLC0415 - ultralytics reads the environment
+
+    if assignment.task.has_copies:
+        engine.meet(assignment.task.gpus, assignment.place.folder.path / SHARED_FILE)
 
 
 def _record(assignment: Assignment, tracking: Tracking) -> TrainResult:
@@ -152,6 +163,7 @@ def _training(assignment: Assignment) -> Training:
         folder=assignment.work,
         start=assignment.start,
         resumes=assignment.checkpoint is not None,
+        has_copies=task.has_copies,
         weights=engine.Weights(weights, task.weights.sha256) if weights and task.weights else None,
     )
 

@@ -24,9 +24,10 @@ from sealyard.jobs.lock import WorkspaceLock
 from sealyard_trainer.checkpoints import Checkpoints
 from sealyard_trainer.curve import Curve
 from sealyard_trainer.figures import read_metrics
+from sealyard_trainer.node_files import bring
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
-from sealyard_trainer.several import OneOfSeveral, leave, number_of_processes
+from sealyard_trainer.several import OneOfSeveral, join, leave, number_of_processes
 from sealyard_trainer.starting_point import load_starting_point, transfer
 from sealyard_trainer.tracking.tracking import Tracking
 from sealyard_trainer.ultralytics_trainer import Trainer
@@ -64,6 +65,8 @@ class Training:
     """The file in it that ultralytics begins with: an architecture, or a checkpoint."""
     resumes: bool
     """Whether that is a checkpoint of this run."""
+    has_copies: bool = False
+    """Whether other nodes have a folder of their own, which this one's files are brought to."""
     weights: Weights | None = None
     """What it begins with, if it begins; a checkpoint of its own has learnt from them already."""
 
@@ -93,6 +96,21 @@ class Trained:
     """What was taken from the weights, where this attempt began with them."""
 
 
+def meet(gpus: int, told: Path) -> None:
+    """Join the processes of other nodes, which have a folder of their own.
+
+    Args:
+        gpus: of this node.
+        told: the file that says what all begin with; it is brought to the other nodes.
+
+    Raises:
+        InvalidError: there are not so many GPUs.
+    """
+    _check_gpus(gpus)
+    join(gpus)
+    bring(told)
+
+
 def train(training: Training, record: Record | None) -> Trained:
     """Train to the end, from the beginning or from a checkpoint.
 
@@ -107,6 +125,8 @@ def train(training: Training, record: Record | None) -> Trained:
     """
     LOGGER.setLevel(logging.WARNING)
     SETTINGS.update(dict.fromkeys(INTEGRATIONS, False) | {"sync": False})
+    if training.has_copies:
+        bring(training.start)
     trainer = _trainer(training)
     if record is not None:
         hooks = _Hooks(record)
@@ -141,6 +161,8 @@ def _trainer(training: Training) -> Any:
         trainer = (OneOfSeveral if processes > 1 else Trainer)(overrides=overrides)
     except (TypeError, ValueError, SyntaxError) as error:
         raise InvalidError(f"spec.hyperparameters: {' '.join(str(error).split())}") from error
+    if processes > 1:
+        trainer.has_copies = training.has_copies
     return trainer
 
 
@@ -148,12 +170,7 @@ def _device(gpus: int, amp: Any) -> dict[str, Any]:
     """Where it runs, in which precision, and with how many processes that load pictures."""
     if gpus == 0:
         return {"device": "cpu", "amp": False, "workers": 0}
-    found = torch.cuda.device_count()
-    if found < gpus:
-        raise InvalidError(
-            f"spec.compute.gpus is {gpus} and PyTorch finds {found or 'no'} GPU in the pod; "
-            "the node's driver, or the image, does not fit"
-        )
+    _check_gpus(gpus)
     if amp == "fp16":
         raise InvalidError(
             "spec.hyperparameters.extra.amp is fp16, whose check fetches weights from the network; "
@@ -164,6 +181,15 @@ def _device(gpus: int, amp: Any) -> dict[str, Any]:
     workers = min(max(len(os.sched_getaffinity(0)) // gpus, 1), MOST_WORKERS)
     devices = ",".join(map(str, range(gpus)))
     return {"device": devices, "amp": precision, "workers": workers}
+
+
+def _check_gpus(gpus: int) -> None:
+    found = torch.cuda.device_count() if gpus else 0
+    if found < gpus:
+        raise InvalidError(
+            f"spec.compute.gpus is {gpus} and PyTorch finds {found or 'no'} GPU in the pod; "
+            "the node's driver, or the image, does not fit"
+        )
 
 
 class _Start:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sealyard.api.answers import Answer, TrainResult
 from sealyard.api.tasks import TrainTask
-from sealyard.errors import InvalidError, MissingError
+from sealyard.errors import InvalidError
 from sealyard.jobs.done import Done, parse_requested_at, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
@@ -24,11 +24,9 @@ from sealyard.jobs.workspace import below, write_atomic
 from sealyard_trainer.assignment import Assignment, Outcome, Place, lead, support
 from sealyard_trainer.attempts import Attempt, note_attempt
 from sealyard_trainer.curve import Curve, read_points
-from sealyard_trainer.dataset import Dataset, read_dataset
-from sealyard_trainer.dataset_check import Inspection, inspect
-from sealyard_trainer.dataset_fetch import fetch_dataset
 from sealyard_trainer.dataset_lock import Verdict, compare_with_lock, write_lock
-from sealyard_trainer.dataset_snapshot import Lineage, make_dataset
+from sealyard_trainer.dataset_snapshot import Lineage
+from sealyard_trainer.dataset_source import is_fetched, look_at, obtain
 from sealyard_trainer.dataset_view import make_view
 from sealyard_trainer.hyperparameters import to_arguments
 from sealyard_trainer.other_node import train_beside
@@ -82,7 +80,7 @@ def _attempt(
     lock = WorkspaceLock(folder.path, pod_uid())
     lock.take()
     root, lineage = _dataset(task, mounts, folder, lock)
-    dataset, inspection = _inspect(root)
+    dataset, inspection = look_at(root)
     inputs = {"dataset": inspection.digest, "software": software()}
     if lineage is not None:
         inputs["annotations"] = lineage.status.sha256
@@ -165,26 +163,11 @@ def _meeting(task: TrainTask) -> Meeting | None:
 def _dataset(
     task: TrainTask, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock
 ) -> tuple[Path, Lineage | None]:
-    """The folder of data.yaml, mounted, fetched or made, and which annotations it is made of."""
-    room = task.workspace.cache_bytes if task.workspace else None
-    if task.snapshot is not None:
-        with _alive(task, mounts, folder, lock) as alive:
-            made = make_dataset(
-                task, task.snapshot, mounts, folder.dataset, alive=alive, cache_bytes=room
-            )
-        return made.root, Lineage.of(made.used)
-    if task.dataset is not None:
-        with _alive(task, mounts, folder, lock) as alive:
-            root = fetch_dataset(
-                task.dataset, mounts, folder.dataset, alive=alive, cache_bytes=room
-            )
-        return root, None
-    root = below(mounts.dataset, task.dataset_path)
-    if not root.is_dir():
-        raise MissingError(
-            f"dataset: there is no folder {task.dataset_path or '/'} in the dataset's volume yet"
-        )
-    return root, None
+    """As `obtain`."""
+    if not is_fetched(task):
+        return obtain(task, mounts, folder.dataset)
+    with _alive(task, mounts, folder, lock) as alive:
+        return obtain(task, mounts, folder.dataset, alive)
 
 
 @contextlib.contextmanager
@@ -209,25 +192,6 @@ def _alive(
     finally:
         if progress:
             progress.close()
-
-
-def _inspect(root: Path) -> tuple[Dataset, Inspection]:
-    started = time.monotonic()
-    dataset = read_dataset(root)
-    inspection = inspect(dataset)
-    logger.info(
-        "dataset: %s pictures, %s boxes, %d classes; digest %s (%.1f s)",
-        _counts(inspection.pictures),
-        _counts(inspection.boxes),
-        len(dataset.names),
-        inspection.digest,
-        time.monotonic() - started,
-    )
-    return dataset, inspection
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return " + ".join(f"{count} {split}" for split, count in sorted(counts.items()))
 
 
 def _train(
@@ -262,7 +226,12 @@ def _train(
     if crew.everybody == 1:
         return lead(assignment)
     if crew.meeting:
-        shared = SharedStart(work=work.name, start=str(start.relative_to(work)), resumes=resumes)
+        shared = SharedStart(
+            work=work.name,
+            start=str(start.relative_to(work)),
+            resumes=resumes,
+            dataset=place.inspection.digest,
+        )
         write_shared_start(place.folder.path, shared)
     return in_processes(crew, lead, support, assignment)
 

@@ -10,9 +10,11 @@ the processes this is.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -20,10 +22,12 @@ from unittest.mock import patch
 import torch
 from torch import distributed
 from torch.nn import parallel
-from ultralytics.engine import validator
+from ultralytics.engine import trainer, validator
 from ultralytics.nn.autobackend import AutoBackend
-from ultralytics.utils import RANK, WORLD_SIZE
+from ultralytics.nn.tasks import load_checkpoint
+from ultralytics.utils import LOCAL_RANK, RANK, WORLD_SIZE
 
+from sealyard_trainer.node_files import bring, on_first_node
 from sealyard_trainer.ultralytics_trainer import Trainer
 
 TIMEOUT = timedelta(hours=3)
@@ -35,6 +39,20 @@ def number_of_processes() -> int:
     return WORLD_SIZE if RANK >= 0 else 1
 
 
+def join(gpus: int) -> None:
+    """Meet the others, as ultralytics does once its trainer is there.
+
+    Args:
+        gpus: of this node; each process has one of them.
+    """
+    if not gpus:
+        distributed.init_process_group("gloo", timeout=TIMEOUT)
+        return
+    torch.cuda.set_device(LOCAL_RANK)
+    os.environ["TORCH_NCCL_BLOCKING_WAIT"] = "1"  # without which there is no timeout
+    distributed.init_process_group("nccl", timeout=TIMEOUT)
+
+
 def leave() -> None:
     """Part from the others, if there are any: nobody waits for this process any more."""
     if distributed.is_initialized():
@@ -43,6 +61,9 @@ def leave() -> None:
 
 class OneOfSeveral(Trainer):
     """Trains a share of each batch; the gradients of all are averaged."""
+
+    has_copies = False
+    """Whether each node has a folder of its own, which the first one's files are brought to."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -53,19 +74,37 @@ class OneOfSeveral(Trainer):
         return bool(self.device.type != "cpu")
 
     def _setup_ddp(self) -> None:
-        """Join the others."""
+        """Join the others, unless that is done, and take a device."""
+        is_done = distributed.is_initialized()
         if self._has_gpu:
-            super()._setup_ddp()
-        else:
-            distributed.init_process_group("gloo", timeout=TIMEOUT)
+            with patch.object(distributed, "init_process_group") if is_done else nullcontext():
+                super()._setup_ddp()
+        elif not is_done:
+            join(0)
 
     def _setup_train(self) -> None:
         """Build the model, wrapped so that gradients are averaged."""
         with self._without_gpu(patch.object(parallel, "DistributedDataParallel", _OnCpu)):
             super()._setup_train()
+        if self.has_copies and not on_first_node():
+            # Each process looks whether it is there before it is loaded, which brings it.
+            self.last.parent.mkdir(parents=True, exist_ok=True)
+            self.last.touch()
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        """Go back to the last checkpoint where an epoch came to nothing."""
+        with patch.object(trainer, "load_checkpoint", self._load_checkpoint):
+            return bool(super()._handle_nan_recovery(epoch))
+
+    def _load_checkpoint(self, path: Path) -> Any:
+        if self.has_copies:
+            bring(path)
+        return load_checkpoint(path)
 
     def final_eval(self) -> None:
         """Validate the best model, each process a share of the pictures."""
+        if self.has_copies:
+            bring(self.best)
         change = patch.multiple(
             validator, AutoBackend=_backend_on_cpu, get_torch_device_backend=_no_gpu
         )

@@ -1,7 +1,7 @@
-"""nodes.json: what the first of several nodes tells the others through the workspace.
+"""nodes.json: what the first of several nodes tells the others.
 
 It is written before the processes of that node go to where they are met, and read after those of
-the others were there.
+the others were there: in the workspace that they share, or in the copy that it was brought to.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sealyard.api.model import Model
-from sealyard.errors import IntegrityError, MissingError
+from sealyard.api.model import Model, Sha256
+from sealyard.errors import IntegrityError, MissingError, UnavailableError
 from sealyard.jobs.workspace import read_record, write_atomic
 
 SHARED_FILE = "nodes.json"
@@ -26,6 +26,21 @@ class SharedStart(Model):
     """The file in it that ultralytics begins with."""
     resumes: bool
     """Whether that is a checkpoint."""
+    dataset: Sha256
+    """The digest of what the first one learns from."""
+
+    def check_dataset(self, digest: str) -> None:
+        """See that this node has fetched the same.
+
+        Raises:
+            UnavailableError: it was changed while the nodes fetched it; the next attempt may find
+                it at rest, and compares it with what the run has learnt from.
+        """
+        if digest != self.dataset:
+            raise UnavailableError(
+                f"the dataset changed while the nodes fetched it: this one has {digest}, and the "
+                f"first {self.dataset}"
+            )
 
 
 def write_shared_start(folder: Path, start: SharedStart) -> None:

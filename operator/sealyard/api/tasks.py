@@ -16,7 +16,7 @@ from sealyard.api.release_target import SplitSpec
 from sealyard.api.tracking import Experiment
 from sealyard.api.training_run import Hyperparameters, Metrics, ModelSpec, PinnedWeights
 
-TASK_VERSION = 7
+TASK_VERSION = 8
 """The newest that programs understand; they understand those before it, too."""
 FIRST_TASK_VERSION = 1
 WEIGHTS_TASK_VERSION = 2
@@ -32,6 +32,8 @@ SNAPSHOT_TASK_VERSION = 6
 """And this one, where it would train on whatever a route has filed by then."""
 WORKSPACE_TASK_VERSION = 7
 """And this one, where it would keep all it makes on a disk that goes with the pod."""
+COPIES_TASK_VERSION = 8
+"""And this one, where all nodes but the first would look for its files in a copy of their own."""
 
 
 class Owner(Model):
@@ -139,6 +141,11 @@ class TrainTask(WorkspaceTask):
     )
     progress: ProgressEndpoint | None = None
     mlflow: RemoteMlflow | None = None
+
+    @property
+    def has_copies(self) -> bool:
+        """Whether each of several nodes has a copy of the workspace, and they share no folder."""
+        return self.nodes is not None and self.workspace is not None
 
 
 class ExportTask(WorkspaceTask):

@@ -140,7 +140,7 @@ class ComputeSpec(Model):
     nodes: NodeCount | None = Field(
         default=None,
         description="How many pods train together, each with all of the rest. More than one needs "
-        "JobSet in the cluster, and claims that several nodes can mount.",
+        "JobSet in the cluster; claims that it names must be ones that several nodes can mount.",
     )
     cpu: Quantity | None = Field(
         default=None,

@@ -70,6 +70,15 @@ class Cluster:
             )
         return _parsed(kind, found, what)
 
+    def get_cluster_wide(self, kind: type[AnyResource], name: str) -> AnyResource:
+        """The same of a kind without namespaces."""
+        what = f"{kind.KIND} {name}"
+        with self._requesting(what):
+            found = self._custom.get_cluster_custom_object(
+                GROUP, VERSION, kind.PLURAL, name, _request_timeout=REQUEST_SECONDS
+            )
+        return _parsed(kind, found, what)
+
     def list(self, kind: type[AnyResource], namespace: str) -> list[AnyResource]:
         """All of a kind in a namespace; errors as of `get`."""
         what = f"{kind.KIND}s in {namespace}"

@@ -22,9 +22,9 @@ from sealyard.cli.lineage_trace import (
     run_named,
 )
 from sealyard.cli.options import JsonOption, read_file
+from sealyard.cli.reading import pods_for
 from sealyard.core.reading_pod import DEADLINE_SECONDS
 from sealyard.core.run_report import check_report, report_pod
-from sealyard.core.settings import PodSettings
 from sealyard.delivery.kept import MANIFEST_FILE
 from sealyard.errors import InvalidError
 from sealyard.jobs.printed_file import parse
@@ -89,7 +89,7 @@ def _fetch(cluster: Cluster, run: TrainingRun) -> list[UsedAnnotation] | None:
     artifact = find_list(run)
     if artifact is None:
         return None
-    pod = report_pod(run, artifact, PodSettings(), suffix=secrets.token_hex(4))
+    pod = report_pod(run, artifact, pods_for(cluster, run), suffix=secrets.token_hex(4))
     content = parse(cluster.log_of(pod, seconds=DEADLINE_SECONDS))
     check_report(artifact, content)
     return list(parse_lineage(content))

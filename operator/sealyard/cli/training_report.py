@@ -10,9 +10,9 @@ import typer
 
 from sealyard.api.training_run import TrainingRun
 from sealyard.cli.cluster import Cluster
+from sealyard.cli.reading import pods_for
 from sealyard.core.reading_pod import DEADLINE_SECONDS
 from sealyard.core.run_report import check_report, find_report, report_pod
-from sealyard.core.settings import PodSettings
 from sealyard.errors import MissingError
 from sealyard.jobs.printed_file import parse
 from sealyard.jobs.workspace import write_atomic
@@ -33,14 +33,15 @@ def report(
     """Fetch the report of a TrainingRun that Succeeded, as one HTML page.
 
     A pod reads it from the run's workspace, read-only, and is deleted again. It needs a kubeconfig
-    and the right to get the run, to create, get and delete pods, and to read their logs.
+    and the right to get the run and its ComputeProfile, to create, get and delete pods, and to read
+    their logs.
     """
     cluster = Cluster()
     found = cluster.get(TrainingRun, namespace or cluster.namespace, run)
     artifact = find_report(found)
     path = output or Path(f"{run}.html")
     _check_folder(path)
-    pod = report_pod(found, artifact, PodSettings(), suffix=secrets.token_hex(4))
+    pod = report_pod(found, artifact, pods_for(cluster, found), suffix=secrets.token_hex(4))
     content = parse(cluster.log_of(pod, seconds=DEADLINE_SECONDS))
     check_report(artifact, content)
     try:

@@ -166,6 +166,7 @@ def job_record(raw: Raw) -> JobRecord | None:
     status = raw.get("status") or {}
     ended = _job_end(status)
     begun_at = status.get("startTime")
+    deleted_at = metadata.get("deletionTimestamp")
     finished_at = status.get("completionTime") or (ended or {}).get("lastTransitionTime")
     job = ObservedJob(
         namespace=intern(metadata["namespace"]),
@@ -179,7 +180,7 @@ def job_record(raw: Raw) -> JobRecord | None:
         state=ended["type"] if ended else "Active",
         finished_at=timestamp(finished_at) if ended and finished_at else None,
         failure_reason=ended.get("reason") if ended and ended["type"] == "Failed" else None,
-        deleting="deletionTimestamp" in metadata,
+        deleted_at=timestamp(deleted_at) if deleted_at else None,
         suspended=bool((raw.get("spec") or {}).get("suspend")),
         queue=labels.get(QUEUE_LABEL) or None,
         begun_at=timestamp(begun_at) if begun_at else None,

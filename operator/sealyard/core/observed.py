@@ -81,7 +81,8 @@ class ObservedJob:
     finished_at: datetime | None = None
     failure_reason: str | None = None
     """The reason of the Job's Failed condition: `PodFailurePolicy`, `BackoffLimitExceeded`, …"""
-    deleting: bool = False
+    deleted_at: datetime | None = None
+    """When somebody deleted it; it stays until its pods have ended."""
     suspended: bool = False
     """Its spec.suspend, which is Kueue's to set in a queue: it has no pod, or is to lose it."""
     queue: str | None = None
@@ -93,6 +94,11 @@ class ObservedJob:
     is_set: bool = False
     """It is a JobSet, and has several pods."""
     pod: ObservedPod | None = None
+
+    @property
+    def deleting(self) -> bool:
+        """Whether somebody deleted it."""
+        return self.deleted_at is not None
 
     @property
     def kind(self) -> str:

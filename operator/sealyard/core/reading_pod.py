@@ -6,10 +6,13 @@ The operator has no part in it: the user's own rights create the pod, read its l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from sealyard.api.compute_profile import ComputeProfile
 from sealyard.api.kind import ObjectMeta
 from sealyard.api.mounts import CONTAINER_NAME
+from sealyard.core.compute import pods_of
 from sealyard.core.jobs.pod import Mount
 from sealyard.core.pod_security import container_security, pod_security
 from sealyard.core.settings import PodSettings
@@ -19,6 +22,17 @@ DEADLINE_SECONDS = 300
 APP_LABEL = "app.kubernetes.io/name"
 APP = "sealyard-report"
 """Not the label of what the operator manages: it neither watches nor judges such a pod."""
+_FOR_WORK = {"priorityClassName", "runtimeClassName"}
+"""What a profile gives to a pod that uses a GPU: who prints a file must not push others aside."""
+
+
+def reading_settings(profile: ComputeProfile | None) -> PodSettings:
+    """What lets a pod pull the image that a profile's pods run, and go to where they go."""
+    if profile is None:
+        return PodSettings()
+    pods = pods_of(profile, PodSettings())
+    placement = {name: value for name, value in pods.placement.items() if name not in _FOR_WORK}
+    return replace(pods, placement=placement)
 
 
 def reading_pod(
@@ -63,15 +77,19 @@ def reading_pod(
     }
     if environment:
         container["env"] = [{"name": name, "value": value} for name, value in environment.items()]
+    pulling = [{"name": name} for name in pods.image_pull_secrets]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": f"{owner.name[:40].replace('.', '-')}-{what}-{suffix}",
             "namespace": owner.namespace,
-            "labels": {APP_LABEL: APP},
+            "labels": pods.labels | {APP_LABEL: APP},
+            **({"annotations": pods.annotations} if pods.annotations else {}),
         },
         "spec": {
+            **pods.placement,
+            **({"imagePullSecrets": pulling} if pulling else {}),
             "restartPolicy": "Never",
             "activeDeadlineSeconds": DEADLINE_SECONDS,
             "terminationGracePeriodSeconds": 0,

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,34 @@ def succeed(kubectl: Kubectl, digest: str) -> None:
     """As the operator says that the run has left a report of this digest."""
     artifact: dict[str, Any] = {"name": "report.html", "path": "runs/coins/report.html"}
     artifact |= {"sha256": digest, "sizeBytes": len(CONTENT)}
-    status = {"phase": "Succeeded", "image": "sealyard/trainer:test", "artifacts": [artifact]}
+    compute = {"profile": f"of-{kubectl.namespace}", "gpus": 0}
+    compute |= {"cpu": "1", "memory": "1Gi", "sharedMemory": "1Gi"}
+    status = {
+        "phase": "Succeeded",
+        "image": "sealyard/trainer:test",
+        "artifacts": [artifact],
+        "compute": compute,
+    }
     patch = json.dumps({"status": status})
     kubectl("patch", "trainingrun", "coins", "--subresource=status", "--type=merge", "-p", patch)
 
 
+@pytest.fixture
+def profile(crds: None, kubectl: Kubectl) -> Iterator[None]:
+    """The profile that the run used."""
+    document = {
+        "apiVersion": "sealyard.io/v1alpha1",
+        "kind": "ComputeProfile",
+        "metadata": {"name": f"of-{kubectl.namespace}"},
+        "spec": {"pod": {"tolerations": [{"key": "gpu", "operator": "Exists"}]}},
+    }
+    kubectl.apply(document)
+    yield
+    kubectl("delete", "computeprofile", f"of-{kubectl.namespace}", "--ignore-not-found")
+
+
 def test_a_report_is_fetched_and_no_pod_stays(
-    crds: None, cluster: Cluster, namespace: str, kubectl: Kubectl, tmp_path: Path
+    profile: None, cluster: Cluster, namespace: str, kubectl: Kubectl, tmp_path: Path
 ) -> None:
     page = tmp_path / "coins.html"
     arguments = ("coins", "--namespace", namespace, "--output", str(page))
@@ -72,6 +94,12 @@ def test_a_report_is_fetched_and_no_pod_stays(
     done = report(cluster, *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{page}\n", "")
     assert page.read_text() == CONTENT
+
+    kubectl("delete", "computeprofile", f"of-{namespace}")
+    done = report(cluster, *arguments)
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"ComputeProfile of-{namespace}: not found")
+    assert done.stderr.endswith("the reading pod goes without its pull secrets\n")
 
     selector = "--selector=app.kubernetes.io/name=sealyard-report"
     assert kubectl.get("pods", "", selector)["items"] == []

@@ -10,7 +10,7 @@ import pytest
 
 from sealyard.api.kind import MANAGED_BY_LABEL
 from sealyard.api.training_run import TrainingRun
-from sealyard.core.reading_pod import DEADLINE_SECONDS
+from sealyard.core.reading_pod import DEADLINE_SECONDS, reading_settings
 from sealyard.core.run_report import (
     REPORT,
     check_report,
@@ -22,6 +22,7 @@ from sealyard.core.settings import PodSettings
 from sealyard.errors import IntegrityError, MissingError, SealyardError, UnavailableError
 from support.builders import PINNED_IMAGE, a_training_run
 from support.job_manifests import JOBS, container_of, pod_of
+from support.profiles import a_compute_profile
 
 ARTIFACT = {"name": REPORT, "path": f"runs/coins-1/{REPORT}", "sha256": "b" * 64, "sizeBytes": 9}
 BEST = ARTIFACT | {"name": "best.pt"}
@@ -95,6 +96,29 @@ def test_its_security_is_that_of_every_job(pod: dict[str, Any]) -> None:
     assert pod["spec"]["securityContext"] == usual | {"supplementalGroups": [group]}
     security = pod["spec"]["containers"][0]["securityContext"]
     assert security == container_of(job)["securityContext"]
+
+
+def test_it_pulls_and_goes_to_where_the_run_did() -> None:
+    profile = a_compute_profile().with_spec("pod.imagePullSecrets", [{"name": "registry"}])
+    profile = profile.with_spec("pod.serviceAccountName", "trainer")
+    profile = profile.with_spec("pod.priorityClassName", "high")
+    run = run_with(phase="Succeeded", artifacts=[ARTIFACT])
+    pods = reading_settings(profile.build())
+    pod = report_pod(run, find_report(run), pods, suffix="01234567")
+    kubernetes_validate.validate(pod, "1.37", strict=True)
+    spec, metadata = pod["spec"], pod["metadata"]
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    assert spec["serviceAccountName"] == "trainer"
+    assert spec["nodeSelector"] == {"pool": "gpu"}
+    assert [one["key"] for one in spec["tolerations"]] == ["nvidia.com/gpu"]
+    assert not {"priorityClassName", "runtimeClassName"} & spec.keys()
+    assert spec["automountServiceAccountToken"] is False
+    assert metadata["labels"] == {
+        "example.com/team": "vision",
+        "app.kubernetes.io/name": "sealyard-report",
+    }
+    assert metadata["annotations"] == {"example.com/cost-centre": "42"}
+    assert reading_settings(None) == PodSettings()
 
 
 @pytest.mark.parametrize("name", ["a" * 63, "a." * 30 + "b", "coins"])

@@ -79,7 +79,7 @@ def merge(profile: ComputeProfile | None, wanted: ComputeSpec, settings: Setting
             trainer=spec.images.trainer or settings.images.trainer,
             exporter=spec.images.exporter or settings.images.exporter,
         ),
-        pods=_pods(profile, settings.pods),
+        pods=pods_of(profile, settings.pods),
         nodes=wanted.nodes or 1,
         gpus=default_gpus if wanted.gpus is None else wanted.gpus,
         least_gpus=spec.gpus.min if spec.gpus else 0,
@@ -94,7 +94,8 @@ def merge(profile: ComputeProfile | None, wanted: ComputeSpec, settings: Setting
     )
 
 
-def _pods(profile: ComputeProfile, pods: PodSettings) -> PodSettings:
+def pods_of(profile: ComputeProfile, pods: PodSettings) -> PodSettings:
+    """What every pod gets, and what the profile adds to it."""
     spec = profile.spec
     secrets = [reference.name for reference in spec.pod.image_pull_secrets or []]
     return replace(

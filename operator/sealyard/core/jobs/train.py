@@ -8,6 +8,7 @@ from sealyard.api.digests import job_name
 from sealyard.api.kind import REQUESTED_AT_ANNOTATION
 from sealyard.api.secrets import Role
 from sealyard.api.tasks import (
+    COPIES_TASK_VERSION,
     FIRST_TASK_VERSION,
     NODES_TASK_VERSION,
     S3_TASK_VERSION,
@@ -146,6 +147,8 @@ def _task(
 
 
 def _version(run: TrainingRun, weights: PinnedWeights | None, nodes: Nodes | None) -> int:
+    if run.spec.workspace.s3 is not None and nodes is not None:
+        return COPIES_TASK_VERSION
     if run.spec.workspace.s3 is not None or (weights and weights.s3 is not None):
         return WORKSPACE_TASK_VERSION
     if run.status.snapshot is not None:

@@ -14,16 +14,8 @@ READABLE = {"ReadWriteMany", "ReadOnlyMany"}
 WORKSPACE = "spec.workspace"
 
 
-STORES_ARE_FOR_ONE_NODE = {
-    "spec.dataset.s3": "several read their dataset from a persistentVolumeClaim",
-    "spec.dataset.annotationRouteRef": "several read their dataset from a persistentVolumeClaim",
-    "spec.workspace.s3": "several write to a persistentVolumeClaim that is ReadWriteMany",
-}
-
-
-def store_for_one_node(situation: Situation) -> Plan | None:
-    """The first pod fetches a dataset, and the others look at theirs before they meet it. All of
-    them read in the workspace what the first one writes there.
+def nowhere_to_fetch(situation: Situation) -> Plan | None:
+    """Each node fetches a dataset into a workspace that it has for itself: the copy of a store.
 
     Judged before each attempt, for the number of nodes may change between two.
     """
@@ -31,20 +23,15 @@ def store_for_one_node(situation: Situation) -> Plan | None:
     if not isinstance(compute, Compute) or compute.nodes == 1:
         return None
     spec = situation.run.spec
-    named = {
-        "spec.dataset.s3": spec.dataset.s3,
-        "spec.dataset.annotationRouteRef": spec.dataset.annotation_route_ref,
-        "spec.workspace.s3": spec.workspace.s3,
-    }
-    field = next((field for field, store in named.items() if store is not None), None)
-    if field is None:
+    if spec.workspace.s3 is not None or spec.dataset.claim_name is not None:
         return None
+    field = "spec.dataset.s3" if spec.dataset.s3 is not None else "spec.dataset.annotationRouteRef"
     return situation.decide(
         "Pending",
         stalled(
             Reason.INVALID_SPEC,
-            f"spec.compute.nodes is {compute.nodes}, and {field} is for one node; "
-            f"{STORES_ARE_FOR_ONE_NODE[field]}",
+            f"spec.compute.nodes is {compute.nodes}, and each node fetches {field} into a copy of "
+            "the workspace: spec.workspace.s3 is wanted, or spec.dataset.persistentVolumeClaim",
         ),
         requeue_after=situation.seconds_left,
     )

@@ -15,7 +15,7 @@ from sealyard.core.training_run.failed import failed
 from sealyard.core.training_run.final import final
 from sealyard.core.training_run.invalid import invalid_spec
 from sealyard.core.training_run.name_taken import name_taken
-from sealyard.core.training_run.nodes import nodes_not_ready, store_for_one_node
+from sealyard.core.training_run.nodes import nodes_not_ready, nowhere_to_fetch
 from sealyard.core.training_run.processes import processes_unfit
 from sealyard.core.training_run.profile import profile_not_ready
 from sealyard.core.training_run.queued import queued
@@ -45,7 +45,7 @@ POLICIES: tuple[Callable[[Situation], Plan | None], ...] = (
     processes_unfit,
     weights_not_ready,
     snapshot_not_ready,
-    store_for_one_node,
+    nowhere_to_fetch,
     claim_missing,
     nodes_not_ready,
     name_taken,

@@ -29,8 +29,8 @@ SUSPENDED = started().with_spec("suspend", True)
 HASTY = started().with_spec("progressDeadlineSeconds", 600)
 
 
-def deleting(job: ObservedJob) -> ObservedJob:
-    return replace(job, deleting=True)
+def deleting(job: ObservedJob, since: float = 0) -> ObservedJob:
+    return replace(job, deleted_at=at(since))
 
 
 def test_a_run_that_is_suspended_ends_its_pod_and_resumes() -> None:
@@ -92,10 +92,13 @@ def progress_of(epoch: int) -> dict[str, object]:
     return {"epoch": epoch, "epochs": 99, "percent": epoch, "updatedAt": time_of(at(-5))}
 
 
+def progress_at(reported: float) -> dict[str, object]:
+    return {"epoch": 1, "epochs": 9, "percent": 11, "updatedAt": time_of(at(reported))}
+
+
 def look(run: RunBuilder, job: ObservedJob, reported: float | None = None) -> Plan:
     if reported is not None:
-        progress = {"epoch": 1, "epochs": 9, "percent": 11, "updatedAt": time_of(at(reported))}
-        run = run.with_status(progress=progress)
+        run = run.with_status(progress=progress_at(reported))
     return reconcile(run.observed(job), WITH_PROGRESS, NOW)
 
 
@@ -122,6 +125,37 @@ def test_a_pod_that_says_nothing_is_ended(began: float, reported: float | None, 
     )
     end = ledger(plan.status, "train")
     assert (end["lastEnd"]["reason"], end["failures"]) == ("Stuck", 1)
+
+
+@pytest.mark.parametrize(
+    ("reported", "deleted", "reason"),
+    [
+        (None, -80, "Stuck"),
+        (-680, -80, "Stuck"),
+        (-680, -81, "Stuck"),  # and a fraction, which Kubernetes leaves out
+        (-679, -81, None),
+        (-600, -80, None),
+        (-60, -80, None),
+    ],
+)
+def test_an_operator_that_died_before_it_could_say_why(
+    reported: float | None, deleted: float, reason: str | None
+) -> None:
+    """The pod of the Job that it deleted still writes its checkpoint."""
+    run = HASTY if reported is None else HASTY.with_status(progress=progress_at(reported))
+    job = deleting(a_job().running(started_at=at(-9000)), deleted)
+    restarted = replace(WITH_PROGRESS, reachable_since=at(-5))
+    plan = reconcile(run.observed(job), restarted, NOW)
+    assert plan.delete == ()
+    end = ledger(plan.status, "train").get("lastEnd")
+    assert (end["reason"] if end else None) == reason
+    after = run.after(plan)
+    if reason is None:
+        assert says(plan)[2] == "Training"
+        return
+    assert says(reconcile(after.observed(job), restarted, NOW))[2] == "Retrying"
+    later = reconcile(after.observed(), restarted, at(60))
+    assert ledger(later.status, "train")["lastEnd"]["reason"] == reason
 
 
 @pytest.mark.parametrize(

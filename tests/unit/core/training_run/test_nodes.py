@@ -11,7 +11,7 @@ from sealyard.core.observed import ObservedClaim, ObservedJob, TrainingRunObserv
 from sealyard.core.plan import JobKey
 from support.builders import SHARED_CLAIMS, RunBuilder, a_job, a_training_run, ledger, says, task_of
 from support.run_attempts import plan_of, started
-from support.specs import S3_DATASET
+from support.specs import S3_DATASET, S3_WORKSPACE
 
 SEVERAL = (
     a_training_run()
@@ -108,16 +108,49 @@ def test_several_get_a_job_set() -> None:
     assert plan.status["compute"]["nodes"] == 3
 
 
-def test_a_dataset_in_a_store_is_for_one_node() -> None:
-    run = SEVERAL.with_spec("dataset", {"s3": S3_DATASET})
+IN_STORE = {"s3": S3_WORKSPACE}
+FETCHED = {"s3": S3_DATASET}
+
+
+@pytest.mark.parametrize("dataset", [None, FETCHED])
+def test_each_of_several_has_a_copy_of_a_workspace_in_a_store(dataset: Any) -> None:
+    run = SEVERAL.with_spec("workspace", IN_STORE)
+    run = run.with_spec("dataset", dataset) if dataset else run
+    [made] = plan_of(observed(run)).create
+    [group] = made["spec"]["replicatedJobs"]
+    job = group["template"]["spec"]
+    pod = job["template"]["spec"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes["workspace"]["emptyDir"] == {"sizeLimit": "20Gi"}
+    [container] = pod["containers"]
+    assert container["resources"]["requests"]["ephemeral-storage"] == "20Gi"
+    task = task_of({"spec": job})
+    assert (task["taskVersion"], task["nodes"]["count"]) == (8, 3)
+    assert task["workspace"]["bucket"] == "runs"
+
+
+def test_one_node_works_on_a_store_as_before() -> None:
+    run = a_training_run().with_spec("workspace", IN_STORE).with_spec("compute", {"nodes": 1})
+    [job] = plan_of(observed(run)).create
+    assert (job["kind"], task_of(job)["taskVersion"]) == ("Job", 7)
+
+
+def test_several_have_nowhere_to_fetch_a_dataset_to_on_a_claim() -> None:
+    run = SEVERAL.with_spec("dataset", FETCHED)
     plan = plan_of(observed(run))
     assert plan.create == ()
-    assert says(plan)[1:3] == ("FFT", "InvalidSpec")
-    assert "spec.compute.nodes is 3, and spec.dataset.s3 is for one node" in says(plan)[3]
+    assert says(plan)[1:] == (
+        "FFT",
+        "InvalidSpec",
+        (
+            "spec.compute.nodes is 3, and each node fetches spec.dataset.s3 into a copy of the "
+            "workspace: spec.workspace.s3 is wanted, or spec.dataset.persistentVolumeClaim"
+        ),
+    )
     # Also where a run that has begun on one gets more of them.
     interrupted = a_job().failed(143, "interrupted")
     assert len(plan_of(observed(ONCE, interrupted)).create) == 1
-    begun = observed(ONCE.with_spec("dataset", {"s3": S3_DATASET}), interrupted)
+    begun = observed(ONCE.with_spec("dataset", FETCHED), interrupted)
     assert (plan_of(begun).create, says(plan_of(begun))[2]) == ((), "InvalidSpec")
 
 

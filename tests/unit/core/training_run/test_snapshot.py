@@ -23,7 +23,7 @@ from support.builders import (
 from support.job_manifests import mounts_of
 from support.routes import CLAIM, RouteBuilder, a_route
 from support.run_attempts import FIRST_JOB, SECOND_JOB
-from support.specs import DIGEST, TRAIN_RESULT
+from support.specs import DIGEST, S3_WORKSPACE, TRAIN_RESULT
 
 ROUTE = a_route().named("shop", uid="route-uid")
 FILED = ROUTE.reported()
@@ -148,13 +148,25 @@ def test_the_claim_of_the_storage_is_waited_for() -> None:
     assert says(once)[2] == "ClaimMissing"
 
 
-def test_it_is_for_one_node() -> None:
+def test_each_node_makes_it_in_a_copy_of_the_workspace() -> None:
     shared = tuple(ObservedClaim(claim.name, ("ReadWriteMany",), "Bound") for claim in CLAIMS)
+    alone = ObservedClaim(CLAIM.name, ("ReadWriteOnce",), "Bound")
+    annotations = ObservedClaim(CLAIM.name, ("ReadOnlyMany",), "Bound")
+
+    def plan_on(run: RunBuilder, *claims: ObservedClaim) -> Any:
+        observed = replace(run.observed(route=FILED.build(), claims=claims), job_sets=True)
+        return reconcile(observed, WITH_PROGRESS, at(0))
+
     run = RUN.with_spec("compute", {"nodes": 2})
-    observed = run.observed(route=FILED.build(), claims=(*shared, CLAIM))
-    plan = reconcile(replace(observed, job_sets=True), WITH_PROGRESS, at(0))
+    plan = plan_on(run, *shared, CLAIM)
     assert says(plan)[2] == "InvalidSpec"
-    assert "spec.dataset.annotationRouteRef is for one node" in says(plan)[3]
+    assert "each node fetches spec.dataset.annotationRouteRef into a copy" in says(plan)[3]
+    run = run.with_spec("workspace", {"s3": S3_WORKSPACE})
+    assert says(plan_on(run, *shared))[2] == "ClaimMissing", "that of the route's storage"
+    assert says(plan_on(run, alone))[2] == "ClaimNotShared"
+    run = run.after(plan_on(run, annotations))
+    [made] = plan_on(run, annotations).create
+    assert made["kind"] == "JobSet"
 
 
 def test_what_it_was_trained_on_is_said_and_counted() -> None:
