@@ -78,7 +78,7 @@ def test_labels_and_annotations_are_added_and_ours_stand(role: Role) -> None:
             Role.EXPORT,
             {
                 "requests": {"cpu": "500m", "memory": "1Gi", "nvidia.com/mig-1g.10gb": "1"},
-                "limits": {"memory": "4Gi", "nvidia.com/mig-1g.10gb": "1"},
+                "limits": {"memory": "16Gi", "nvidia.com/mig-1g.10gb": "1"},
             },
         ),
     ],
