@@ -17,10 +17,11 @@ from sealyard.annotations.items import Item
 from sealyard.annotations.journal import Record
 from sealyard.annotations.layout import FOLDERS, REJECTED, offset_of, rejected_keys
 from sealyard.annotations.message import Annotation
-from sealyard.delivery.object_folder import ObjectFolder
 from sealyard.delivery.s3_requests import NoObjectError
 from sealyard.errors import IntegrityError, SealyardError
+from sealyard_router.addresses import Pictures
 from sealyard_router.arrivals import Arrival
+from sealyard_router.creation import prove_creation
 from sealyard_router.data_yaml import data_yaml
 from sealyard_router.delivery import Delivery
 from sealyard_router.index import Index
@@ -72,14 +73,6 @@ class Filing:
         return [decision.record for decision in self.decisions]
 
 
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """The store in which pictures lie that messages name by an address."""
-
-    bucket: ObjectFolder
-    patience: Patience
-
-
 class Filer:
     """What files the batches of one route, in order.
 
@@ -124,8 +117,9 @@ class Filer:
         """Read the journal, finish what its last entry left, and describe the folders.
 
         Raises:
-            SealyardError: as `Ledger.load`, `Ledger.read_on` and `Ledger.check_classes`.
+            SealyardError: as `prove_creation`, and `Ledger.load`, `read_on` and `check_classes`.
         """
+        prove_creation(self._store)
         self._patience.call(self.ledger.load)
         for _ in self.ledger.read_on():
             pass
@@ -244,11 +238,7 @@ class Filer:
     def _fetch(self, wanted: Wanted) -> Fetched:
         if self._pictures is None:
             return Fetched(None, "the route names no store for pictures")
-        bucket, patience = self._pictures.bucket, self._pictures.patience
-        try:
-            return Fetched(patience.call(lambda: bucket.read_whole(wanted.key, wanted.size_bytes)))
-        except (NoObjectError, IntegrityError) as error:
-            return Fetched(None, f"picture.uri: {error}")
+        return self._pictures.fetch(wanted)
 
     def _put(self, pair: tuple[str, bytes | bytearray]) -> None:
         key, content = pair
