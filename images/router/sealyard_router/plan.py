@@ -14,7 +14,7 @@ from sealyard.annotations.items import Item
 from sealyard.annotations.journal import FiledPicture, Record
 from sealyard.annotations.labels import label_lines
 from sealyard.annotations.layout import parse_file, rejected_keys, withdrawn_key
-from sealyard.annotations.message import redacted
+from sealyard.annotations.redaction import redacted
 from sealyard_router.verdict import Decision
 
 Content = bytes | bytearray
