@@ -14,7 +14,7 @@ from sealyard_router.index import Index
 from sealyard_router.ledger import Ledger, OvertakenError
 from support.annotation_store import assert_each_filed_once, files_of, strays
 from support.annotations import a_box
-from support.filers import CLASSES, Filers, decide, file
+from support.filers import CLASSES, Filers, file
 from support.filing import a_message, an_image
 
 
@@ -105,11 +105,10 @@ def test_what_is_written_once_more_after_it_was_deleted_goes_again(filers: Filer
         a_message(an_image(9), id="z"),
     ]
     slow, fast = filers.start(), filers.start()
-    late = decide(slow, bodies, 0, 1)
     for number in range(3):
         file(fast, bodies, number, number + 1)
     # Its entry is the one that is there, so it counts as made; its files come after all else.
-    slow.file(late)
+    file(slow, bodies, 0, 1)
     assert (filers.root / "seed/images/a-000000000000.jpg").exists()
     with pytest.raises(OvertakenError):
         file(slow, bodies, 1, 3)
@@ -127,10 +126,9 @@ def test_where_rules_differ_the_journal_says_what_lies_there(filers: Filers) -> 
     ]
     classes = [*CLASSES, "stamp"]
     old, new = filers.start(), filers.start(classes=classes)
-    late = decide(old, bodies, 0, 4)
     file(new, bodies, 0, 4)
     with pytest.raises(OvertakenError):
-        old.file(late)
+        file(old, bodies, 0, 4)
     labels = filers.root / "seed/labels/a-000000000002.txt"
     assert labels.read_text().startswith("0 0.25")
     with pytest.raises(InvalidError, match="classes: labels were filed with coin, note, stamp"):
