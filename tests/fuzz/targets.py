@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import rfc8785
 from jsonschema import Draft202012Validator
 
-from sealyard.annotations.message import digest, encode, parse, redacted
+from sealyard.annotations.message import digest, encode, parse
 from sealyard.annotations.message_schema import schema as annotation_schema
+from sealyard.annotations.redaction import redacted
 from sealyard.cli.keyring_document import KEY, KeyringDocument
 from sealyard.errors import SealyardError
 from sealyard.sealing.formats import Entry, Keyring, OpeningKeys

@@ -22,8 +22,9 @@ from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.workspace import below, make_folder
+from sealyard_router.addresses import Pictures
 from sealyard_router.delivery import Delivery
-from sealyard_router.filer import Filer, Judge, Pictures
+from sealyard_router.filer import Filer, Judge
 from sealyard_router.identity import Unproven, identity_rule, judge
 from sealyard_router.identity_keys import KeySet, KeySetFile
 from sealyard_router.index import Index
@@ -53,6 +54,7 @@ class Parts:
 
     source: RabbitmqSource
     filer: Filer
+    store: PatientStore
     index: Index
     troubles: Troubles
     metrics: Metrics
@@ -83,7 +85,7 @@ def assembled(task: RouteTask, mounts: Mounts) -> Iterator[Parts]:
         )
         opened.callback(filer.close)
         opened.callback(stopped.set)
-        yield Parts(_source(task, mounts), filer, index, troubles, metrics, stopped)
+        yield Parts(_source(task, mounts), filer, store, index, troubles, metrics, stopped)
 
 
 def _source(task: RouteTask, mounts: Mounts) -> RabbitmqSource:
@@ -114,7 +116,7 @@ def _pictures(
     # An address names all of a key.
     whole = task.pictures.model_copy(update={"prefix": ""})
     folder = _folder("pictures store", Purpose.PICTURES, whole, mounts)
-    return Pictures(opened.enter_context(folder), patience)
+    return Pictures(opened.enter_context(folder), task.pictures.prefix, patience)
 
 
 def _folder(what: str, purpose: Purpose, remote: RemoteFolder, mounts: Mounts) -> ObjectFolder:

@@ -7,26 +7,29 @@ batches so far will make it, filed or not.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from sealyard.annotations.items import Item
 from sealyard.annotations.journal import Record
-from sealyard.annotations.layout import FOLDERS, REJECTED
+from sealyard.annotations.layout import FOLDERS, REJECTED, offset_of, rejected_keys
 from sealyard.annotations.message import Annotation
-from sealyard.delivery.object_folder import ObjectFolder
 from sealyard.delivery.s3_requests import NoObjectError
 from sealyard.errors import IntegrityError, SealyardError
+from sealyard_router.addresses import Pictures
 from sealyard_router.arrivals import Arrival
+from sealyard_router.creation import prove_creation
 from sealyard_router.data_yaml import data_yaml
 from sealyard_router.delivery import Delivery
 from sealyard_router.index import Index
 from sealyard_router.ledger import Ledger, OvertakenError
 from sealyard_router.patience import Patience, PatientStore
-from sealyard_router.plan import FilingPlan, plan
+from sealyard_router.plan import FilingPlan, as_filed, plan
 from sealyard_router.reading import Unreadable
+from sealyard_router.strays import Strays
 from sealyard_router.verdict import (
     Case,
     Decision,
@@ -45,7 +48,6 @@ Judge = Callable[[Annotation, Delivery], Standing]
 
 UPLOADS: Final = 16
 """A small file waits for the store more than for us."""
-_DELETED_AT_ONCE: Final = 1000
 _DATA_YAML_BYTES: Final = 1 << 20
 
 logger = logging.getLogger(__name__)
@@ -69,14 +71,6 @@ class Filing:
     def records(self) -> list[Record]:
         """Its lines in the journal."""
         return [decision.record for decision in self.decisions]
-
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """The store in which pictures lie that messages name by an address."""
-
-    bucket: ObjectFolder
-    patience: Patience
 
 
 class Filer:
@@ -113,16 +107,23 @@ class Filer:
         self._pool = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
         self._pending: dict[str, Item] = {}
         """What items will be once the batches that were decided on are filed."""
+        self._pending_lock = threading.Lock()
+        self._strays = Strays(ledger, store.delete)
         self._last_made: frozenset[str] = frozenset()
+        self._left: frozenset[str] = frozenset()
+        """Made for entries that are others', and not before the journal's end."""
 
     def start(self) -> None:
         """Read the journal, finish what its last entry left, and describe the folders.
 
         Raises:
-            SealyardError: as `Ledger.load` and `Ledger.read_on`.
+            SealyardError: as `prove_creation`, and `Ledger.load`, `read_on` and `check_classes`.
         """
+        prove_creation(self._store)
         self._patience.call(self.ledger.load)
-        self.ledger.read_on()
+        for _ in self.ledger.read_on():
+            pass
+        self.ledger.check_classes()
         self.ledger.finish()
         content = data_yaml(self._rule.classes).encode()
         for folder in FOLDERS:
@@ -135,12 +136,15 @@ class Filer:
                 self._store.put(key, content)
 
     def sweep(self) -> None:
-        """Delete what routers left that ended between writing files and making an entry."""
-        end = self.ledger.end
+        """Delete what routers left that ended between writing files and making an entry.
+
+        What they wrote for messages that are not filed yet is deleted once these are.
+        """
         for folder in FOLDERS:
             for kind in ("images", "labels"):
-                found = self.ledger.strays(self._store.keys(f"{folder}/{kind}/"), end)
-                self._delete(found)
+                self._strays.judge(self._store.keys(f"{folder}/{kind}/"))
+        first, _ = rejected_keys(self.ledger.known_from)
+        self._strays.judge(self._store.keys(REJECTED, first.removesuffix(".json")))
 
     def decide(self, batch: Sequence[Arrival]) -> Filing:
         """What becomes of some messages, each after the one before.
@@ -155,7 +159,8 @@ class Filer:
             decision = self._decision(arrival, judge)
             decisions.append(decision)
             if decision.after is not None and decision.after is not decision.before:
-                self._pending[decision.after.id] = decision.after
+                with self._pending_lock:
+                    self._pending[decision.after.id] = decision.after
         return Filing(decisions, plan(decisions, self._rule.classes), batch[0].lost)
 
     def file(self, filing: Filing) -> None:
@@ -176,23 +181,29 @@ class Filer:
         self.ledger.commit(
             filing.records, filing.plan, begin=offsets[0], end=offsets[-1] + 1, lost=filing.lost
         )
-        for name, item in filing.plan.items.items():
-            if self._pending.get(name) is item:
-                del self._pending[name]
+        self._settle(filing.plan.items)
         self.ledger.finish()
+        self._strays.settle()
+        self._left = self._not_passed(self._left)
 
     def recover(self) -> None:
-        """After being overtaken: read what the other did, and delete what only we wrote.
+        """After being overtaken: read what the other did, and undo what only we wrote.
 
         Raises:
-            SealyardError: as `Ledger.read_on`.
+            SealyardError: as `Ledger.read_on` and `Ledger.check_classes`.
         """
         self._pending.clear()
-        refused = self.ledger.read_on()
-        self.ledger.finish()
-        end = self.ledger.end
-        self._delete(self.ledger.strays(self._last_made, end))
-        self._delete(key for key in self._last_made if _is_stray_refusal(key, refused, end))
+        made = self._left | self._last_made
+        refused: list[Record] = []
+        for entry in self.ledger.read_on():
+            # The other has, and after that we may have written it once more.
+            self.ledger.finish()
+            refused += [record for record in entry.records if record.verdict == "rejected"]
+        self._strays.judge(made)
+        right = as_filed(made, self.index.get, refused, self.ledger.classes)
+        self._in_threads(right.items(), self._put)
+        self._left = self._not_passed(made)
+        self.ledger.check_classes()
 
     def checkpoint(self) -> Callable[[], None] | None:
         """What writes a checkpoint of the items as they are now, if one is due."""
@@ -227,11 +238,7 @@ class Filer:
     def _fetch(self, wanted: Wanted) -> Fetched:
         if self._pictures is None:
             return Fetched(None, "the route names no store for pictures")
-        bucket, patience = self._pictures.bucket, self._pictures.patience
-        try:
-            return Fetched(patience.call(lambda: bucket.read_whole(wanted.key, wanted.size_bytes)))
-        except (NoObjectError, IntegrityError) as error:
-            return Fetched(None, f"picture.uri: {error}")
+        return self._pictures.fetch(wanted)
 
     def _put(self, pair: tuple[str, bytes | bytearray]) -> None:
         key, content = pair
@@ -251,6 +258,18 @@ class Filer:
                 future.cancel()
             wait(futures)
 
+    def _settle(self, items: Mapping[str, Item]) -> None:
+        """What these items are is in the index now."""
+        with self._pending_lock:
+            for name, item in items.items():
+                if self._pending.get(name) is item:
+                    del self._pending[name]
+
+    def _not_passed(self, keys: frozenset[str]) -> frozenset[str]:
+        """Those of some files that the journal's end has not passed."""
+        end = self.ledger.end
+        return frozenset(key for key in keys if (offset_of(key) or 0) >= end)
+
     def _gone(self, error: NoObjectError) -> Exception:
         if self.ledger.is_behind():
             return OvertakenError()
@@ -258,21 +277,3 @@ class Filer:
             f"{error}, which the journal has and only its router deletes; bring it back, from "
             "withdrawn/ or a backup"
         )
-
-    def _delete(self, keys: Iterable[str]) -> None:
-        waiting: list[str] = []
-        for key in keys:
-            waiting.append(key)
-            if len(waiting) == _DELETED_AT_ONCE:
-                self._store.delete(waiting)
-                waiting = []
-        if waiting:
-            logger.info("deleting %d files that no entry has", len(waiting))
-            self._store.delete(waiting)
-
-
-def _is_stray_refusal(key: str, refused: frozenset[int], end: int) -> bool:
-    if not key.startswith(REJECTED):
-        return False
-    offset = int(key.removeprefix(REJECTED).partition(".")[0])
-    return offset < end and offset not in refused

@@ -13,6 +13,7 @@ from sealyard.api.annotation_route import FilingProblem
 from sealyard.delivery.http import Buffer
 from sealyard.delivery.s3_requests import StorageFullError
 from sealyard.errors import UnavailableError
+from sealyard_router.requests import Requests
 from sealyard_router.store import Store
 from sealyard_router.troubles import Troubles
 
@@ -91,24 +92,35 @@ class Patience:
 
 
 class PatientStore:
-    """A store none of whose requests fails because it is away. See `Store` for what they do."""
+    """A store none of whose requests fails because it is away. See `Store` for what they do.
+
+    Args:
+        store: the store.
+        patience: with which it is asked.
+    """
 
     def __init__(self, store: Store, patience: Patience) -> None:
         self._store = store
         self._patience = patience
+        self._requests = Requests()
 
     @property
     def name(self) -> str:
         """What it is called in messages."""
         return self._store.name
 
+    @property
+    def hanging(self) -> str | None:
+        """One line on a request that neither fails nor succeeds; None where there is none."""
+        return self._requests.hanging
+
     def put(self, key: str, content: Buffer) -> None:
         """Write a file."""
-        self._patience.call(lambda: self._store.put(key, content))
+        self._call(lambda: self._store.put(key, content), key, len(content))
 
     def create(self, key: str, content: Buffer) -> bool:
         """Write a file unless there is one. After False it may be the very one that was sent."""
-        return self._patience.call(lambda: self._store.create(key, content))
+        return self._call(lambda: self._store.create(key, content), key, len(content))
 
     def put_pieces(self, key: str, pieces: Iterable[bytes]) -> None:
         """Write a long file. Tried once: the pieces are gone."""
@@ -116,11 +128,11 @@ class PatientStore:
 
     def copy(self, source: str, target: str) -> None:
         """Give a file a second key."""
-        self._patience.call(lambda: self._store.copy(source, target))
+        self._call(lambda: self._store.copy(source, target), source)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete files."""
-        self._patience.call(lambda: self._store.delete(keys))
+        self._call(lambda: self._store.delete(keys), keys[0] if keys else "")
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """All keys; a listing that breaks off goes on behind the last key."""
@@ -135,14 +147,21 @@ class PatientStore:
                 listing = iter(self._store.keys(prefix, last))
                 raise
 
-        while (key := self._patience.call(following)) is not None:
+        while (key := self._call(following, prefix)) is not None:
             last = key
             yield key
 
     def read(self, key: str, most: int) -> bytes:
         """The content of a file."""
-        return self._patience.call(lambda: self._store.read(key, most))
+        return self._call(lambda: self._store.read(key, most), key)
 
     def pieces(self, key: str) -> Iterator[bytes]:
         """The content of a long file. Tried once: the caller begins anew."""
         return self._store.pieces(key)
+
+    def _call(self, action: Callable[[], T], key: str, size: int = 0) -> T:
+        def request() -> T:
+            with self._requests.made(key, size):
+                return action()
+
+        return self._patience.call(request)

@@ -16,6 +16,7 @@ import time
 from typing import Final, NoReturn
 
 from sealyard.annotations.message import MAX_LINE_BYTES
+from sealyard.api.annotation_route import FilingProblem
 from sealyard.api.filing import FilingReport, RouteTask
 from sealyard.errors import UnavailableError
 from sealyard.jobs.mounts import Mounts
@@ -140,7 +141,7 @@ class Service:
 
     def _tell_now(self) -> None:
         ledger, counts = self._parts.filer.ledger, self._parts.index.counts
-        problem, line = self._parts.troubles.first or (None, None)
+        problem, line = self._trouble or (None, None)
         self._parts.metrics.stands(counts, offset=ledger.end, lag=self._lag)
         if not self._pipeline.is_open and problem is None:
             # Nothing is known yet, and whether it can go on neither.
@@ -160,12 +161,19 @@ class Service:
             )
         )
 
+    @property
+    def _trouble(self) -> tuple[FilingProblem, str] | None:
+        hanging = self._parts.store.hanging
+        return ("StoreUnavailable", hanging) if hanging else self._parts.troubles.first
+
     def _is_stuck(self) -> str | None:
         age = time.monotonic() - self._beat
-        return f"nothing has moved for {age:.0f} s" if age > _STUCK_SECONDS else None
+        if age > _STUCK_SECONDS:
+            return f"nothing has moved for {age:.0f} s"
+        return self._parts.store.hanging
 
     def _is_idle(self) -> str | None:
-        first = self._parts.troubles.first
+        first = self._trouble
         if first is not None:
             return f"{first[0]}: {first[1]}"
         return None if self._pipeline.is_open else "the journal is being read"

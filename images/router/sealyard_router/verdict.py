@@ -14,12 +14,18 @@ from typing import Any, Final
 
 from sealyard.annotations.items import Item, follow
 from sealyard.annotations.journal import FiledPicture, Record, Verdict
-from sealyard.annotations.message import Picture
+from sealyard.annotations.message import MAX_REVISION, Picture
 from sealyard_router import pictures
 from sealyard_router.delivery import Delivery
 from sealyard_router.reading import Message, Unreadable
 
 Content = bytes | bytearray
+
+LAST_REVISION: Final = MAX_REVISION - (1 << 20)
+"""Of those whose annotations must be validated; above it a validator always finds another one.
+
+A bound above the item's own revision would depend on the order in which messages come.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +242,16 @@ def _is_small(case: Case) -> str | None:
     return None
 
 
+def _leaves_revisions(case: Case) -> str | None:
+    revision = case.message.annotation.revision
+    if revision <= LAST_REVISION or case.standing.role in case.rule.validated:
+        return None
+    return (
+        f"revision: is {revision}, may be {LAST_REVISION}; higher ones are kept for those whose "
+        "annotations are valid as they are"
+    )
+
+
 def _has_known_classes(case: Case) -> str | None:
     for number, box in enumerate(case.message.annotation.boxes):
         if box.class_name not in case.rule.classes:
@@ -258,6 +274,7 @@ def _is_the_same_picture(case: Case) -> str | None:
 
 _CHECKS: Final[tuple[Callable[[Case], str | None], ...]] = (
     _is_small,
+    _leaves_revisions,
     _has_known_classes,
     _is_the_same_picture,
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, Self
 
@@ -22,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from sealyard.annotations.redaction import without_tokens
 from sealyard.api.model import Model, Sha256, says
 from sealyard.errors import InvalidError
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 VERSION: Final = "sealyard.io/annotation/v1"
 MAX_LINE_BYTES: Final = 256 << 10
 MAX_BOXES: Final = 1000
+MAX_REVISION: Final = 1 << 31
 _TOLERANCE: Final = 1e-6
 """How far a box may stick out of the picture: tools round."""
 
@@ -45,6 +46,8 @@ _TIME_PATTERN: Final = (
 )
 _TIME_RULE: Final = "must be a time in UTC with Z: 2030-01-31T12:00:00Z"
 _ADDRESS_PATTERN: Final = r"^s3://[^/]+/.+$"
+MAX_KEY_BYTES: Final = 1024
+"""Of S3, in UTF-8."""
 
 
 def _is_on_the_calendar(value: str) -> str:
@@ -55,6 +58,18 @@ def _is_on_the_calendar(value: str) -> str:
     return value
 
 
+def _is_no_longer_than_a_key(value: str) -> str:
+    size = len(value.removeprefix("s3://").partition("/")[2].encode())
+    if size > MAX_KEY_BYTES:
+        raise ValueError(f"the key may have {MAX_KEY_BYTES} bytes, has {size}")
+    return value
+
+
+Address = Annotated[
+    str,
+    StringConstraints(pattern=_ADDRESS_PATTERN, max_length=1280),
+    AfterValidator(_is_no_longer_than_a_key),
+]
 ItemId = Annotated[str, StringConstraints(pattern=_ID_PATTERN, max_length=64), says(_ID_RULE)]
 """Names a picture with its boxes, through all its changes; becomes part of file names."""
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE_PATTERN)]
@@ -98,11 +113,10 @@ class Picture(_Strict):
     sha256: Sha256
     size_bytes: Annotated[int, Field(ge=1, le=1 << 40)]
     media_type: MediaType
-    uri: Annotated[str, StringConstraints(pattern=_ADDRESS_PATTERN, max_length=1280)] | None = (
-        Field(
-            default=None,
-            description="s3://bucket/key, in the store that the route names for pictures.",
-        )
+    uri: Address | None = Field(
+        default=None,
+        description="s3://bucket/key, in the store that the route names for pictures; the key has "
+        "1,024 bytes at most.",
     )
 
     @classmethod
@@ -127,7 +141,7 @@ class Annotation(_Strict):
 
     version: Literal["sealyard.io/annotation/v1"] = VERSION
     id: ItemId
-    revision: Annotated[int, Field(ge=1, le=1 << 31)] = Field(
+    revision: Annotated[int, Field(ge=1, le=MAX_REVISION)] = Field(
         description="Grows with each change of the item. The highest counts, in whatever order "
         "messages come."
     )
@@ -209,33 +223,6 @@ def digest(annotation: Annotation) -> str:
     said = annotation.to_wire()
     said.pop("proof", None)
     return hashlib.sha256(rfc8785.dumps(said)).hexdigest()
-
-
-def redacted(body: bytes) -> bytes:
-    """A message as it may be kept: its token can be looked at, and proves nothing any more.
-
-    Where the line is JSON, its token has no signature afterwards, and the picture stays as it is;
-    of anything else, whatever looks like the signature of a token is cut out.
-    """
-    line, end, attached = body.partition(b"\n")
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        return _JWT.sub(rb"\1" + _CUT.encode(), body)
-    if isinstance(document, dict) and isinstance(document.get("proof"), dict):
-        token = document["proof"].get("jwt")
-        if isinstance(token, str):
-            document["proof"]["jwt"] = token.rpartition(".")[0] + "." + _CUT
-    # Written anew, a token is spelled without escapes, wherever it is.
-    text = json.dumps(document, separators=(",", ":")).encode()
-    return _JWT.sub(rb"\1" + _CUT.encode(), text) + end + attached
-
-
-_CUT: Final = "[redacted]"
-_JWT: Final = re.compile(
-    # From where such letters begin, or a long run of them would be tried from each of them.
-    rb"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.)[A-Za-z0-9_-]{16,}"
-)
 
 
 def _json(line: bytes) -> dict[str, Any]:
@@ -325,7 +312,7 @@ def _said(fault: ErrorDetails) -> str:
 
 def _name(key: str) -> str:
     """A key of the document: cut and made printable, so that the line stays one."""
-    return _safe(ascii(key)[1:-1])[:80]
+    return without_tokens(ascii(key)[1:-1])[:80]
 
 
 def _shown(value: Any) -> str:
@@ -333,9 +320,4 @@ def _shown(value: Any) -> str:
         return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return _safe(ascii(value))[:80]
-
-
-def _safe(text: str) -> str:
-    """A token may stand in any field."""
-    return _JWT.sub(b"[token]", text.encode()).decode()
+    return without_tokens(ascii(value))[:80]

@@ -136,6 +136,10 @@ class ObjectFolder:
                 raise UnavailableError(f"{self.name} lists the same page again and again")
             start = {"ContinuationToken": following}
 
+    def check(self, prefix: str) -> None:
+        """Ask for what begins with `prefix`: raises what keeps the credential from reading."""
+        self._page(prefix, {"MaxKeys": 1})
+
     def read(self, key: str, most: int) -> bytes:
         """The content of an object that is not long.
 

@@ -62,6 +62,14 @@ class NoObjectError(MissingError):
     """There is no object of this key."""
 
 
+class RequestRefusedError(UnavailableError):
+    """The store refuses this request: what it asks for, or who asks."""
+
+
+class UnsupportedError(InvalidError):
+    """The store does not offer what was asked for."""
+
+
 class StorageFullError(UnavailableError):
     """A store or a volume takes no more until somebody makes room."""
 
@@ -128,6 +136,8 @@ class S3Requests:
         Raises:
             UnavailableError: the store cannot be reached, fails, or is none.
             RefusedError: it refuses the credential.
+            RequestRefusedError: it refuses the request.
+            UnsupportedError: it knows no such request.
             MissingError: there is no such bucket.
             NoObjectError: there is no such object.
             StorageFullError: it has no room.
@@ -246,6 +256,7 @@ _STATUSES: Final[dict[int, tuple[type[SealyardError], str]]] = {
     412: (PreconditionError, "a condition of the request does not hold"),
     416: (IntegrityError, "the object {what} is shorter than it must be"),
     429: (TransientError, "it asks to slow down"),
+    501: (UnsupportedError, "it does not offer what was asked for"),
     507: _FULL,
 }
 
@@ -257,4 +268,5 @@ def _meaning(status: int, code: str) -> tuple[type[SealyardError], str]:
         return _STATUSES[status]
     if status >= 500:
         return TransientError, "it fails"
-    return UnavailableError, "it refuses the request"
+    kind = RequestRefusedError if status >= 400 else UnavailableError
+    return kind, "it refuses the request"

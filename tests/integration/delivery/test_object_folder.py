@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +110,20 @@ def test_who_may_not_write_is_told_so(store: DatasetStore, tmp_path: Path) -> No
         ):
             with pytest.raises((RefusedError, UnavailableError)):
                 refused()
+
+
+def test_a_credential_that_is_good_is_told_from_one_that_is_not(
+    folder: ObjectFolder, store: DatasetStore, tmp_path: Path
+) -> None:
+    folder.put("a/1", b"one")
+    folder.check("a/")
+    folder.check("of nothing/")
+    wrong = dataclasses.replace(store, owner=dataclasses.replace(store.owner, access_key_id="no"))
+    with (
+        a_folder(wrong, tmp_path / "wrong", prefix="x/") as refused,
+        pytest.raises(RefusedError),
+    ):
+        refused.check("")
 
 
 def test_a_bucket_that_is_not_there_is_no_object_that_is_not_there(

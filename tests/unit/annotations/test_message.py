@@ -17,8 +17,8 @@ from sealyard.annotations.message import (
     digest,
     encode,
     parse,
-    redacted,
 )
+from sealyard.annotations.redaction import redacted
 from sealyard.errors import InvalidError
 from support.annotations import PICTURE, a_body, a_box, a_line, a_picture, an_annotation
 
@@ -39,6 +39,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "deleted, with nothing": {"operation": "deleted", "picture": None, "boxes": None},
     "deleted, with its picture": {"operation": "deleted"},
     "an address": {"picture": a_picture(uri="s3://trays/2026/1.jpg")},
+    "an address with a long key": {"picture": a_picture(uri="s3://trays/" + "k" * 1024)},
     "nanoseconds": {"annotatedAt": "2026-11-26T08:00:00.123456789Z"},
     "other letters": {"annotator": "Ада", "boxes": [a_box("монета")]},
 }
@@ -129,6 +130,14 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         a_body(picture=a_picture(uri="https://example.org/a.jpg")),
         "picture.uri: must be s3://bucket/key; it is 'https://example.org/a.jpg'",
     ),
+    "an address with too long a key": (
+        a_body(picture=a_picture(uri="s3://trays/" + "k" * 1025)),
+        "picture.uri: the key may have 1024 bytes, has 1025",
+    ),
+    "an address with too long a key of few letters": (
+        a_body(picture=a_picture(uri="s3://trays/" + "\U0001f600" * 257)),
+        "picture.uri: the key may have 1024 bytes, has 1028",
+    ),
     "local time": (
         a_body(annotatedAt="2026-11-26T08:00:00"),
         "annotatedAt: must be a time in UTC with Z: 2030-01-31T12:00:00Z; it is '2026-11-26T08",
@@ -186,6 +195,9 @@ KEPT: dict[str, bytes] = {
     "in two": a_body({"a": [TOKEN, {"b": TOKEN}]}),
     "as no token looks": a_body({"proof": {"jwt": "a.b." + SIGNATURE}}),
     "escaped": a_body(proof={"jwt": TOKEN}).replace(b"eyJ", b"\\u0065yJ"),
+    "twice, and once escaped": b'{"proof":{"jwt":"%s"},"proof":{"jwt":"%s"}}\n'
+    % (TOKEN.encode().replace(b"eyJ", b"\\u0065yJ"), TOKEN.encode()),
+    "a strange one, escaped": b'{"proof":{"jwt":"a\\u002eb.%s"}}' % SIGNATURE.encode(),
     "twice": b'{"proof":{"jwt":"%s"},"proof":{"jwt":"%s"}}\n' % ((TOKEN.encode(),) * 2),
     "no JSON": b"token=" + TOKEN.encode() + b"\n" + PICTURE,
     "on other lines": json.dumps(a_line(proof={"jwt": TOKEN}), indent=1).encode(),
@@ -208,9 +220,30 @@ def test_what_is_kept_has_the_picture_and_the_rest() -> None:
     assert said == a_line()
 
 
+KEPT_AS_THEY_ARE: dict[str, bytes] = {
+    "a key twice": b'{"id":"a","id":"b"}',
+    "a number of no double": b'{"x": 1e999, "y":NaN}',
+    "spaces and a key's order": b'{ "b" : 1,\t"a": [ 2.50 ] }',
+    "a token": a_body(proof={"jwt": TOKEN}).partition(b"\n")[0],
+    "a token twice": b'{"proof":{"jwt":"%s"},"proof":{"jwt":"%s"},"x":1e999}'
+    % ((TOKEN.encode(),) * 2),
+    "a token of strange form": b'{"proof": {"jwt": "a.b.' + SIGNATURE.encode() + b'"}}',
+    "escapes in another field": b'{"a": "\\u00e4", "proof": {"jwt": "%s"}}' % TOKEN.encode(),
+}
+
+
+@pytest.mark.parametrize("case", KEPT_AS_THEY_ARE)
+def test_what_is_kept_is_the_message(case: str) -> None:
+    line = KEPT_AS_THEY_ARE[case]
+    body = line + b"\n" + PICTURE
+    assert redacted(body) == line.replace(SIGNATURE.encode(), b"[redacted]") + b"\n" + PICTURE
+
+
 def test_a_long_text_is_redacted_as_fast_as_it_is_long() -> None:
     # From each letter of it anew, this would take hours.
     assert redacted(b"a" * 4_000_000) == b"a" * 4_000_000
+    many = json.dumps([{"jwt": f"a.b.{number}"} for number in range(20_000)]).encode()
+    assert redacted(many).count(b"[redacted]") == 20_000
 
 
 def test_the_digest_is_of_what_is_said() -> None:

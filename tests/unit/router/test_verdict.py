@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from sealyard.annotations.items import Item
+from sealyard.annotations.message import MAX_REVISION
 from sealyard_router.delivery import Delivery
 from sealyard_router.reading import Unreadable, read
-from sealyard_router.verdict import Fetched, Rule, Wanted, decide, unreadable
+from sealyard_router.verdict import LAST_REVISION, Fetched, Rule, Wanted, decide, unreadable
 from support.annotations import a_box, a_picture
 from support.filing import (
     IMAGE,
@@ -125,6 +126,42 @@ def test_whose_role_is_proven_outranks_any_revision_of_nobody(
     assert proven.record.verdict == "validated"
     assert proven.after is not None
     assert (proven.after.revision, proven.after.group) == (2, group)
+
+
+@pytest.mark.parametrize(
+    ("role", "revision", "verdict"),
+    [
+        ("Operator", LAST_REVISION, "seed"),
+        ("Operator", LAST_REVISION + 1, "rejected"),
+        ("Operator", MAX_REVISION, "rejected"),
+        (None, LAST_REVISION + 1, "rejected"),
+        ("Validator", LAST_REVISION + 1, "validated"),
+        ("Admin", MAX_REVISION, "validated"),
+    ],
+)
+@pytest.mark.parametrize("item", [None, an_item("Operator")], ids=["new", "there"])
+def test_the_last_revisions_are_kept_for_who_validates(
+    role: str | None, revision: int, verdict: str, item: Item | None
+) -> None:
+    if role is None and item is not None:
+        item = an_item(None)
+    record = decided(a_case(a_message(revision=revision), role, item)).record
+    assert record.verdict == verdict
+    if verdict == "rejected":
+        assert record.reason == (
+            f"revision: is {revision}, may be {LAST_REVISION}; higher ones are kept for those "
+            "whose annotations are valid as they are"
+        )
+
+
+def test_no_operator_keeps_an_item_out_of_training_for_ever() -> None:
+    taken = an_item("Operator", revision=LAST_REVISION)
+    revision = taken.revision + 1
+    back = decided(a_case(a_message(revision=revision, operation="validated"), "Validator", taken))
+    assert back.record.verdict == "validated"
+    again = decided(a_case(a_message(revision=revision + 1), "Operator", back.after))
+    assert again.record.verdict == "rejected"
+    assert again.after is back.after
 
 
 def sha256(content: bytes) -> str:
