@@ -198,6 +198,6 @@ class RabbitmqSource:
         return self._connection
 
 
-def _delivery(chunk: Chunk, offset: int, body: bytes) -> Delivery:
+def _delivery(chunk: Chunk, offset: int, body: memoryview) -> Delivery:
     inside = unwrap(body)
     return Delivery(offset, chunk.time_ms, inside.data, inside.user_id)

@@ -29,13 +29,13 @@ class Chunk:
         subscription: whose delivery it is.
         time_ms: when the broker took it, in milliseconds since the epoch.
         first: the offset of its first record; each further has one more.
-        records: what was published.
+        records: what was published; views of the frame, which stays as long as one of them.
     """
 
     subscription: int
     time_ms: int
     first: int
-    records: list[bytes]
+    records: list[memoryview]
 
     @property
     def end(self) -> int:
@@ -65,8 +65,8 @@ def parse_chunk(frame: memoryview) -> Chunk:
     return Chunk(subscription, time_ms, first, records)
 
 
-def _records(data: memoryview, entries: int) -> list[bytes]:
-    records: list[bytes] = []
+def _records(data: memoryview, entries: int) -> list[memoryview]:
+    records: list[memoryview] = []
     at = 0
     for _ in range(entries):
         if data[at : at + 1].tobytes() < b"\x80":
@@ -82,22 +82,22 @@ def _records(data: memoryview, entries: int) -> list[bytes]:
     return records
 
 
-def _unpacked(packed: memoryview, count: int, *, is_plain: bool) -> list[bytes]:
+def _unpacked(packed: memoryview, count: int, *, is_plain: bool) -> list[memoryview]:
     """The broker has counted them as the publisher said, and looked no further."""
     with suppress(ValueError):
         if is_plain:
             return _messages(packed, count)[0]
-    return [bytes(packed), *([b""] * (count - 1))][:count]
+    return [packed, *([memoryview(b"")] * (count - 1))][:count]
 
 
-def _messages(data: memoryview, count: int) -> tuple[list[bytes], int]:
+def _messages(data: memoryview, count: int) -> tuple[list[memoryview], int]:
     """So many messages, and how many bytes they take."""
-    found: list[bytes] = []
+    found: list[memoryview] = []
     at = 0
     for _ in range(count):
         begin = at + 4
         at = begin + int.from_bytes(data[at:begin])
         if begin > len(data) or at > len(data):
             raise ValueError("an entry is longer than its chunk")
-        found.append(bytes(data[begin:at]))
+        found.append(data[begin:at])
     return found, at
