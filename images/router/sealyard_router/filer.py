@@ -1,20 +1,21 @@
 """Files batches: decides, writes what comes before an entry, makes it, deletes what comes after.
 
-For two threads: one decides on the next batch while another files the last. An item is what the
+For two threads: one begins the next batch while another files the last. An item is what the
 batches so far will make it, filed or not.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from sealyard.annotations.items import Item
 from sealyard.annotations.journal import Record
-from sealyard.annotations.layout import FOLDERS, REJECTED
+from sealyard.annotations.layout import FOLDERS, REJECTED, parse_file
 from sealyard.annotations.message import Annotation
 from sealyard.delivery.object_folder import ObjectFolder
 from sealyard.delivery.s3_requests import NoObjectError
@@ -27,6 +28,7 @@ from sealyard_router.ledger import Ledger, OvertakenError
 from sealyard_router.patience import Patience, PatientStore
 from sealyard_router.plan import FilingPlan, plan
 from sealyard_router.reading import Unreadable
+from sealyard_router.uploads import Upload, Uploads
 from sealyard_router.verdict import (
     Case,
     Decision,
@@ -38,13 +40,9 @@ from sealyard_router.verdict import (
     unreadable,
 )
 
-T = TypeVar("T")
-
 Judge = Callable[[Annotation, Delivery], Standing]
 """Whether somebody is who he says."""
 
-UPLOADS: Final = 16
-"""A small file waits for the store more than for us."""
 _DELETED_AT_ONCE: Final = 1000
 _DATA_YAML_BYTES: Final = 1 << 20
 
@@ -53,22 +51,29 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """A batch that was decided on.
+    """A batch that was decided on, and whose files are being written.
 
     Attributes:
         decisions: one for each message.
         plan: what they cost the store.
+        upload: of the files that came with its messages.
         lost: how many offsets before the first message the broker no longer had.
     """
 
     decisions: Sequence[Decision]
     plan: FilingPlan
+    upload: Upload
     lost: int
 
     @property
     def records(self) -> list[Record]:
         """Its lines in the journal."""
         return [decision.record for decision in self.decisions]
+
+    @property
+    def refused(self) -> frozenset[int]:
+        """The offsets of the messages that it refuses."""
+        return frozenset(one.offset for one in self.records if one.verdict == "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,16 @@ class Filer:
         self._rule = rule
         self._judges = judges
         self._pictures = pictures
-        self._pool = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
+        self._uploads = Uploads("upload")
+        # Of a batch that must not wait behind the next one's uploads.
+        self._copies = Uploads("copy")
+        self._begun: deque[Filing] = deque()
+        """Whose entries are to come, in order."""
+        self._left: frozenset[str] = frozenset()
+        """Files of batches that were overtaken, for which it is too early to say if they stay."""
         self._pending: dict[str, Item] = {}
         """What items will be once the batches that were decided on are filed."""
-        self._last_made: frozenset[str] = frozenset()
+        self._pending_lock = threading.Lock()
 
     def start(self) -> None:
         """Read the journal, finish what its last entry left, and describe the folders.
@@ -142,8 +153,12 @@ class Filer:
                 found = self.ledger.strays(self._store.keys(f"{folder}/{kind}/"), end)
                 self._delete(found)
 
-    def decide(self, batch: Sequence[Arrival]) -> Filing:
-        """What becomes of some messages, each after the one before.
+    def begin(self, batch: Sequence[Arrival]) -> Filing:
+        """Decide what becomes of some messages, each after the one before, and begin to write.
+
+        Only what came is written, under the offset that it came with, so no entry before that of
+        this batch has a file of such a name, or deletes one. What is copied waits: it may lie
+        where the batch before is about to write it.
 
         Raises:
             SealyardError: a picture cannot be fetched, in a way that waiting does not mend, or
@@ -155,31 +170,36 @@ class Filer:
             decision = self._decision(arrival, judge)
             decisions.append(decision)
             if decision.after is not None and decision.after is not decision.before:
-                self._pending[decision.after.id] = decision.after
-        return Filing(decisions, plan(decisions, self._rule.classes), batch[0].lost)
+                with self._pending_lock:
+                    self._pending[decision.after.id] = decision.after
+        planned = plan(decisions, self._rule.classes)
+        upload = self._uploads.begin(planned.writes.items(), self._put)
+        filing = Filing(decisions, planned, upload, batch[0].lost)
+        self._begun.append(filing)
+        return filing
 
     def file(self, filing: Filing) -> None:
-        """Carry a batch out.
+        """Make the entry of the batch that was begun first, once its files are there.
 
         Raises:
             OvertakenError: another router has filed these messages: `recover`.
             SealyardError: the store fails in a way that waiting does not mend.
         """
-        self._last_made = filing.plan.made
+        filing.upload.finish()
         try:
-            self._in_threads(filing.plan.copies.items(), self._copy)
+            self._copies.begin(filing.plan.copies.items(), self._copy).finish()
         except NoObjectError as error:
             # Whoever is faster deletes what we would copy.
             raise self._gone(error) from error
-        self._in_threads(filing.plan.writes.items(), self._put)
         offsets = [decision.record.offset for decision in filing.decisions]
         self.ledger.commit(
             filing.records, filing.plan, begin=offsets[0], end=offsets[-1] + 1, lost=filing.lost
         )
-        for name, item in filing.plan.items.items():
-            if self._pending.get(name) is item:
-                del self._pending[name]
+        self._begun.popleft()
+        self._settle(filing.plan.items)
         self.ledger.finish()
+        if self._left:
+            self._remove_strays(self._left, filing.refused)
 
     def recover(self) -> None:
         """After being overtaken: read what the other did, and delete what only we wrote.
@@ -187,12 +207,14 @@ class Filer:
         Raises:
             SealyardError: as `Ledger.read_on`.
         """
+        for filing in self._begun:
+            filing.upload.give_up()
+        made = self._left.union(*(filing.plan.made for filing in self._begun))
+        self._begun.clear()
         self._pending.clear()
         refused = self.ledger.read_on()
         self.ledger.finish()
-        end = self.ledger.end
-        self._delete(self.ledger.strays(self._last_made, end))
-        self._delete(key for key in self._last_made if _is_stray_refusal(key, refused, end))
+        self._remove_strays(made, refused)
 
     def checkpoint(self) -> Callable[[], None] | None:
         """What writes a checkpoint of the items as they are now, if one is due."""
@@ -211,7 +233,8 @@ class Filer:
 
     def close(self) -> None:
         """Wait for requests that are on their way."""
-        self._pool.shutdown(cancel_futures=True)
+        self._uploads.close()
+        self._copies.close()
 
     def _decision(self, arrival: Arrival, judge: Judge) -> Decision:
         message, delivery = arrival.reading, arrival.delivery
@@ -241,15 +264,20 @@ class Filer:
         target, source = pair
         self._store.copy(source, target)
 
-    def _in_threads(self, work: Iterable[T], action: Callable[[T], None]) -> None:
-        futures = [self._pool.submit(action, one) for one in work]
-        try:
-            for future in futures:
-                future.result()
-        finally:
-            for future in futures:
-                future.cancel()
-            wait(futures)
+    def _settle(self, items: Mapping[str, Item]) -> None:
+        """What these items are is in the index now."""
+        with self._pending_lock:
+            for name, item in items.items():
+                if self._pending.get(name) is item:
+                    del self._pending[name]
+
+    def _remove_strays(self, made: frozenset[str], refused: frozenset[int]) -> None:
+        """Delete what was made for entries that are others', and remember what is not before the
+        journal's end: whoever files its message may have made the same."""
+        end = self.ledger.end
+        self._delete(self.ledger.strays(made, end))
+        self._delete(key for key in made if _is_stray_refusal(key, refused, end))
+        self._left = frozenset(key for key in made if (_offset(key) or 0) >= end)
 
     def _gone(self, error: NoObjectError) -> Exception:
         if self.ledger.is_behind():
@@ -272,7 +300,15 @@ class Filer:
 
 
 def _is_stray_refusal(key: str, refused: frozenset[int], end: int) -> bool:
-    if not key.startswith(REJECTED):
+    offset = _offset(key)
+    if offset is None or not key.startswith(REJECTED):
         return False
-    offset = int(key.removeprefix(REJECTED).partition(".")[0])
     return offset < end and offset not in refused
+
+
+def _offset(key: str) -> int | None:
+    """Of the message in a file's name; None where the name has none."""
+    if key.startswith(REJECTED):
+        return int(key.removeprefix(REJECTED).partition(".")[0])
+    named = parse_file(key)
+    return named[1] if named is not None else None

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from sealyard.annotations.message import Annotation
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard_router import checkpoints
 from sealyard_router.arrivals import Arrival
 from sealyard_router.delivery import Delivery
-from sealyard_router.filer import Filer
+from sealyard_router.filer import Filer, Filing, Judge
 from sealyard_router.index import Index
 from sealyard_router.ledger import Ledger, OvertakenError
 from sealyard_router.patience import Patience, PatientStore
@@ -37,12 +38,18 @@ BODIES = [
 Router = Callable[..., Filer]
 
 
+def believe(annotation: Annotation, _: Delivery) -> Standing:
+    return Standing(annotation.role)
+
+
 @pytest.fixture
 def router(tmp_path: Path) -> Router:
     """Makes routers on one folder; each has read the journal."""
     made: list[Filer] = []
 
-    def make(*, stream: str = "trays", classes: list[str] = CLASSES) -> Filer:
+    def make(
+        *, stream: str = "trays", classes: list[str] = CLASSES, judge: Judge = believe
+    ) -> Filer:
         failures = Counter("failures", "", ["problem"], registry=CollectorRegistry())
         patience = Patience("StoreUnavailable", Troubles(), threading.Event(), failures)
         root = tmp_path / "route"
@@ -55,7 +62,7 @@ def router(tmp_path: Path) -> Router:
             Ledger(store, index, stream=stream, classes=classes),
             index,
             rule=RULE,
-            judges=lambda: lambda annotation, _: Standing(annotation.role),
+            judges=lambda: judge,
         )
         made.append(filer)
         filer.start()
@@ -64,13 +71,18 @@ def router(tmp_path: Path) -> Router:
     return make
 
 
-def file(filer: Filer, first: int, last: int) -> None:
-    """File some of the messages as one batch."""
+def begin(filer: Filer, first: int, last: int) -> Filing:
+    """Begin to write some of the messages as one batch."""
     arrivals = [
         Arrival(Delivery(offset, 0, BODIES[offset]), read(BODIES[offset]))
         for offset in range(first, last)
     ]
-    filer.file(filer.decide(arrivals))
+    return filer.begin(arrivals)
+
+
+def file(filer: Filer, first: int, last: int) -> None:
+    """File some of the messages as one batch."""
+    filer.file(begin(filer, first, last))
 
 
 def assert_whole(root: Path) -> None:
@@ -124,6 +136,43 @@ def test_who_is_overtaken_goes_on_behind_the_other_and_leaves_nothing(
     fast.recover()
     assert fast.ledger.end == 6
     assert_whole(tmp_path / "route")
+
+
+def test_a_batch_is_written_before_the_one_ahead_of_it_is_filed(
+    router: Router, tmp_path: Path
+) -> None:
+    root = tmp_path / "route"
+    filer = router()
+    batches = [begin(filer, first, last) for first, last in [(0, 2), (2, 4), (4, 6)]]
+    for batch in batches:
+        batch.upload.finish()
+    assert (root / "seed/images/c-000000000005.jpg").exists()
+    assert not (root / "journal").exists()
+    for batch in batches:
+        filer.file(batch)
+    assert_whole(root)
+
+
+def test_what_was_written_too_far_ahead_is_deleted_once_it_is_nobodys(
+    router: Router, tmp_path: Path
+) -> None:
+    root = tmp_path / "route"
+    favoured = {"c"}
+
+    def favour(annotation: Annotation, _: Delivery) -> Standing:
+        return Standing("Validator" if annotation.id in favoured else annotation.role)
+
+    slow, fast = router(judge=favour), router()
+    batches = [begin(slow, 0, 2), begin(slow, 2, 6)]
+    file(fast, 0, 3)
+    with pytest.raises(OvertakenError):
+        slow.file(batches[0])
+    slow.recover()
+    # Another router may have written it, and be about to make its entry.
+    assert (root / "validated/images/c-000000000005.jpg").exists()
+    favoured.clear()
+    file(slow, 3, 6)
+    assert_whole(root)
 
 
 def test_of_two_that_write_the_same_both_have_filed_it(router: Router, tmp_path: Path) -> None:
