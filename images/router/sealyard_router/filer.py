@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sealyard.annotations.items import Item
 from sealyard.annotations.journal import Record
-from sealyard.annotations.layout import FOLDERS, REJECTED, parse_file
+from sealyard.annotations.layout import FOLDERS, REJECTED, offset_of, rejected_keys
 from sealyard.annotations.message import Annotation
 from sealyard.delivery.object_folder import ObjectFolder
 from sealyard.delivery.s3_requests import NoObjectError
@@ -26,8 +26,9 @@ from sealyard_router.delivery import Delivery
 from sealyard_router.index import Index
 from sealyard_router.ledger import Ledger, OvertakenError
 from sealyard_router.patience import Patience, PatientStore
-from sealyard_router.plan import FilingPlan, plan
+from sealyard_router.plan import FilingPlan, as_filed, plan
 from sealyard_router.reading import Unreadable
+from sealyard_router.strays import Strays
 from sealyard_router.uploads import Upload, Uploads
 from sealyard_router.verdict import (
     Case,
@@ -43,7 +44,6 @@ from sealyard_router.verdict import (
 Judge = Callable[[Annotation, Delivery], Standing]
 """Whether somebody is who he says."""
 
-_DELETED_AT_ONCE: Final = 1000
 _DATA_YAML_BYTES: Final = 1 << 20
 
 logger = logging.getLogger(__name__)
@@ -69,11 +69,6 @@ class Filing:
     def records(self) -> list[Record]:
         """Its lines in the journal."""
         return [decision.record for decision in self.decisions]
-
-    @property
-    def refused(self) -> frozenset[int]:
-        """The offsets of the messages that it refuses."""
-        return frozenset(one.offset for one in self.records if one.verdict == "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +115,23 @@ class Filer:
         self._copies = Uploads("copy")
         self._begun: deque[Filing] = deque()
         """Whose entries are to come, in order."""
-        self._left: frozenset[str] = frozenset()
-        """Files of batches that were overtaken, for which it is too early to say if they stay."""
         self._pending: dict[str, Item] = {}
         """What items will be once the batches that were decided on are filed."""
         self._pending_lock = threading.Lock()
+        self._strays = Strays(ledger, store.delete)
+        self._left: frozenset[str] = frozenset()
+        """Made for entries that are others', and not before the journal's end."""
 
     def start(self) -> None:
         """Read the journal, finish what its last entry left, and describe the folders.
 
         Raises:
-            SealyardError: as `Ledger.load` and `Ledger.read_on`.
+            SealyardError: as `Ledger.load`, `Ledger.read_on` and `Ledger.check_classes`.
         """
         self._patience.call(self.ledger.load)
-        self.ledger.read_on()
+        for _ in self.ledger.read_on():
+            pass
+        self.ledger.check_classes()
         self.ledger.finish()
         content = data_yaml(self._rule.classes).encode()
         for folder in FOLDERS:
@@ -146,12 +144,15 @@ class Filer:
                 self._store.put(key, content)
 
     def sweep(self) -> None:
-        """Delete what routers left that ended between writing files and making an entry."""
-        end = self.ledger.end
+        """Delete what routers left that ended between writing files and making an entry.
+
+        What they wrote for messages that are not filed yet is deleted once these are.
+        """
         for folder in FOLDERS:
             for kind in ("images", "labels"):
-                found = self.ledger.strays(self._store.keys(f"{folder}/{kind}/"), end)
-                self._delete(found)
+                self._strays.judge(self._store.keys(f"{folder}/{kind}/"))
+        first, _ = rejected_keys(self.ledger.known_from)
+        self._strays.judge(self._store.keys(REJECTED, first.removesuffix(".json")))
 
     def begin(self, batch: Sequence[Arrival]) -> Filing:
         """Decide what becomes of some messages, each after the one before, and begin to write.
@@ -198,23 +199,30 @@ class Filer:
         self._begun.popleft()
         self._settle(filing.plan.items)
         self.ledger.finish()
-        if self._left:
-            self._remove_strays(self._left, filing.refused)
+        self._strays.settle()
+        self._left = self._not_passed(self._left)
 
     def recover(self) -> None:
-        """After being overtaken: read what the other did, and delete what only we wrote.
+        """After being overtaken: read what the other did, and undo what only we wrote.
 
         Raises:
-            SealyardError: as `Ledger.read_on`.
+            SealyardError: as `Ledger.read_on` and `Ledger.check_classes`.
         """
         for filing in self._begun:
             filing.upload.give_up()
         made = self._left.union(*(filing.plan.made for filing in self._begun))
         self._begun.clear()
         self._pending.clear()
-        refused = self.ledger.read_on()
-        self.ledger.finish()
-        self._remove_strays(made, refused)
+        refused: list[Record] = []
+        for entry in self.ledger.read_on():
+            # The other has, and after that we may have written it once more.
+            self.ledger.finish()
+            refused += [record for record in entry.records if record.verdict == "rejected"]
+        self._strays.judge(made)
+        right = as_filed(made, self.index.get, refused, self.ledger.classes)
+        self._uploads.begin(right.items(), self._put).finish()
+        self._left = self._not_passed(made)
+        self.ledger.check_classes()
 
     def checkpoint(self) -> Callable[[], None] | None:
         """What writes a checkpoint of the items as they are now, if one is due."""
@@ -271,13 +279,10 @@ class Filer:
                 if self._pending.get(name) is item:
                     del self._pending[name]
 
-    def _remove_strays(self, made: frozenset[str], refused: frozenset[int]) -> None:
-        """Delete what was made for entries that are others', and remember what is not before the
-        journal's end: whoever files its message may have made the same."""
+    def _not_passed(self, keys: frozenset[str]) -> frozenset[str]:
+        """Those of some files that the journal's end has not passed."""
         end = self.ledger.end
-        self._delete(self.ledger.strays(made, end))
-        self._delete(key for key in made if _is_stray_refusal(key, refused, end))
-        self._left = frozenset(key for key in made if (_offset(key) or 0) >= end)
+        return frozenset(key for key in keys if (offset_of(key) or 0) >= end)
 
     def _gone(self, error: NoObjectError) -> Exception:
         if self.ledger.is_behind():
@@ -286,29 +291,3 @@ class Filer:
             f"{error}, which the journal has and only its router deletes; bring it back, from "
             "withdrawn/ or a backup"
         )
-
-    def _delete(self, keys: Iterable[str]) -> None:
-        waiting: list[str] = []
-        for key in keys:
-            waiting.append(key)
-            if len(waiting) == _DELETED_AT_ONCE:
-                self._store.delete(waiting)
-                waiting = []
-        if waiting:
-            logger.info("deleting %d files that no entry has", len(waiting))
-            self._store.delete(waiting)
-
-
-def _is_stray_refusal(key: str, refused: frozenset[int], end: int) -> bool:
-    offset = _offset(key)
-    if offset is None or not key.startswith(REJECTED):
-        return False
-    return offset < end and offset not in refused
-
-
-def _offset(key: str) -> int | None:
-    """Of the message in a file's name; None where the name has none."""
-    if key.startswith(REJECTED):
-        return int(key.removeprefix(REJECTED).partition(".")[0])
-    named = parse_file(key)
-    return named[1] if named is not None else None

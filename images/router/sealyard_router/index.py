@@ -20,6 +20,7 @@ _SCHEMA = """
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = OFF;
     CREATE TABLE items (id TEXT PRIMARY KEY, item BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE refused (message INTEGER PRIMARY KEY);
 """
 
 
@@ -71,8 +72,17 @@ class Index:
         with self._lock:
             return self._get(name)
 
-    def put(self, items: Iterable[Item]) -> None:
-        """Take in what some items are now. If that fails midway, `clear` comes next."""
+    def is_refused(self, offset: int) -> bool:
+        """Whether a message was refused, since what was in the index when it was filled."""
+        with self._lock:
+            found = self._database.execute("SELECT 1 FROM refused WHERE message = ?", (offset,))
+            return found.fetchone() is not None
+
+    def put(self, items: Iterable[Item], refused: Iterable[int] = ()) -> None:
+        """Take in what some items are now, and the offsets of messages that were refused.
+
+        If that fails midway, `clear` comes next.
+        """
         with self._lock, self._database:
             self._database.execute("BEGIN")
             for item in items:
@@ -82,11 +92,15 @@ class Index:
                 self._database.execute(
                     "INSERT OR REPLACE INTO items VALUES (?, ?)", (item.id, zlib.compress(line, 1))
                 )
+            self._database.executemany(
+                "INSERT OR IGNORE INTO refused VALUES (?)", ((offset,) for offset in refused)
+            )
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._database.execute("DELETE FROM items")
+            self._database.execute("DELETE FROM refused")
             self.counts = Counts()
 
     def snapshot(self) -> Iterator[bytes]:

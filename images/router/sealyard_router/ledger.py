@@ -13,7 +13,14 @@ from pydantic import ValidationError
 
 from sealyard.annotations.items import Item, follow
 from sealyard.annotations.journal import EntryHeader, Record
-from sealyard.annotations.layout import CHECKPOINTS, JOURNAL, checkpoint_key, entry_key, parse_file
+from sealyard.annotations.layout import (
+    CHECKPOINTS,
+    JOURNAL,
+    checkpoint_key,
+    entry_key,
+    offset_of,
+    parse_file,
+)
 from sealyard.annotations.lines import CheckpointHeader, Entry, entry_bytes, parse_entry
 from sealyard.delivery.threads import in_threads
 from sealyard.errors import IntegrityError, InvalidError
@@ -92,6 +99,8 @@ class Ledger:
         self._state = _State()
         self._reading = Reading()
         self._unfinished: tuple[str, ...] = ()
+        self.known_from = 0
+        """The offset from which on it is known which messages were refused."""
 
     @property
     def end(self) -> int:
@@ -102,6 +111,11 @@ class Ledger:
     def is_new(self) -> bool:
         """Nothing was ever filed."""
         return self._state.sequence == 0
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """As the labels count them that lie there."""
+        return self._state.classes
 
     @property
     def rejected(self) -> int:
@@ -148,26 +162,23 @@ class Ledger:
             header.unproven,
             header.lost,
         )
+        self.known_from = header.offset
 
-    def read_on(self) -> frozenset[int]:
-        """Read the entries that came since; give the offsets of what they refused.
+    def read_on(self) -> Iterator[Entry]:
+        """Read the entries that came since; each is given once its items are in the index.
 
         Raises:
             IntegrityError: an entry is missing, is none, or does not follow the one before.
-            InvalidError: the route's classes are not those of the entries, with more behind them.
         """
         after = entry_key(self._state.sequence - 1) if self._state.sequence else ""
         keys = list(self._store.keys(JOURNAL, after))
-        refused: set[int] = set()
         entries = in_threads(
             lambda number: self._read(keys[number]), len(keys), workers=_READERS, ahead=_READERS
         )
         for key, (entry, size) in zip(keys, entries, strict=True):
             self._take(key, entry)
             self._reading.add(size)
-            refused |= {one.offset for one in entry.records if one.verdict == "rejected"}
-        self._check_classes()
-        return frozenset(refused)
+            yield entry
 
     def commit(
         self, records: Sequence[Record], plan: FilingPlan, *, begin: int, end: int, lost: int
@@ -198,9 +209,9 @@ class Ledger:
         # What is there may be what was sent before an answer was lost.
         if not self._store.create(key, content) and self._store.read(key, _ENTRY_BYTES) != content:
             raise OvertakenError
+        self._keep(plan.items.values(), records)
         self._count(header, records, hashlib.sha256(content).hexdigest())
         self._reading.add(len(content))
-        self._index.put(plan.items.values())
         self._unfinished = plan.obsolete
 
     def is_behind(self) -> bool:
@@ -214,19 +225,30 @@ class Ledger:
             self._store.delete(self._unfinished)
         self._unfinished = ()
 
-    def strays(self, keys: Iterable[str], end: int) -> Iterator[str]:
-        """Those of some files that no entry has, and none ever will have.
+    def check_classes(self) -> None:
+        """See that labels count the route's classes as those that lie there do.
 
-        What a message at `end` or behind it would make may be there already: whoever writes its
-        entry has written it, or is about to.
+        Raises:
+            InvalidError: the route's classes are not those of the entries, with more behind them.
         """
-        for key in keys:
-            named = parse_file(key)
-            if named is None or named[1] >= end:
-                continue
+        had = self._state.classes
+        if self._classes[: len(had)] != had:
+            raise InvalidError(
+                f"classes: labels were filed with {', '.join(had)[:256]}; these must come first, "
+                "in this order"
+            )
+
+    def has(self, key: str) -> bool:
+        """Whether a file that a message before the end made, or would have, is one to keep.
+
+        Of a refusal before `known_from` nobody knows; it is kept.
+        """
+        named = parse_file(key)
+        if named is not None:
             item = self._index.get(named[0])
-            if item is None or key not in item.keys:
-                yield key
+            return item is not None and key in item.keys
+        offset = offset_of(key)
+        return offset is None or offset < self.known_from or self._index.is_refused(offset)
 
     def checkpoint(self) -> Checkpointing | None:
         """The items as they are now, to be written if that is worth its while."""
@@ -277,9 +299,14 @@ class Ledger:
                 if record.id not in before:
                     before[record.id] = after[record.id] = self._index.get(record.id)
                 after[record.id] = follow(after[record.id], record)
+        self._keep((item for item in after.values() if item is not None), entry.records)
         self._count(header, entry.records, entry.digest)
-        self._index.put(item for item in after.values() if item is not None)
         self._unfinished = obsolete((before[name], after[name]) for name in after)
+
+    def _keep(self, items: Iterable[Item], records: Iterable[Record]) -> None:
+        """Have the index know, before the end moves: what is before that and not there is stray."""
+        refused = (record.offset for record in records if record.verdict == "rejected")
+        self._index.put(items, refused)
 
     def _count(self, header: EntryHeader, records: Iterable[Record], digest: str) -> None:
         state = self._state
@@ -295,14 +322,6 @@ class Ledger:
             raise InvalidError(
                 f"{key} is of the stream {stream}, and the route has {self._stream}; "
                 "a storage is of one stream: name another folder"
-            )
-
-    def _check_classes(self) -> None:
-        had = self._state.classes
-        if self._classes[: len(had)] != had:
-            raise InvalidError(
-                f"classes: labels were filed with {', '.join(had)[:256]}; these must come first, "
-                "in this order"
             )
 
 

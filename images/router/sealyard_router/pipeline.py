@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from sealyard_router.ledger import OvertakenError
 from sealyard_router.metrics import Metrics
 from sealyard_router.patience import pauses
 from sealyard_router.reading import read
+from sealyard_router.strays import pause_after
 from sealyard_router.troubles import Troubles
 
 T = TypeVar("T")
@@ -65,7 +67,7 @@ class Pipeline:
             SealyardError: of the broker, the stores or the journal, where waiting mends nothing.
         """
         await asyncio.to_thread(self._filer.start)
-        sweep = asyncio.create_task(asyncio.to_thread(self._filer.sweep))
+        sweep = asyncio.create_task(self._sweep())
         try:
             while True:
                 try:
@@ -78,7 +80,19 @@ class Pipeline:
                     self._metrics.overtaken.inc()
                     await asyncio.to_thread(self._filer.recover)
         finally:
+            sweep.cancel()
             await _ended(sweep, self._checkpoint)
+
+    async def _sweep(self) -> None:
+        """Look for strays now and then, as long as it files."""
+        while True:
+            begun = time.monotonic()
+            looking = asyncio.create_task(asyncio.to_thread(self._filer.sweep))
+            try:
+                await asyncio.shield(looking)
+            finally:
+                await _ended(looking)
+            await asyncio.sleep(pause_after(time.monotonic() - begun))
 
     async def _file_on(self, sweep: asyncio.Task[None]) -> None:
         """File what comes after the journal's end, until something ends it."""

@@ -7,13 +7,13 @@ within the batch, is kept in `withdrawn/`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sealyard.annotations.items import Item
-from sealyard.annotations.journal import FiledPicture
+from sealyard.annotations.journal import FiledPicture, Record
 from sealyard.annotations.labels import label_lines
-from sealyard.annotations.layout import rejected_keys, withdrawn_key
+from sealyard.annotations.layout import parse_file, rejected_keys, withdrawn_key
 from sealyard.annotations.message import redacted
 from sealyard_router.verdict import Decision
 
@@ -85,6 +85,35 @@ def obsolete(changes: Iterable[tuple[Item | None, Item | None]]) -> tuple[str, .
     return tuple(gone)
 
 
+def as_filed(
+    made: Iterable[str],
+    item: Callable[[str], Item | None],
+    refused: Iterable[Record],
+    classes: Sequence[str],
+) -> dict[str, bytes]:
+    """What must lie at some keys for which two routers with other rules have other bytes.
+
+    These are the labels of an item whose picture a later message brought, and why a message was
+    refused. Everything else at a key is said by its message alone.
+
+    Args:
+        made: keys that a router has written to before it found that another had filed.
+        item: gives an item as it is by the journal.
+        refused: what the journal has refused of late.
+        classes: in the order in which labels count them.
+    """
+    right: dict[str, bytes] = {}
+    reasons = {rejected_keys(record.offset)[0]: record for record in refused}
+    for key in made:
+        named = parse_file(key)
+        filed = item(named[0]) if named is not None else None
+        if filed is not None and key in filed.keys[1:]:
+            right[key] = label_lines(filed.boxes, classes).encode()
+        elif key in reasons:
+            right[key] = _told(reasons[key])
+    return right
+
+
 def _changes(decisions: Sequence[Decision]) -> dict[str, _Change]:
     changes: dict[str, _Change] = {}
     for decision in decisions:
@@ -131,6 +160,8 @@ def _withdraw(change: _Change, writes: dict[str, Content], copies: dict[str, str
 
 def _refusal(decision: Decision) -> dict[str, Content]:
     told, message = rejected_keys(decision.record.offset)
-    record = decision.record.to_wire()
-    line = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-    return {told: line.encode(), message: redacted(decision.delivery.body)}
+    return {told: _told(decision.record), message: redacted(decision.delivery.body)}
+
+
+def _told(record: Record) -> bytes:
+    return (json.dumps(record.to_wire(), ensure_ascii=False, indent=1) + "\n").encode()

@@ -31,6 +31,7 @@ WITHDRAWN: Final = "withdrawn/"
 _FILE: Final = re.compile(
     r"(?:validated|seed)/(?:images|labels)/(?P<item>.+)-(?P<offset>[0-9]{12,})\.[a-z]+"
 )
+_REFUSAL: Final = re.compile(r"rejected/(?P<offset>[0-9]{12,})\.(?:json|message)")
 
 
 def stem(item: str, offset: int) -> str:
@@ -67,6 +68,13 @@ def entry_key(sequence: int) -> str:
 def checkpoint_key(sequence: int, offset: int) -> str:
     """The key of the items after the entry `sequence`, which ends before `offset`."""
     return f"{CHECKPOINTS}{sequence:012d}-{offset:012d}.jsonl"
+
+
+def offset_of(key: str) -> int | None:
+    """The offset of the message that made a picture, labels or a refusal; None if it is no such
+    key."""
+    match = _FILE.fullmatch(key) or _REFUSAL.fullmatch(key)
+    return int(match["offset"]) if match is not None else None
 
 
 def rejected_keys(offset: int) -> tuple[str, str]:

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
 
 from sealyard.annotations.message import Annotation
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard_router import checkpoints
-from sealyard_router.arrivals import Arrival
 from sealyard_router.delivery import Delivery
-from sealyard_router.filer import Filer, Filing, Judge
-from sealyard_router.index import Index
+from sealyard_router.filer import Filer, Filing
 from sealyard_router.ledger import Ledger, OvertakenError
-from sealyard_router.patience import Patience, PatientStore
-from sealyard_router.reading import read
-from sealyard_router.troubles import Troubles
 from sealyard_router.verdict import Standing
-from sealyard_router.volume import Volume
+from support import filers
 from support.annotation_store import assert_each_filed_once, files_of, strays
-from support.filing import RULE, a_message, an_image
+from support.filers import CLASSES, Filers
+from support.filing import a_message, an_image
 
-CLASSES = list(RULE.classes)
 BODIES = [
     a_message(an_image(1), id="a"),
     a_message(an_image(2), id="b", role="Operator"),
@@ -38,46 +31,15 @@ BODIES = [
 Router = Callable[..., Filer]
 
 
-def believe(annotation: Annotation, _: Delivery) -> Standing:
-    return Standing(annotation.role)
-
-
 @pytest.fixture
 def router(tmp_path: Path) -> Router:
     """Makes routers on one folder; each has read the journal."""
-    made: list[Filer] = []
-
-    def make(
-        *, stream: str = "trays", classes: list[str] = CLASSES, judge: Judge = believe
-    ) -> Filer:
-        failures = Counter("failures", "", ["problem"], registry=CollectorRegistry())
-        patience = Patience("StoreUnavailable", Troubles(), threading.Event(), failures)
-        root = tmp_path / "route"
-        root.mkdir(exist_ok=True)
-        store = PatientStore(Volume(root, "the claim"), patience)
-        index = Index(tmp_path / f"items-{len(made)}.db")
-        filer = Filer(
-            store,
-            patience,
-            Ledger(store, index, stream=stream, classes=classes),
-            index,
-            rule=RULE,
-            judges=lambda: judge,
-        )
-        made.append(filer)
-        filer.start()
-        return filer
-
-    return make
+    return Filers(tmp_path).start
 
 
 def begin(filer: Filer, first: int, last: int) -> Filing:
     """Begin to write some of the messages as one batch."""
-    arrivals = [
-        Arrival(Delivery(offset, 0, BODIES[offset]), read(BODIES[offset]))
-        for offset in range(first, last)
-    ]
-    return filer.begin(arrivals)
+    return filers.begin(filer, BODIES, first, last)
 
 
 def file(filer: Filer, first: int, last: int) -> None:
