@@ -22,8 +22,8 @@ from sealyard.delivery.secrets import Pair
 from sealyard.errors import IntegrityError, SealyardError, UnavailableError
 from sealyard_router.delivery import Delivery
 
-CREDITS: Final = 2
-"""One that is filed while the next is on its way."""
+CREDITS: Final = 4
+"""Some that are filed while others are on their way: a chunk may have few messages."""
 PROBE_SECONDS: Final = 3.0
 """How long the broker may take to show an end of a stream: of an empty one it shows nothing."""
 _IDLE_SECONDS: Final = 1.0
