@@ -15,7 +15,7 @@ from typing import Final
 
 from sealyard.annotations.items import Item
 from sealyard.annotations.journal import Record
-from sealyard.annotations.layout import FOLDERS, REJECTED, parse_file
+from sealyard.annotations.layout import FOLDERS, REJECTED, Folder, parse_file
 from sealyard.annotations.message import Annotation
 from sealyard.delivery.object_folder import ObjectFolder
 from sealyard.delivery.s3_requests import NoObjectError
@@ -118,6 +118,8 @@ class Filer:
         self._uploads = Uploads("upload")
         # Of a batch that must not wait behind the next one's uploads.
         self._copies = Uploads("copy")
+        self._descriptions = self._uploads.begin((), self._describe)
+        """Each folder's `data.yaml`, which is there before anything is filed."""
         self._begun: deque[Filing] = deque()
         """Whose entries are to come, in order."""
         self._left: frozenset[str] = frozenset()
@@ -127,7 +129,7 @@ class Filer:
         self._pending_lock = threading.Lock()
 
     def start(self) -> None:
-        """Read the journal, finish what its last entry left, and describe the folders.
+        """Read the journal, finish what its last entry left, and begin to describe the folders.
 
         Raises:
             SealyardError: as `Ledger.load` and `Ledger.read_on`.
@@ -135,18 +137,16 @@ class Filer:
         self._patience.call(self.ledger.load)
         self.ledger.read_on()
         self.ledger.finish()
-        content = data_yaml(self._rule.classes).encode()
-        for folder in FOLDERS:
-            key = f"{folder}/data.yaml"
-            try:
-                is_there = self._store.read(key, _DATA_YAML_BYTES) == content
-            except NoObjectError:
-                is_there = False
-            if not is_there:
-                self._store.put(key, content)
+        # A new store takes its time for the first file, and the broker for the first message.
+        self._descriptions = self._uploads.begin(FOLDERS, self._describe)
 
     def sweep(self) -> None:
-        """Delete what routers left that ended between writing files and making an entry."""
+        """Delete what routers left that ended between writing files and making an entry.
+
+        Raises:
+            SealyardError: the store fails in a way that waiting does not mend.
+        """
+        self._descriptions.finish()
         end = self.ledger.end
         for folder in FOLDERS:
             for kind in ("images", "labels"):
@@ -185,6 +185,7 @@ class Filer:
             OvertakenError: another router has filed these messages: `recover`.
             SealyardError: the store fails in a way that waiting does not mend.
         """
+        self._descriptions.finish()
         filing.upload.finish()
         try:
             self._copies.begin(filing.plan.copies.items(), self._copy).finish()
@@ -255,6 +256,15 @@ class Filer:
             return Fetched(patience.call(lambda: bucket.read_whole(wanted.key, wanted.size_bytes)))
         except (NoObjectError, IntegrityError) as error:
             return Fetched(None, f"picture.uri: {error}")
+
+    def _describe(self, folder: Folder) -> None:
+        key, content = f"{folder}/data.yaml", data_yaml(self._rule.classes).encode()
+        try:
+            is_there = self._store.read(key, _DATA_YAML_BYTES) == content
+        except NoObjectError:
+            is_there = False
+        if not is_there:
+            self._store.put(key, content)
 
     def _put(self, pair: tuple[str, bytes | bytearray]) -> None:
         key, content = pair
