@@ -28,8 +28,8 @@ from sealyard.delivery.secrets import SecretFiles
 from sealyard.delivery.tls import CaBundle
 from sealyard_router.arrivals import Limits
 from sealyard_router.assembly import assembled
-from sealyard_router.filer import UPLOADS
 from sealyard_router.pipeline import Pipeline
+from sealyard_router.uploads import UPLOADS
 from support.annotations import a_box
 from support.dataset_store import BUCKET, dataset_store
 from support.filing import a_message, an_image

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter
 
+from sealyard.annotations.message import Annotation
 from sealyard_router.arrivals import Arrival
 from sealyard_router.delivery import Delivery
-from sealyard_router.filer import Filer, Filing
+from sealyard_router.filer import Filer, Filing, Judge
 from sealyard_router.index import Index
 from sealyard_router.ledger import Ledger
 from sealyard_router.patience import Patience, PatientStore
@@ -25,9 +26,14 @@ from support.filing import RULE
 CLASSES = list(RULE.classes)
 
 
+def believe(annotation: Annotation, _: Delivery) -> Standing:
+    """Whatever role is named."""
+    return Standing(annotation.role)
+
+
 @dataclass
 class Filers:
-    """Routers on one folder; each has read the journal, and believes whatever role is named.
+    """Routers on one folder; each has read the journal.
 
     Attributes:
         folder: of the test.
@@ -43,7 +49,9 @@ class Filers:
         """Where they file."""
         return self.folder / "route"
 
-    def start(self, *, stream: str = "trays", classes: list[str] = CLASSES) -> Filer:
+    def start(
+        self, *, stream: str = "trays", classes: list[str] = CLASSES, judge: Judge = believe
+    ) -> Filer:
         """Begin another one."""
         failures = Counter("failures", "", ["problem"], registry=CollectorRegistry())
         patience = Patience("StoreUnavailable", Troubles(), threading.Event(), failures)
@@ -56,16 +64,16 @@ class Filers:
             Ledger(store, index, stream=stream, classes=classes),
             index,
             rule=dataclasses.replace(RULE, classes=tuple(classes)),
-            judges=lambda: lambda annotation, _: Standing(annotation.role),
+            judges=lambda: judge,
         )
         self._made.append(filer)
         filer.start()
         return filer
 
 
-def decide(filer: Filer, bodies: Sequence[bytes], first: int, last: int) -> Filing:
-    """Have it decide on some of the messages as one batch."""
-    return filer.decide(
+def begin(filer: Filer, bodies: Sequence[bytes], first: int, last: int) -> Filing:
+    """Have it decide on some of the messages as one batch, and begin to write."""
+    return filer.begin(
         [
             Arrival(Delivery(offset, 0, bodies[offset]), read(bodies[offset]))
             for offset in range(first, last)
@@ -75,4 +83,4 @@ def decide(filer: Filer, bodies: Sequence[bytes], first: int, last: int) -> Fili
 
 def file(filer: Filer, bodies: Sequence[bytes], first: int, last: int) -> None:
     """File some of the messages as one batch."""
-    filer.file(decide(filer, bodies, first, last))
+    filer.file(begin(filer, bodies, first, last))

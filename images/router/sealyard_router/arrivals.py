@@ -19,6 +19,7 @@ class Limits:
             may have more.
         batch_bytes: of one batch, likewise.
         batch_messages: of one batch.
+        few_messages: fewer wait for others while a batch is being filed.
         linger_seconds: how long the first message of a batch waits for others.
         messages_in_flight: that came and are not filed; a small one takes more memory than it has
             bytes.
@@ -27,6 +28,7 @@ class Limits:
     bytes_in_flight: int = 64 << 20
     batch_bytes: int = 24 << 20
     batch_messages: int = 512
+    few_messages: int = 16
     linger_seconds: float = 0.005
     messages_in_flight: int = 8192
 
@@ -69,8 +71,11 @@ class Inbox:
         self._limits = limits
         self._most = most
         self._waiting: deque[Arrival] = deque()
+        self._waiting_bytes = 0
         self._used = 0
         self._count = 0
+        self._batches = 0
+        """That were given and are not freed."""
         self._changed = asyncio.Condition()
 
     async def put(self, arrival: Arrival) -> None:
@@ -80,17 +85,21 @@ class Inbox:
             await self._changed.wait_for(lambda: self._has_room(weight))
             self._used += weight
             self._count += 1
+            self._waiting_bytes += weight
             self._waiting.append(arrival)
             self._changed.notify_all()
 
     async def batch(self) -> list[Arrival]:
         """The next messages: at least one, as many as there are, and no more than a batch has.
 
-        Messages before which some were lost begin a batch.
+        Messages before which some were lost begin a batch. Each batch costs an entry, so few
+        messages wait for others until every batch before them is freed.
         """
         async with self._changed:
-            await self._changed.wait_for(lambda: self._waiting)
-        if not self._is_full():
+            await self._changed.wait_for(
+                lambda: self._are_several() or (self._waiting and not self._batches)
+            )
+        if not self._are_several():
             await asyncio.sleep(self._limits.linger_seconds)
         batch: list[Arrival] = []
         size = 0
@@ -101,6 +110,8 @@ class Inbox:
                 break
             size += weight
             batch.append(self._waiting.popleft())
+        self._waiting_bytes -= size
+        self._batches += 1
         return batch
 
     async def free(self, batch: list[Arrival]) -> None:
@@ -108,6 +119,7 @@ class Inbox:
         async with self._changed:
             self._used -= sum(map(self._counted, batch))
             self._count -= len(batch)
+            self._batches -= 1
             self._changed.notify_all()
 
     def _has_room(self, weight: int) -> bool:
@@ -118,7 +130,8 @@ class Inbox:
     def _counted(self, arrival: Arrival) -> int:
         return min(arrival.weight, self._most)
 
-    def _is_full(self) -> bool:
-        if len(self._waiting) >= self._limits.batch_messages:
-            return True
-        return sum(map(self._counted, self._waiting)) >= self._limits.batch_bytes
+    def _are_several(self) -> bool:
+        return (
+            len(self._waiting) >= self._limits.few_messages
+            or self._waiting_bytes >= self._limits.batch_bytes
+        )

@@ -1,6 +1,6 @@
 """Files batches: decides, writes what comes before an entry, makes it, deletes what comes after.
 
-For two threads: one decides on the next batch while another files the last. An item is what the
+For two threads: one begins the next batch while another files the last. An item is what the
 batches so far will make it, filed or not.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from sealyard.annotations.items import Item
 from sealyard.annotations.journal import Record
-from sealyard.annotations.layout import FOLDERS, REJECTED, offset_of, rejected_keys
+from sealyard.annotations.layout import FOLDERS, REJECTED, Folder, offset_of, rejected_keys
 from sealyard.annotations.message import Annotation
 from sealyard.delivery.s3_requests import NoObjectError
 from sealyard.errors import IntegrityError, SealyardError
@@ -30,6 +30,7 @@ from sealyard_router.patience import Patience, PatientStore
 from sealyard_router.plan import FilingPlan, as_filed, plan
 from sealyard_router.reading import Unreadable
 from sealyard_router.strays import Strays
+from sealyard_router.uploads import Upload, Uploads
 from sealyard_router.verdict import (
     Case,
     Decision,
@@ -41,13 +42,9 @@ from sealyard_router.verdict import (
     unreadable,
 )
 
-T = TypeVar("T")
-
 Judge = Callable[[Annotation, Delivery], Standing]
 """Whether somebody is who he says."""
 
-UPLOADS: Final = 16
-"""A small file waits for the store more than for us."""
 _DATA_YAML_BYTES: Final = 1 << 20
 
 logger = logging.getLogger(__name__)
@@ -55,16 +52,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """A batch that was decided on.
+    """A batch that was decided on, and whose files are being written.
 
     Attributes:
         decisions: one for each message.
         plan: what they cost the store.
+        upload: of the files that came with its messages.
         lost: how many offsets before the first message the broker no longer had.
     """
 
     decisions: Sequence[Decision]
     plan: FilingPlan
+    upload: Upload
     lost: int
 
     @property
@@ -104,17 +103,22 @@ class Filer:
         self._rule = rule
         self._judges = judges
         self._pictures = pictures
-        self._pool = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
+        self._uploads = Uploads("upload")
+        # Of a batch that must not wait behind the next one's uploads.
+        self._copies = Uploads("copy")
+        self._descriptions = self._uploads.begin((), self._describe)
+        """Each folder's `data.yaml`, which is there before anything is filed."""
+        self._begun: deque[Filing] = deque()
+        """Whose entries are to come, in order."""
         self._pending: dict[str, Item] = {}
         """What items will be once the batches that were decided on are filed."""
         self._pending_lock = threading.Lock()
         self._strays = Strays(ledger, store.delete)
-        self._last_made: frozenset[str] = frozenset()
         self._left: frozenset[str] = frozenset()
         """Made for entries that are others', and not before the journal's end."""
 
     def start(self) -> None:
-        """Read the journal, finish what its last entry left, and describe the folders.
+        """Read the journal, finish what its last entry left, and begin to describe the folders.
 
         Raises:
             SealyardError: as `prove_creation`, and `Ledger.load`, `read_on` and `check_classes`.
@@ -125,29 +129,30 @@ class Filer:
             pass
         self.ledger.check_classes()
         self.ledger.finish()
-        content = data_yaml(self._rule.classes).encode()
-        for folder in FOLDERS:
-            key = f"{folder}/data.yaml"
-            try:
-                is_there = self._store.read(key, _DATA_YAML_BYTES) == content
-            except NoObjectError:
-                is_there = False
-            if not is_there:
-                self._store.put(key, content)
+        # A new store takes its time for the first file, and the broker for the first message.
+        self._descriptions = self._uploads.begin(FOLDERS, self._describe)
 
     def sweep(self) -> None:
         """Delete what routers left that ended between writing files and making an entry.
 
         What they wrote for messages that are not filed yet is deleted once these are.
+
+        Raises:
+            SealyardError: the store fails in a way that waiting does not mend.
         """
+        self._descriptions.finish()
         for folder in FOLDERS:
             for kind in ("images", "labels"):
                 self._strays.judge(self._store.keys(f"{folder}/{kind}/"))
         first, _ = rejected_keys(self.ledger.known_from)
         self._strays.judge(self._store.keys(REJECTED, first.removesuffix(".json")))
 
-    def decide(self, batch: Sequence[Arrival]) -> Filing:
-        """What becomes of some messages, each after the one before.
+    def begin(self, batch: Sequence[Arrival]) -> Filing:
+        """Decide what becomes of some messages, each after the one before, and begin to write.
+
+        Only what came is written, under the offset that it came with, so no entry before that of
+        this batch has a file of such a name, or deletes one. What is copied waits: it may lie
+        where the batch before is about to write it.
 
         Raises:
             SealyardError: a picture cannot be fetched, in a way that waiting does not mend, or
@@ -161,26 +166,31 @@ class Filer:
             if decision.after is not None and decision.after is not decision.before:
                 with self._pending_lock:
                     self._pending[decision.after.id] = decision.after
-        return Filing(decisions, plan(decisions, self._rule.classes), batch[0].lost)
+        planned = plan(decisions, self._rule.classes)
+        upload = self._uploads.begin(planned.writes.items(), self._put)
+        filing = Filing(decisions, planned, upload, batch[0].lost)
+        self._begun.append(filing)
+        return filing
 
     def file(self, filing: Filing) -> None:
-        """Carry a batch out.
+        """Make the entry of the batch that was begun first, once its files are there.
 
         Raises:
             OvertakenError: another router has filed these messages: `recover`.
             SealyardError: the store fails in a way that waiting does not mend.
         """
-        self._last_made = filing.plan.made
+        self._descriptions.finish()
+        filing.upload.finish()
         try:
-            self._in_threads(filing.plan.copies.items(), self._copy)
+            self._copies.begin(filing.plan.copies.items(), self._copy).finish()
         except NoObjectError as error:
             # Whoever is faster deletes what we would copy.
             raise self._gone(error) from error
-        self._in_threads(filing.plan.writes.items(), self._put)
         offsets = [decision.record.offset for decision in filing.decisions]
         self.ledger.commit(
             filing.records, filing.plan, begin=offsets[0], end=offsets[-1] + 1, lost=filing.lost
         )
+        self._begun.popleft()
         self._settle(filing.plan.items)
         self.ledger.finish()
         self._strays.settle()
@@ -192,8 +202,11 @@ class Filer:
         Raises:
             SealyardError: as `Ledger.read_on` and `Ledger.check_classes`.
         """
+        for filing in self._begun:
+            filing.upload.give_up()
+        made = self._left.union(*(filing.plan.made for filing in self._begun))
+        self._begun.clear()
         self._pending.clear()
-        made = self._left | self._last_made
         refused: list[Record] = []
         for entry in self.ledger.read_on():
             # The other has, and after that we may have written it once more.
@@ -201,7 +214,7 @@ class Filer:
             refused += [record for record in entry.records if record.verdict == "rejected"]
         self._strays.judge(made)
         right = as_filed(made, self.index.get, refused, self.ledger.classes)
-        self._in_threads(right.items(), self._put)
+        self._uploads.begin(right.items(), self._put).finish()
         self._left = self._not_passed(made)
         self.ledger.check_classes()
 
@@ -222,7 +235,8 @@ class Filer:
 
     def close(self) -> None:
         """Wait for requests that are on their way."""
-        self._pool.shutdown(cancel_futures=True)
+        self._uploads.close()
+        self._copies.close()
 
     def _decision(self, arrival: Arrival, judge: Judge) -> Decision:
         message, delivery = arrival.reading, arrival.delivery
@@ -240,6 +254,15 @@ class Filer:
             return Fetched(None, "the route names no store for pictures")
         return self._pictures.fetch(wanted)
 
+    def _describe(self, folder: Folder) -> None:
+        key, content = f"{folder}/data.yaml", data_yaml(self._rule.classes).encode()
+        try:
+            is_there = self._store.read(key, _DATA_YAML_BYTES) == content
+        except NoObjectError:
+            is_there = False
+        if not is_there:
+            self._store.put(key, content)
+
     def _put(self, pair: tuple[str, bytes | bytearray]) -> None:
         key, content = pair
         self._store.put(key, content)
@@ -247,16 +270,6 @@ class Filer:
     def _copy(self, pair: tuple[str, str]) -> None:
         target, source = pair
         self._store.copy(source, target)
-
-    def _in_threads(self, work: Iterable[T], action: Callable[[T], None]) -> None:
-        futures = [self._pool.submit(action, one) for one in work]
-        try:
-            for future in futures:
-                future.result()
-        finally:
-            for future in futures:
-                future.cancel()
-            wait(futures)
 
     def _settle(self, items: Mapping[str, Item]) -> None:
         """What these items are is in the index now."""

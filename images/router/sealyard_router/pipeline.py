@@ -1,7 +1,7 @@
-"""From the stream to the store: reads, decides on a batch while the last is being filed, files.
+"""From the stream to the store: reads, decides, writes, files.
 
-Batches are filed one after the other, so that entries come in order. A broker or a store that is
-away is waited for; what no waiting mends ends `run`.
+The files of a batch are written while the one before is being filed; entries come one after the
+other. A broker or a store that is away is waited for; what no waiting mends ends `run`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from typing import Any, TypeVar
 
 from sealyard.errors import UnavailableError
 from sealyard_router.arrivals import Arrival, Inbox, Limits
@@ -22,6 +23,8 @@ from sealyard_router.patience import pauses
 from sealyard_router.reading import read_delivery
 from sealyard_router.strays import pause_after
 from sealyard_router.troubles import Troubles
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -98,25 +101,23 @@ class Pipeline:
         reader = asyncio.create_task(self._read(inbox))
         filing: asyncio.Task[None] | None = None
         batch: asyncio.Task[list[Arrival]] | None = None
-        deciding: asyncio.Task[Filing] | None = None
+        beginning: asyncio.Task[Filing] | None = None
         try:
             while True:
                 batch = asyncio.create_task(inbox.batch())
-                await _first(batch, reader, filing, sweep)
-                deciding = asyncio.create_task(
-                    asyncio.to_thread(self._filer.decide, batch.result())
-                )
-                await _first(deciding, reader, filing, sweep)
+                came = await _first(batch, reader, filing, sweep)
+                beginning = asyncio.create_task(asyncio.to_thread(self._filer.begin, came))
+                begun = await _first(beginning, reader, filing, sweep)
                 if filing is not None:
                     await filing
-                filing = asyncio.create_task(self._file(inbox, batch.result(), deciding.result()))
+                filing = asyncio.create_task(self._file(inbox, came, begun))
         finally:
             self.is_open = False
             reader.cancel()
             if batch is not None:
                 batch.cancel()
             # A thread cannot be cancelled, and must not work on what is read anew.
-            await _ended(reader, batch, deciding, filing)
+            await _ended(reader, batch, beginning, filing)
             await self._source.close()
 
     async def _file(self, inbox: Inbox, batch: list[Arrival], filing: Filing) -> None:
@@ -173,15 +174,16 @@ class Pipeline:
         return lost
 
 
-async def _first(wanted: asyncio.Task[object], *others: asyncio.Task[None] | None) -> None:
-    """Wait for a task, unless one of the others fails first."""
+async def _first(wanted: asyncio.Future[T], *others: asyncio.Task[None] | None) -> T:
+    """What a task gives, unless one of the others fails first."""
     while not wanted.done():
-        running = {one for one in others if one is not None and not one.done()}
-        await asyncio.wait({wanted, *running}, return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[Any]] = {wanted}
+        waiting.update(one for one in others if one is not None and not one.done())
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for one in others:
             if one is not None and one.done():
                 one.result()
-    wanted.result()
+    return wanted.result()
 
 
 async def _ended(*tasks: asyncio.Task[object] | None) -> None:

@@ -28,8 +28,8 @@ from sealyard.errors import UnavailableError
 from sealyard_router.continuity import Place, check_continuity
 from sealyard_router.delivery import Delivery
 
-CREDITS: Final = 2
-"""One that is filed while the next is on its way."""
+CREDITS: Final = 4
+"""Some that are filed while others are on their way: a chunk may have few messages."""
 PROBE_SECONDS: Final = 3.0
 """How long it is waited for a chunk of a stream, at least: of an empty one there is none."""
 _IDLE_SECONDS: Final = 1.0

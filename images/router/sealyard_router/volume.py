@@ -51,6 +51,7 @@ class Volume:
         """Write a file of any length, whole or not at all."""
         with self._explained(key), self._written(key, pieces) as temporary:
             temporary.replace(self._root / key)
+            self._touch((self._root / key).parent)
 
     def create(self, key: str, content: Buffer) -> bool:
         """Write a file unless there is one of this key; False if there is."""
@@ -73,9 +74,10 @@ class Volume:
         """
         path = self._root / target
         with self._explained(source):
-            self._folder(path.parent)
+            self._make(path.parent)
             with contextlib.suppress(FileExistsError):
                 path.hardlink_to(self._root / source)
+            self._touch(path.parent)
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete files, of which some may be gone already."""
@@ -134,7 +136,7 @@ class Volume:
     def _written(self, key: str, pieces: Iterable[Buffer]) -> Iterator[Path]:
         """A temporary file with these bytes, on the disk, beside the place of `key`."""
         path = self._root / key
-        self._folder(path.parent)
+        self._make(path.parent)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
         try:
             with temporary.open("xb") as file:
@@ -145,12 +147,21 @@ class Volume:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _folder(self, folder: Path) -> None:
-        """Make a folder where it is missing, and remember that names in it are not yet on disk."""
-        missing = [one for one in (folder, *folder.parents) if not one.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
+    def _make(self, folder: Path) -> None:
+        """Make a folder where it is missing."""
+        # Who finds it there, finds it remembered.
         with self._lock:
-            self._touched |= {folder, *(one.parent for one in missing)}
+            missing = [one for one in (folder, *folder.parents) if not one.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+            self._touched.update(one.parent for one in missing)
+
+    def _touch(self, folder: Path) -> None:
+        """Remember that a name in a folder is not yet on the disk.
+
+        Once it is there: all folders may have been flushed for something else meanwhile.
+        """
+        with self._lock:
+            self._touched.add(folder)
 
     def _sync(self) -> None:
         with self._lock:

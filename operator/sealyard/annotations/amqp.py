@@ -47,12 +47,12 @@ def wrap(data: bytes) -> bytes:
     return b"\x00\x53\x75\xb0" + len(data).to_bytes(4) + data
 
 
-def unwrap(body: bytes) -> Unwrapped:
+def unwrap(body: bytes | memoryview) -> Unwrapped:
     """What a message has inside; the body as it is where it is no message of AMQP 1.0."""
     try:
         return _unwrap(memoryview(body))
     except (_MalformedError, IndexError, UnicodeDecodeError):
-        return Unwrapped(body)
+        return Unwrapped(bytes(body))
 
 
 def _unwrap(body: memoryview) -> Unwrapped:

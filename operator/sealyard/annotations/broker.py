@@ -128,7 +128,10 @@ class Connection:
         context = client_context(address.bundle)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                streams = await asyncio.open_connection(address.host, address.port, ssl=context)
+                # A frame is taken whole: with less room, reading it stops and goes on many times.
+                streams = await asyncio.open_connection(
+                    address.host, address.port, ssl=context, limit=_FRAME_MAX
+                )
         except TimeoutError:
             raise UnavailableError(
                 f"{address}: no connection within {CONNECT_SECONDS:g} s"

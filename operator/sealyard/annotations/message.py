@@ -11,7 +11,6 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, Self
 
-import rfc8785
 from pydantic import (
     AfterValidator,
     ConfigDict,
@@ -21,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from sealyard.annotations.canonical import canonical
 from sealyard.annotations.redaction import without_tokens
 from sealyard.api.model import Model, Sha256, says
 from sealyard.errors import InvalidError
@@ -185,11 +185,10 @@ def parse(body: bytes) -> tuple[Annotation, bytes]:
         InvalidError: the message breaks the contract; names the field, the value, and what would
             be right. No part of a token is in it.
     """
-    line, end, attached = body[: MAX_LINE_BYTES + 1].partition(b"\n")
-    if not end:
+    end = body.find(b"\n", 0, MAX_LINE_BYTES + 1)
+    if end < 0:
         _refuse(f"the first {MAX_LINE_BYTES} bytes must hold a line of JSON that a line feed ends")
-    attached = body[len(line) + 1 :]
-    document = _json(line)
+    document, attached = _json(body[:end]), body[end + 1 :]
     if document.get("version") != VERSION:
         _refuse(f"version: must be {VERSION}, not {_shown(document.get('version'))}")
     if document.get("operation") != "deleted" and "boxes" not in document:
@@ -222,7 +221,7 @@ def digest(annotation: Annotation) -> str:
     """
     said = annotation.to_wire()
     said.pop("proof", None)
-    return hashlib.sha256(rfc8785.dumps(said)).hexdigest()
+    return hashlib.sha256(canonical(said)).hexdigest()
 
 
 def _json(line: bytes) -> dict[str, Any]:

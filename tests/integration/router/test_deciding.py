@@ -11,7 +11,7 @@ from typing import Any
 
 from sealyard_router import filer as module
 from sealyard_router.filer import Filing
-from support.filers import Filers, decide
+from support.filers import Filers, begin
 from support.filing import a_message
 
 BODIES = [
@@ -43,9 +43,9 @@ def decided_at(number: int, folder: Path) -> int | None:
     first; None where there is no such line."""
     folder.mkdir()
     filer = Filers(folder).start()
-    first = decide(filer, BODIES, 0, 1)
+    first = begin(filer, BODIES, 0, 1)
     second: list[Filing] = []
-    other = threading.Thread(target=lambda: second.append(decide(filer, BODIES, 1, 2)))
+    other = threading.Thread(target=lambda: second.append(begin(filer, BODIES, 1, 2)))
 
     def start() -> None:
         other.start()
@@ -61,7 +61,7 @@ def decided_at(number: int, folder: Path) -> int | None:
     if other.ident is None:
         return None
     other.join()
-    third = decide(filer, BODIES, 2, 3)
+    third = begin(filer, BODIES, 2, 3)
     filer.file(second[0])
     filer.file(third)
     item = filer.index.get("tray-1")

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from sealyard.annotations.message import Annotation
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard_router import checkpoints
-from sealyard_router.filer import Filer
+from sealyard_router.delivery import Delivery
+from sealyard_router.filer import Filer, Filing
 from sealyard_router.ledger import Ledger, OvertakenError
+from sealyard_router.verdict import Standing
 from support import filers
 from support.annotation_store import assert_each_filed_once, files_of, strays
 from support.filers import CLASSES, Filers
@@ -34,9 +37,14 @@ def router(tmp_path: Path) -> Router:
     return Filers(tmp_path).start
 
 
+def begin(filer: Filer, first: int, last: int) -> Filing:
+    """Begin to write some of the messages as one batch."""
+    return filers.begin(filer, BODIES, first, last)
+
+
 def file(filer: Filer, first: int, last: int) -> None:
     """File some of the messages as one batch."""
-    filers.file(filer, BODIES, first, last)
+    filer.file(begin(filer, first, last))
 
 
 def assert_whole(root: Path) -> None:
@@ -90,6 +98,43 @@ def test_who_is_overtaken_goes_on_behind_the_other_and_leaves_nothing(
     fast.recover()
     assert fast.ledger.end == 6
     assert_whole(tmp_path / "route")
+
+
+def test_a_batch_is_written_before_the_one_ahead_of_it_is_filed(
+    router: Router, tmp_path: Path
+) -> None:
+    root = tmp_path / "route"
+    filer = router()
+    batches = [begin(filer, first, last) for first, last in [(0, 2), (2, 4), (4, 6)]]
+    for batch in batches:
+        batch.upload.finish()
+    assert (root / "seed/images/c-000000000005.jpg").exists()
+    assert not (root / "journal").exists()
+    for batch in batches:
+        filer.file(batch)
+    assert_whole(root)
+
+
+def test_what_was_written_too_far_ahead_is_deleted_once_it_is_nobodys(
+    router: Router, tmp_path: Path
+) -> None:
+    root = tmp_path / "route"
+    favoured = {"c"}
+
+    def favour(annotation: Annotation, _: Delivery) -> Standing:
+        return Standing("Validator" if annotation.id in favoured else annotation.role)
+
+    slow, fast = router(judge=favour), router()
+    batches = [begin(slow, 0, 2), begin(slow, 2, 6)]
+    file(fast, 0, 3)
+    with pytest.raises(OvertakenError):
+        slow.file(batches[0])
+    slow.recover()
+    # Another router may have written it, and be about to make its entry.
+    assert (root / "validated/images/c-000000000005.jpg").exists()
+    favoured.clear()
+    file(slow, 3, 6)
+    assert_whole(root)
 
 
 def test_of_two_that_write_the_same_both_have_filed_it(router: Router, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from sealyard_router.delivery import Delivery
 from sealyard_router.reading import Unreadable, read
 from support.annotations import a_body, a_picture
 
-LIMITS = Limits(bytes_in_flight=100, batch_bytes=60, batch_messages=3, linger_seconds=0)
+LIMITS = Limits(
+    bytes_in_flight=100, batch_bytes=60, batch_messages=3, few_messages=1, linger_seconds=0
+)
 
 
 def arrival(offset: int, size: int, lost: int = 0) -> Arrival:
@@ -29,10 +31,29 @@ async def test_a_batch_has_no_more_messages_than_it_may() -> None:
 
 
 async def test_a_batch_has_no_more_bytes_than_it_may_unless_one_message_has() -> None:
-    inbox = Inbox(Limits(1000, 60, 10, 0), 1000)
+    inbox = Inbox(Limits(1000, 60, 10, 1, 0), 1000)
     for offset, size in enumerate([40, 40, 90, 10]):
         await inbox.put(arrival(offset, size))
     assert [await offsets(inbox) for _ in range(4)] == [[0], [1], [2], [3]]
+
+
+async def test_few_wait_for_others_while_a_batch_is_being_filed() -> None:
+    inbox = Inbox(Limits(1000, 60, 10, 2, 0), 1000)
+    await inbox.put(arrival(0, 1))
+    first = await inbox.batch()
+    await inbox.put(arrival(1, 1))
+    second = asyncio.create_task(inbox.batch())
+    await asyncio.wait({second}, timeout=0.05)
+    assert not second.done()
+    await inbox.put(arrival(2, 1))
+    assert [one.delivery.offset for one in await second] == [1, 2]
+    await inbox.put(arrival(3, 1))
+    third = asyncio.create_task(inbox.batch())
+    await inbox.free(first)
+    await asyncio.wait({third}, timeout=0.05)
+    assert not third.done()
+    await inbox.free(await second)
+    assert [one.delivery.offset for one in await third] == [3]
 
 
 async def test_what_comes_after_a_loss_begins_a_batch() -> None:
