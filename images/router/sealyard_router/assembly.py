@@ -24,10 +24,10 @@ from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.workspace import below, make_folder
 from sealyard_router.delivery import Delivery
 from sealyard_router.filer import Filer, Judge, Pictures
-from sealyard_router.identity import Unproven, identity_rule, judge
+from sealyard_router.identity import Unproven, identity_rule, judge, name_of
 from sealyard_router.identity_keys import KeySet, KeySetFile
 from sealyard_router.index import Index
-from sealyard_router.ledger import Ledger
+from sealyard_router.ledger import Ledger, Origin
 from sealyard_router.metrics import Metrics
 from sealyard_router.patience import Patience, PatientStore
 from sealyard_router.store import Store
@@ -73,7 +73,7 @@ def assembled(task: RouteTask, mounts: Mounts) -> Iterator[Parts]:
         filer = Filer(
             store,
             patience,
-            Ledger(store, index, stream=task.source.stream, classes=task.classes),
+            Ledger(store, index, origin=_origin(task), classes=task.classes),
             index,
             rule=_rule(task),
             judges=_judges(task, mounts),
@@ -82,6 +82,11 @@ def assembled(task: RouteTask, mounts: Mounts) -> Iterator[Parts]:
         opened.callback(filer.close)
         opened.callback(stopped.set)
         yield Parts(_source(task, mounts), filer, index, troubles, metrics, stopped)
+
+
+def _origin(task: RouteTask) -> Origin:
+    owner = task.owner
+    return Origin(f"{owner.namespace}/{owner.name}", task.source.stream, task.validation_percent)
 
 
 def _source(task: RouteTask, mounts: Mounts) -> RabbitmqSource:
@@ -144,7 +149,7 @@ def _judges(task: RouteTask, mounts: Mounts) -> Callable[[], Judge]:
             found = judge(annotation, delivery, rule)
             if isinstance(found, Unproven):
                 return Standing(None, found.reason)
-            return Standing(found.role)
+            return Standing(found.role, identity=name_of(rule))
 
         return standing
 
