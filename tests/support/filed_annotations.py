@@ -12,7 +12,13 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from sealyard.annotations.items import Item
-from sealyard.annotations.journal import EntryHeader, FiledPicture, Record, Verdict
+from sealyard.annotations.journal import (
+    EntryHeader,
+    FiledPicture,
+    NamedCheckpoint,
+    Record,
+    Verdict,
+)
 from sealyard.annotations.labels import label_lines
 from sealyard.annotations.layout import checkpoint_key, entry_key, withdrawn_key
 from sealyard.annotations.lines import (
@@ -68,6 +74,8 @@ class Filed:
     classes: Sequence[str] = ("coin",)
     files: dict[str, bytes] = field(default_factory=dict)
     fold: Fold = field(default_factory=Fold)
+    named: NamedCheckpoint | None = None
+    """The newest checkpoint."""
     contents: dict[str, bytes] = field(default_factory=dict)
     """Every picture that there ever was, by its digest."""
     name: str = "annotations"
@@ -84,11 +92,14 @@ class Filed:
         content = entry_bytes(
             EntryHeader(
                 sequence=self.fold.sequence,
+                route="default/trays",
                 stream="annotations",
                 begin=self.fold.offset,
                 end=end or max([self.fold.offset, *(record.offset + 1 for record in records)]),
                 previous=self.fold.digest,
+                checkpoint=self.named,
                 classes=list(self.classes),
+                validation_percent=20,
             ),
             records,
         )
@@ -107,11 +118,15 @@ class Filed:
             sequence=fold.sequence - 1,
             offset=fold.offset,
             entry=fold.digest,
-            stream="annotations",
             classes=list(fold.classes),
         )
         key = checkpoint_key(header.sequence, header.offset)
         self.files[key] = checkpoint_bytes(header, fold.items.values())
+        self.named = NamedCheckpoint(
+            sequence=header.sequence,
+            offset=header.offset,
+            sha256=hashlib.sha256(self.files[key]).hexdigest(),
+        )
 
     def write(self, root: Path) -> None:
         """Put all of it into a folder, and take away what is not in it any more."""

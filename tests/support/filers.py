@@ -15,7 +15,7 @@ from sealyard_router.arrivals import Arrival
 from sealyard_router.delivery import Delivery
 from sealyard_router.filer import Filer, Filing, Judge
 from sealyard_router.index import Index
-from sealyard_router.ledger import Ledger
+from sealyard_router.ledger import Ledger, Origin
 from sealyard_router.patience import Patience, PatientStore
 from sealyard_router.reading import read
 from sealyard_router.troubles import Troubles
@@ -50,7 +50,13 @@ class Filers:
         return self.folder / "route"
 
     def start(
-        self, *, stream: str = "trays", classes: list[str] = CLASSES, judge: Judge = believe
+        self,
+        *,
+        route: str = "default/trays",
+        stream: str = "trays",
+        percent: int = 20,
+        classes: list[str] = CLASSES,
+        judge: Judge = believe,
     ) -> Filer:
         """Begin another one."""
         failures = Counter("failures", "", ["problem"], registry=CollectorRegistry())
@@ -61,7 +67,7 @@ class Filers:
         filer = Filer(
             store,
             patience,
-            Ledger(store, index, stream=stream, classes=classes),
+            Ledger(store, index, origin=Origin(route, stream, percent), classes=classes),
             index,
             rule=dataclasses.replace(RULE, classes=tuple(classes)),
             judges=lambda: judge,

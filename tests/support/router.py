@@ -138,6 +138,7 @@ class Yard:
             roles=RolesSpec(),
             storage=self.remote(self.prefix) if self.store is not None else None,
             classes=CLASSES,
+            validation_percent=20,
             max_picture_bytes=64 << 20,
         )
         return task.model_copy(update=self.changes)

@@ -25,10 +25,10 @@ from sealyard.jobs.workspace import below, make_folder
 from sealyard_router.addresses import Pictures
 from sealyard_router.delivery import Delivery
 from sealyard_router.filer import Filer, Judge
-from sealyard_router.identity import Unproven, identity_rule, judge
+from sealyard_router.identity import Unproven, identity_rule, judge, name_of
 from sealyard_router.identity_keys import KeySet, KeySetFile
 from sealyard_router.index import Index
-from sealyard_router.ledger import Ledger
+from sealyard_router.ledger import Ledger, Origin
 from sealyard_router.metrics import Metrics
 from sealyard_router.patience import Patience, PatientStore
 from sealyard_router.store import Store
@@ -77,7 +77,7 @@ def assembled(task: RouteTask, mounts: Mounts) -> Iterator[Parts]:
         filer = Filer(
             store,
             patience,
-            Ledger(store, index, stream=task.source.stream, classes=task.classes),
+            Ledger(store, index, origin=_origin(task), classes=task.classes),
             index,
             rule=_rule(task),
             judges=_judges(task, mounts),
@@ -86,6 +86,11 @@ def assembled(task: RouteTask, mounts: Mounts) -> Iterator[Parts]:
         opened.callback(filer.close)
         opened.callback(stopped.set)
         yield Parts(_source(task, mounts), filer, store, index, troubles, metrics, stopped)
+
+
+def _origin(task: RouteTask) -> Origin:
+    owner = task.owner
+    return Origin(f"{owner.namespace}/{owner.name}", task.source.stream, task.validation_percent)
 
 
 def _source(task: RouteTask, mounts: Mounts) -> RabbitmqSource:
@@ -149,7 +154,7 @@ def _judges(task: RouteTask, mounts: Mounts) -> Callable[[], Judge]:
             found = judge(annotation, delivery, rule)
             if isinstance(found, Unproven):
                 return Standing(None, found.reason)
-            return Standing(found.role)
+            return Standing(found.role, identity=name_of(rule))
 
         return standing
 

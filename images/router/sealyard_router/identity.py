@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import jwt
 
+from sealyard.annotations.journal import Identity
 from sealyard.annotations.message import Annotation
 from sealyard.api.annotation_route import IdentitySpec
 from sealyard_router.delivery import Delivery
@@ -68,6 +69,13 @@ class Trusted:
 
 
 IdentityRule = Tokens | BrokerUsers | Trusted
+
+
+def name_of(rule: IdentityRule) -> Identity:
+    """As the journal has it."""
+    if isinstance(rule, Tokens):
+        return "jwt"
+    return "brokerUser" if isinstance(rule, BrokerUsers) else "Trusted"
 
 
 def identity_rule(spec: IdentitySpec, keys: KeySet | None) -> IdentityRule:

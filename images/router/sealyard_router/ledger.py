@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import ValidationError
 
 from sealyard.annotations.items import Item, follow
-from sealyard.annotations.journal import EntryHeader, Record
+from sealyard.annotations.journal import EntryHeader, NamedCheckpoint, Record
 from sealyard.annotations.layout import (
     CHECKPOINTS,
     JOURNAL,
@@ -21,7 +21,14 @@ from sealyard.annotations.layout import (
     offset_of,
     parse_file,
 )
-from sealyard.annotations.lines import CheckpointHeader, Entry, entry_bytes, parse_entry
+from sealyard.annotations.lines import (
+    CheckpointHeader,
+    Entry,
+    check_checkpoint,
+    entry_bytes,
+    parse_entry,
+)
+from sealyard.delivery.s3_requests import NoObjectError
 from sealyard.delivery.threads import in_threads
 from sealyard.errors import IntegrityError, InvalidError
 from sealyard_router.checkpoints import Reading
@@ -49,6 +56,8 @@ class _State:
     previous: str | None = None
     taken: str | None = None
     """When the broker took the last message before `end`."""
+    checkpoint: NamedCheckpoint | None = None
+    """The newest that an entry names, or that the next one will."""
     classes: list[str] = field(default_factory=list)
     rejected: int = 0
     unproven: int = 0
@@ -56,13 +65,32 @@ class _State:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpointing:
-    """A checkpoint that is about to be written, from whatever thread."""
+class Origin:
+    """What a route never changes, so that a journal is told from any other's.
 
-    key: str
+    Attributes:
+        route: its namespace and name. One that is deleted and made anew goes on in its journal.
+        stream: the name of its stream.
+        validation_percent: by which runs split what they learn.
+    """
+
+    route: str
+    stream: str
+    validation_percent: int
+
+
+@dataclass(slots=True)
+class Checkpointing:
+    """A checkpoint that is about to be written, from whatever thread.
+
+    Attributes:
+        written: what the next entry says of it, once it is there.
+    """
+
     header: CheckpointHeader
     items: Iterator[bytes]
     reading: Reading
+    written: NamedCheckpoint | None = None
 
     def write(self, store: Store) -> None:
         """Write it.
@@ -70,18 +98,22 @@ class Checkpointing:
         Raises:
             UnavailableError: the store is away; the next one will do.
         """
-        size = 0
+        size, digest = 0, hashlib.sha256()
 
         def counted() -> Iterator[bytes]:
             nonlocal size
             first = self.header.model_dump_json(by_alias=True, exclude_none=True).encode()
             for line in itertools.chain((first,), self.items):
                 size += len(line) + 1
+                digest.update(line + b"\n")
                 yield line + b"\n"
 
-        store.put_pieces(self.key, counted())
+        sequence, offset = self.header.sequence, self.header.offset
+        key = checkpoint_key(sequence, offset)
+        store.put_pieces(key, counted())
         self.reading.checkpoint_bytes = size
-        logger.info("%s has %d bytes", self.key, size)
+        self.written = NamedCheckpoint(sequence=sequence, offset=offset, sha256=digest.hexdigest())
+        logger.info("%s has %d bytes", key, size)
 
 
 class Ledger:
@@ -90,20 +122,23 @@ class Ledger:
     Args:
         store: patient, so that no request of it fails because the store is away.
         index: of the items; filled from the journal.
-        stream: that the journal is of.
+        origin: of the journal.
         classes: of the route; those that entries already have come first.
     """
 
-    def __init__(self, store: Store, index: Index, *, stream: str, classes: Sequence[str]) -> None:
+    def __init__(
+        self, store: Store, index: Index, *, origin: Origin, classes: Sequence[str]
+    ) -> None:
         self._store = store
         self._index = index
-        self._stream = stream
+        self._origin = origin
         self._classes = list(classes)
         self._state = _State()
         self._reading = Reading()
         self._unfinished: tuple[str, ...] = ()
         self.known_from = 0
         """The offset from which on it is known which messages were refused."""
+        self._checkpointing: Checkpointing | None = None
 
     @property
     def end(self) -> int:
@@ -141,26 +176,27 @@ class Ledger:
         return self._state.lost
 
     def load(self) -> None:
-        """Begin with the newest checkpoint.
+        """Begin with the newest checkpoint that the journal names.
 
         Raises:
-            IntegrityError: it is none, or of another stream.
+            IntegrityError: it is another one than was named.
             UnavailableError: the store is away; it may be called again.
         """
-        newest = max(self._store.keys(CHECKPOINTS), default=None)
         self._index.clear()
-        if newest is None:
+        named = self._named()
+        if named is None:
             return
         self._reading = Reading()
-        lines = _lines(self._measured(newest))
+        key, digest = checkpoint_key(named.sequence, named.offset), hashlib.sha256()
+        lines = _lines(self._measured(key, digest.update))
         try:
             header = CheckpointHeader.model_validate_json(next(lines, b""))
             self._index.put(Item.model_validate_json(line) for line in lines)
         except ValidationError:
             raise IntegrityError(
-                f"{newest} is no checkpoint; delete it, and the journal is read instead"
+                f"{key} is no checkpoint; delete it, and the journal is read instead"
             ) from None
-        self._same_stream(newest, header.stream)
+        check_checkpoint(named, header, digest.hexdigest())
         # The journal keeps every entry; its last message is what the stream is known by.
         entry, _ = self._read(entry_key(header.sequence))
         self._state = _State(
@@ -168,6 +204,7 @@ class Ledger:
             header.offset,
             header.entry,
             entry.records[-1].time if entry.records else None,
+            named,
             header.classes,
             header.rejected,
             header.unproven,
@@ -180,6 +217,7 @@ class Ledger:
 
         Raises:
             IntegrityError: an entry is missing, is none, or does not follow the one before.
+            InvalidError: an entry is another route's.
         """
         after = entry_key(self._state.sequence - 1) if self._state.sequence else ""
         keys = list(self._store.keys(JOURNAL, after))
@@ -207,14 +245,19 @@ class Ledger:
             OvertakenError: there is one, by another.
         """
         state = self._state
+        if self._checkpointing is not None and self._checkpointing.written is not None:
+            state.checkpoint, self._checkpointing = self._checkpointing.written, None
         header = EntryHeader(
             sequence=state.sequence,
-            stream=self._stream,
+            route=self._origin.route,
+            stream=self._origin.stream,
             begin=begin if self.is_new else state.end,
             end=end,
             lost=lost,
             previous=state.previous,
+            checkpoint=state.checkpoint,
             classes=self._classes,
+            validation_percent=self._origin.validation_percent,
         )
         key, content = entry_key(state.sequence), entry_bytes(header, records)
         # What is there may be what was sent before an answer was lost.
@@ -270,24 +313,37 @@ class Ledger:
             sequence=state.sequence - 1,
             offset=state.end,
             entry=self._state.previous or "",
-            stream=self._stream,
             classes=state.classes,
             rejected=state.rejected,
             unproven=state.unproven,
             lost=state.lost,
         )
         self._reading.restart()
-        return Checkpointing(
-            checkpoint_key(header.sequence, header.offset),
-            header,
-            self._index.snapshot(),
-            self._reading,
-        )
+        self._checkpointing = Checkpointing(header, self._index.snapshot(), self._reading)
+        return self._checkpointing
 
-    def _measured(self, key: str) -> Iterator[bytes]:
+    def _named(self) -> NamedCheckpoint | None:
+        """The checkpoint that the newest entry names; an older one where somebody deleted that."""
+        there = list(self._store.keys(CHECKPOINTS))
+        # Its name sorts before that of the last entry that it knows.
+        newest = JOURNAL + there[-1].removeprefix(CHECKPOINTS) if there else ""
+        last = max(self._store.keys(JOURNAL, newest), default=None) if there else None
+        while last is not None:
+            try:
+                entry, _ = self._read(last)
+            except NoObjectError:
+                raise IntegrityError(f"{last} is not there; bring it back") from None
+            named = entry.header.checkpoint
+            if named is None or checkpoint_key(named.sequence, named.offset) in there:
+                return named
+            last = entry_key(named.sequence)
+        return None
+
+    def _measured(self, key: str, hashed: Callable[[bytes], object]) -> Iterator[bytes]:
         """The bytes of a checkpoint, whose length is what reading it costs."""
         for piece in self._store.pieces(key):
             self._reading.checkpoint_bytes += len(piece)
+            hashed(piece)
             yield piece
 
     def _read(self, key: str) -> tuple[Entry, int]:
@@ -297,7 +353,7 @@ class Ledger:
 
     def _take(self, key: str, entry: Entry) -> None:
         header, state = entry.header, self._state
-        self._same_stream(key, header.stream)
+        self._check_origin(key, header)
         expected = entry_key(state.sequence)
         if key != expected or header.sequence != state.sequence:
             raise IntegrityError(f"{expected} is not there, and {key} is; bring it back")
@@ -323,18 +379,24 @@ class Ledger:
         state = self._state
         state.sequence, state.end, state.previous = header.sequence + 1, header.end, digest
         state.taken = records[-1].time if records else state.taken
-        state.classes = header.classes
+        state.checkpoint, state.classes = header.checkpoint, header.classes
         state.lost += header.lost
         for record in records:
             state.rejected += record.verdict == "rejected"
             state.unproven += record.annotator is not None and record.role is None
 
-    def _same_stream(self, key: str, stream: str) -> None:
-        if stream != self._stream:
-            raise InvalidError(
-                f"{key} is of the stream {stream}, and the route has {self._stream}; "
-                "a storage is of one stream: name another folder"
-            )
+    def _check_origin(self, key: str, header: EntryHeader) -> None:
+        own = self._origin
+        for field_name, had, has in (
+            ("the route", header.route, own.route),
+            ("the stream", header.stream, own.stream),
+            ("validationPercent", header.validation_percent, own.validation_percent),
+        ):
+            if had != has:
+                raise InvalidError(
+                    f"{key} is of {field_name} {had}, and this is {has}; a storage is of one "
+                    "route, its stream and its split: create a new route with another folder"
+                )
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sealyard.annotations.items import Item, follow
-from sealyard.annotations.journal import FiledPicture, Record, Verdict
+from sealyard.annotations.journal import FiledPicture, Identity, Record, Verdict
 from sealyard.annotations.message import MAX_REVISION, Picture
 from sealyard_router import pictures
 from sealyard_router.delivery import Delivery
@@ -60,10 +60,12 @@ class Standing:
     Attributes:
         role: as proven; None where it is not.
         unproven: why not.
+        identity: by which rule of the route the role counts.
     """
 
     role: str | None
     unproven: str | None = None
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +294,9 @@ def _key(folder: PictureFolder | None, uri: str) -> str | None:
 def _outside(folder: PictureFolder | None, uri: str) -> str:
     if folder is None:
         return "picture.uri: is given, and the route names no store for pictures"
-    return f"picture.uri: is {uri}, must lie below s3://{folder.bucket}/{folder.prefix}"
+    # It may have line feeds, and a signature in a query.
+    said = ascii(uri.partition("?")[0])[1:-1][:256]
+    return f"picture.uri: is {said}, must lie below s3://{folder.bucket}/{folder.prefix}"
 
 
 def _refused(case: Case, reason: str) -> Decision:
@@ -324,6 +328,7 @@ def _record(case: Case, verdict: Verdict, content: Content | None) -> Record:
         digest=case.message.digest,
         annotator=annotation.annotator,
         role=case.standing.role,
+        identity=case.standing.identity,
         has_bytes=content is not None,
         group=annotation.group,
         **said,

@@ -57,16 +57,20 @@ def unwrap(body: bytes | memoryview) -> Unwrapped:
 
 def _unwrap(body: memoryview) -> Unwrapped:
     data: list[memoryview] = []
-    user_id = None
+    properties: memoryview | None = None
     for section, value in _sections(body):
         if section == _DATA:
             if value[0] not in _BINARY:
                 raise _MalformedError
             data.append(_content(value))
         elif section == _PROPERTIES:
-            user_id = _user_id(value)
+            # The broker puts its own there. A second one would be the sender's, within his data.
+            if properties is not None or data:
+                raise _MalformedError
+            properties = value
     if not data:
         raise _MalformedError
+    user_id = _user_id(properties) if properties is not None else None
     return Unwrapped(b"".join(data), user_id)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sealyard.annotations.journal import FiledPicture, Record
+from sealyard.annotations.journal import FiledPicture, Identity, Record
 from sealyard.annotations.layout import Folder, image_key, label_key
 from sealyard.annotations.message import Box, ItemId
 from sealyard.api.model import Model, Sha256
@@ -34,6 +34,8 @@ class Item(Model):
     group: ItemId | None = None
     annotator: str
     role: str | None = None
+    identity: Identity | None = None
+    """By which rule the role counted."""
 
     @property
     def is_filed(self) -> bool:
@@ -78,6 +80,7 @@ def follow(item: Item | None, record: Record) -> Item | None:
         group=record.group if item is None or item.role is None else item.group,
         annotator=record.annotator,
         role=record.role,
+        identity=record.identity,
     )
 
 

@@ -21,11 +21,25 @@ Verdict = Literal["validated", "seed", "deleted", "superseded", "repeated", "rej
 came once more; or was refused. None but the first three changes what an item is."""
 
 
+class NamedCheckpoint(Model):
+    """A checkpoint that an entry vouches for."""
+
+    sequence: Annotated[int, Field(ge=0)] = Field(description="Of the last entry that it knows.")
+    offset: Annotated[int, Field(ge=0)] = Field(description="Where that entry ends.")
+    sha256: Sha256 = Field(description="Of the whole checkpoint.")
+
+
+Identity = Literal["jwt", "brokerUser", "Trusted"]
+"""By which rule of a route a role counted: a token proved it, the user id of the message said so,
+or the message itself claimed it."""
+
+
 class EntryHeader(Model):
     """The first line of an entry."""
 
     format: Literal["sealyard.io/journal/v1"] = FORMAT
     sequence: Annotated[int, Field(ge=0)]
+    route: str = Field(description="Namespace and name; a journal is of one route.")
     stream: str = Field(description="Its name; a journal is of one stream.")
     begin: Annotated[int, Field(ge=0)] = Field(description="The offset that it begins with.")
     end: Annotated[int, Field(ge=0)] = Field(description="The offset after its last message.")
@@ -33,7 +47,11 @@ class EntryHeader(Model):
         default=0, description="How many offsets from `begin` on the broker no longer had."
     )
     previous: Sha256 | None = Field(default=None, description="Of the whole entry before it.")
+    checkpoint: NamedCheckpoint | None = Field(
+        default=None, description="The newest one that was there; none but a named one is believed."
+    )
     classes: list[str] = Field(description="The route's classes, as labels count them.")
+    validation_percent: int = Field(description="The route's; by it runs split what they learn.")
 
 
 class FiledPicture(Model):
@@ -60,7 +78,8 @@ class Record(Model):
         default=None, description="Over the line without its proof: the same message again or not."
     )
     annotator: str | None = None
-    role: str | None = Field(default=None, description="As proven; None where it is not.")
+    role: str | None = Field(default=None, description="That counted; None where none did.")
+    identity: Identity | None = Field(default=None, description="By which rule the role counted.")
     picture: FiledPicture | None = None
     has_bytes: bool = Field(default=False, description="The picture came with it.")
     boxes: list[Box] | None = None

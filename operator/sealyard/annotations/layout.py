@@ -2,7 +2,8 @@
 
 ```
 journal/<sequence>.jsonl              what became of each message: the truth (`journal`)
-checkpoints/<sequence>-<offset>.jsonl the items after an entry, so that few entries need be read
+checkpoints/<sequence>-<offset>.jsonl the items after an entry, so that few entries need be read;
+                                      believed if a later entry names it
 validated/images/<stem>.jpg           a YOLO dataset of what was validated, as of the newest entry
 validated/labels/<stem>.txt
 validated/data.yaml

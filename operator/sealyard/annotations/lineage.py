@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from pydantic import ValidationError
 
+from sealyard.annotations.journal import Identity
 from sealyard.annotations.message import ItemId
 from sealyard.annotations.snapshot import Division
 from sealyard.api.model import Model, Sha256
@@ -25,6 +26,8 @@ class UsedAnnotation(Model):
     """Of the message that made it so; its record in the journal says the rest."""
     annotator: str
     role: str | None = None
+    identity: Identity | None = None
+    """By which rule of the route the role counted."""
     time: str
     sha256: Sha256
     """Of the picture."""
@@ -41,6 +44,7 @@ def used_annotations(division: Division) -> list[UsedAnnotation]:
             offset=item.offset,
             annotator=item.annotator,
             role=item.role,
+            identity=item.identity,
             time=item.time,
             sha256=item.picture.sha256,
             split=side,
@@ -71,8 +75,10 @@ def parse_lineage(content: bytes) -> Iterator[UsedAnnotation]:
             raise IntegrityError(f"{LINEAGE_FILE}:{number} is no annotation") from error
 
 
-def count_by_annotator(used: Iterable[UsedAnnotation]) -> list[tuple[str, str | None, int]]:
-    """Annotator, role and how many items, most first."""
-    counts = Counter((one.annotator, one.role) for one in used)
-    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0][0], each[0][1] or ""))
-    return [(annotator, role, count) for (annotator, role), count in ordered]
+def count_by_annotator(
+    used: Iterable[UsedAnnotation],
+) -> list[tuple[str, str | None, Identity | None, int]]:
+    """Annotator, role, by which rule it counted, and how many items, most first."""
+    counts = Counter((one.annotator, one.role, one.identity) for one in used)
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], *(part or "" for part in each[0])))
+    return [(*who, count) for who, count in ordered]

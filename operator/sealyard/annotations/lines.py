@@ -10,7 +10,8 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from sealyard.annotations.items import Item
-from sealyard.annotations.journal import EntryHeader, Record
+from sealyard.annotations.journal import EntryHeader, NamedCheckpoint, Record
+from sealyard.annotations.layout import checkpoint_key
 from sealyard.api.model import Model, Sha256
 from sealyard.errors import IntegrityError
 
@@ -26,7 +27,6 @@ class CheckpointHeader(Model):
     sequence: Annotated[int, Field(ge=0)] = Field(description="Of the last entry that it knows.")
     offset: Annotated[int, Field(ge=0)] = Field(description="Where that entry ends.")
     entry: Sha256 = Field(description="Of that whole entry.")
-    stream: str = Field(description="Of that entry.")
     classes: list[str] = Field(description="Of that entry.")
     rejected: Annotated[int, Field(ge=0)] = Field(
         default=0, description="Records so far that say so."
@@ -83,10 +83,44 @@ def parse_entry(content: bytes, key: str) -> Entry:
     return Entry(header, records, hashlib.sha256(content).hexdigest())
 
 
-def parse_checkpoint(content: bytes, key: str) -> Checkpoint:
-    """A checkpoint; arguments and errors as of `parse_entry`."""
+def check_checkpoint(named: NamedCheckpoint, header: CheckpointHeader, sha256: str) -> None:
+    """Whether a checkpoint is the one that an entry names: nothing else vouches for its items.
+
+    Args:
+        named: by the entry.
+        header: of what lies under its key.
+        sha256: over all the bytes there.
+
+    Raises:
+        IntegrityError: it is another one.
+    """
+    key = checkpoint_key(named.sequence, named.offset)
+    if sha256 != named.sha256:
+        raise IntegrityError(
+            f"{key} has the SHA-256 {sha256}, and the journal says {named.sha256}: it was changed; "
+            "delete it, and the journal is read instead"
+        )
+    if (header.sequence, header.offset) != (named.sequence, named.offset):
+        raise IntegrityError(
+            f"{key} is a checkpoint after entry {header.sequence} and offset {header.offset}; "
+            "delete it, and the journal is read instead"
+        )
+
+
+def parse_checkpoint(content: bytes, named: NamedCheckpoint) -> Checkpoint:
+    """A checkpoint that an entry names.
+
+    Args:
+        content: all its bytes.
+        named: by the entry.
+
+    Raises:
+        IntegrityError: it is none, or another one.
+    """
+    key = checkpoint_key(named.sequence, named.offset)
     first, *rest = _split(content, key)
     header = _parse(CheckpointHeader, first, key, 1)
+    check_checkpoint(named, header, hashlib.sha256(content).hexdigest())
     return Checkpoint(
         header, tuple(_parse(Item, line, key, number) for number, line in enumerate(rest, 2))
     )

@@ -89,6 +89,7 @@ class Reason(StrEnum):
     NOT_WITHDRAWN = "NotWithdrawn"
     NOT_GRANTED = "NotGranted"
     CLAIM_TRUSTED = "ClaimTrusted"
+    BROKER_TRUSTED = "BrokerTrusted"
     MESSAGES_LOST = "MessagesLost"
 
     # Stalled
@@ -168,6 +169,7 @@ MEANINGS = {
     Reason.NOT_WITHDRAWN: "Deleted with its namespace, and still listed or let in (an event).",
     Reason.NOT_GRANTED: "Some devices or releases were not granted, all others are (an event).",
     Reason.CLAIM_TRUSTED: "Whoever may publish names any role (`spec.identity.claim: Trusted`).",
+    Reason.BROKER_TRUSTED: "Who may publish can name any user, but on RabbitMQ 3.10.",
     Reason.MESSAGES_LOST: "The broker deleted messages before they were filed. See retention.",
     Reason.INVALID_SPEC: "The spec holds what no retry can mend.",
     Reason.PROFILE_AMBIGUOUS: "Several ComputeProfiles are the default. Leave one.",

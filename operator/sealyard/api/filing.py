@@ -41,6 +41,7 @@ class RouteTask(Task):
     )
     pictures: RemoteFolder | None = None
     classes: list[str]
+    validation_percent: int
     max_picture_bytes: int
     progress: ProgressEndpoint | None = Field(
         default=None, description="Where it reports; the token is the same as a trainer's."

@@ -20,13 +20,14 @@ from sealyard.cli.lineage_trace import (
     lineage_text,
     release_of_manifest,
     run_named,
+    started_from,
 )
 from sealyard.cli.options import JsonOption, read_file
 from sealyard.cli.reading import pods_for
 from sealyard.core.reading_pod import DEADLINE_SECONDS
 from sealyard.core.run_report import check_report, report_pod
 from sealyard.delivery.kept import MANIFEST_FILE
-from sealyard.errors import InvalidError
+from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.printed_file import parse
 from sealyard.sealing.manifest import MANIFEST_MAX_BYTES
 
@@ -71,7 +72,8 @@ def lineage(
     )
     run = cluster.get(TrainingRun, where, run_named(found))
     check_run(found, run)
-    document = lineage_document(found, run, _fetch(cluster, run))
+    steps = started_from(run, lambda name: _find(cluster, where, name))
+    document = lineage_document(found, run, _fetch(cluster, run), steps)
     if not as_json:
         print(lineage_text(document, annotations=annotations))
         return
@@ -82,6 +84,13 @@ def lineage(
 
 def _read_manifest(path: Path) -> bytes:
     return read_file(path / MANIFEST_FILE if path.is_dir() else path, MANIFEST_MAX_BYTES)
+
+
+def _find(cluster: Cluster, namespace: str, name: str) -> TrainingRun | None:
+    try:
+        return cluster.get(TrainingRun, namespace, name)
+    except MissingError:
+        return None
 
 
 def _fetch(cluster: Cluster, run: TrainingRun) -> list[UsedAnnotation] | None:

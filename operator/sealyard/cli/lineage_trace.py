@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sealyard.annotations.lineage import LINEAGE_FILE, UsedAnnotation, count_by_annotator
 from sealyard.api.dataset import PinnedSnapshot
 from sealyard.api.model_release import ModelRelease
-from sealyard.api.training_run import Artifact, TrainingRun
+from sealyard.api.training_run import Artifact, PinnedWeights, TrainingRun
 from sealyard.errors import IntegrityError, MissingError
 from sealyard.pages.wording import shown
 from sealyard.sealing.manifest import Manifest
@@ -133,8 +133,53 @@ def find_list(run: TrainingRun) -> Artifact | None:
     )
 
 
+def started_from(
+    run: TrainingRun, find: Callable[[str], TrainingRun | None]
+) -> list[dict[str, Any]]:
+    """What a run was fine-tuned from, and that in turn: what they learnt from is in it, too.
+
+    Args:
+        run: the last.
+        find: gives the TrainingRun of a name, if there is one.
+
+    Returns:
+        A step for each weights that a run began with, the last run's first. The last step says
+        that its run was deleted, or where the weights came from that no run made.
+    """
+    steps: list[dict[str, Any]] = []
+    seen = {run.metadata.uid}
+    while (weights := run.status.weights) is not None:
+        step: dict[str, Any] = {"weightsSha256": weights.sha256}
+        if weights.training_run is None:
+            return [*steps, step | _place_of(weights)]
+        step |= {"trainingRun": weights.training_run, "trainingRunUid": weights.training_run_uid}
+        found = find(weights.training_run)
+        if found is None or found.metadata.uid != weights.training_run_uid:
+            return [*steps, step | {"deleted": True}]
+        if found.metadata.uid in seen:
+            raise IntegrityError(
+                f"TrainingRun {run.metadata.namespace}/{run.metadata.name} says that it starts "
+                f"from {weights.training_run}, which starts from it"
+            )
+        seen.add(found.metadata.uid)
+        dataset = found.status.dataset
+        step |= {"dataset": dataset.to_wire() if dataset else {}, "source": _source(found)}
+        steps.append(step)
+        run = found
+    return steps
+
+
+def _place_of(weights: PinnedWeights) -> dict[str, Any]:
+    if weights.s3 is not None:
+        return {"s3": weights.s3.uri, "endpoint": weights.s3.endpoint, "path": weights.path}
+    return {"persistentVolumeClaim": weights.claim_name, "path": weights.path}
+
+
 def lineage_document(
-    release: ModelRelease, run: TrainingRun, used: Sequence[UsedAnnotation] | None
+    release: ModelRelease,
+    run: TrainingRun,
+    used: Sequence[UsedAnnotation] | None,
+    steps: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """All that is known, as JSON has it.
 
@@ -142,6 +187,7 @@ def lineage_document(
         release: with its lineage.
         run: that it was made from.
         used: the list of its annotations; None where no route filed them.
+        steps: what it was fine-tuned from.
     """
     status, progress, dataset = release.status, run.status.progress, run.status.dataset
     metrics = progress.metrics if progress else None
@@ -158,11 +204,12 @@ def lineage_document(
         "metrics": metrics.to_wire() if metrics else {},
         "dataset": dataset.to_wire() if dataset else {},
         "source": _source(run),
+        "startedFrom": list(steps),
     }
     if used is not None:
         document["items"] = [
-            {"annotator": annotator, "role": role, "items": count}
-            for annotator, role, count in count_by_annotator(used)
+            {"annotator": annotator, "role": role, "identity": identity, "items": count}
+            for annotator, role, identity, count in count_by_annotator(used)
         ]
         document["annotations"] = [one.to_wire() for one in used]
     return document
@@ -195,16 +242,41 @@ def lineage_text(document: dict[str, Any], *, annotations: bool) -> str:
         ("image", document["image"] or "not known"),
         ("metrics", metrics or "none"),
         ("dataset", f"{dataset.get('digest')}, {dataset.get('images')} images"),
-        ("source", ", ".join(f"{name} {value}" for name, value in source.items())),
+        ("source", _listed(source)),
+        *(("starts from", _step(each)) for each in document["startedFrom"]),
     ]
     for each in document.get("items", ()):
-        who = f"{shown(each['annotator'])}, {shown(each['role'] or 'no proven role')}"
+        who = f"{shown(each['annotator'])}, {_role(each)}"
         lines.append(("annotated by", f"{who}: {each['items']} items"))
     width = max(len(label) for label, _ in lines)
     text = [f"{label:{width}}  {value}" for label, value in lines]
     if annotations:
         text += ["", *map(_annotation_line, document.get("annotations", ()))]
     return "\n".join(text)
+
+
+def _step(step: dict[str, Any]) -> str:
+    run = step.get("trainingRun")
+    if run is None:
+        place = {name: value for name, value in step.items() if name != "weightsSha256"}
+        return f"weights {step['weightsSha256']}, which no TrainingRun made: {_listed(place)}"
+    said = f"{run} ({step['trainingRunUid']})"
+    if step.get("deleted"):
+        return f"{said}, which was deleted; what it learnt from is not known"
+    return f"{said}, dataset {step['dataset'].get('digest')}, {_listed(step['source'])}"
+
+
+def _listed(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields.items())
+
+
+def _role(one: dict[str, Any]) -> str:
+    """A role, and why it counted: only a token proves it."""
+    role, identity = one.get("role"), one.get("identity")
+    if role is None:
+        return "no proven role"
+    how = {"jwt": "by token", "brokerUser": "by the broker's user", "Trusted": "claimed"}
+    return f"{shown(role)} ({how.get(identity or '', 'not known how')})"
 
 
 def _annotation_line(one: dict[str, Any]) -> str:
@@ -215,7 +287,7 @@ def _annotation_line(one: dict[str, Any]) -> str:
             f"offset {one['offset']}",
             one["split"],
             shown(one["annotator"]),
-            shown(one.get("role") or "no proven role"),
+            _role(one),
             one["time"],
             one["sha256"],
         ]

@@ -15,6 +15,7 @@ from sealyard.controller.resources import (
     TARGETS,
     Key,
 )
+from sealyard.core.stores import place
 
 Raw = Mapping[str, Any]
 
@@ -145,8 +146,7 @@ def _storage(key: Key, spec: Raw) -> Link:
     claim, folder = storage.get("persistentVolumeClaim"), storage.get("s3")
     if claim:
         return Link(STORAGE_LINK, key.namespace, f"{claim['claimName']}/{claim.get('path', '')}")
-    place = (folder["endpoint"].rstrip("/"), folder["uri"].rstrip("/"))
-    return Link(STORAGE_LINK, key.namespace, " ".join(place))
+    return Link(STORAGE_LINK, key.namespace, place(folder["endpoint"], folder["uri"]))
 
 
 def _at_target(kind: str, key: Key, spec: Raw, *names: str) -> Link:

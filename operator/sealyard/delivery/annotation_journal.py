@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from sealyard.annotations.journal import NamedCheckpoint
 from sealyard.annotations.layout import CHECKPOINTS, JOURNAL, checkpoint_key, entry_key
 from sealyard.annotations.lines import Entry, parse_checkpoint, parse_entry
 from sealyard.annotations.snapshot import Fold, State
@@ -14,7 +15,6 @@ from sealyard.delivery.threads import in_threads
 from sealyard.errors import MissingError
 
 _ENTRY: Final = re.compile(rf"{JOURNAL}([0-9]{{12}})\.jsonl")
-_CHECKPOINT: Final = re.compile(rf"{CHECKPOINTS}([0-9]{{12}})-([0-9]{{12}})\.jsonl")
 _WORKERS: Final = 8
 _AHEAD: Final = 16
 
@@ -33,18 +33,22 @@ class Journal:
     def at(self, offset: int) -> State:
         """The state at an offset.
 
+        It is read on to the entry that names the checkpoint which was begun with: only that it
+        follows shows that the name is of this journal.
+
         Raises:
             MissingError: so much is not filed, or there is no journal.
             IntegrityError: the journal is not whole, or was changed.
             UnavailableError, RefusedError: as the store says.
         """
-        fold = self._begin(before=offset)
-        if fold.offset == offset:
-            return fold.state
-        for entry in self._entries(fold.sequence):
-            if entry.header.end >= offset:
-                return fold.before(offset, entry)
+        fold, last = self._begin(before=offset)
+        state = fold.state if fold.offset == offset else None
+        for entry in self._entries(fold.sequence, last):
+            if state is None and entry.header.end >= offset:
+                state = fold.before(offset, entry)
             fold.take(entry)
+        if state is not None:
+            return state
         raise MissingError(
             f"{self._storage.name}: the journal ends at offset {fold.offset}, and {offset} is "
             "wanted; is this the storage of the route, and whole?"
@@ -57,7 +61,7 @@ class Journal:
             IntegrityError, UnavailableError, RefusedError: as `at`.
         """
         if self._now is None:
-            self._now = self._begin()
+            self._now, _ = self._begin()
         for entry in self._entries(self._now.sequence):
             self._now.take(entry)
         return self._now.state
@@ -70,21 +74,26 @@ class Journal:
         """
         yield from map(self._entry, reversed(self._numbers(0)))
 
-    def _begin(self, before: int | None = None) -> Fold:
-        """What the newest checkpoint that is not after an offset knows, if there is one."""
-        found = [
-            (int(match[2]), int(match[1]))
-            for match in map(_CHECKPOINT.fullmatch, self._storage.keys(CHECKPOINTS))
-            if match and (before is None or int(match[2]) <= before)
-        ]
-        if not found:
-            return Fold()
-        offset, sequence = max(found)
-        key = checkpoint_key(sequence, offset)
-        return Fold.after(parse_checkpoint(self._storage.read(key), key))
+    def _begin(self, before: int | None = None) -> tuple[Fold, int]:
+        """What the newest checkpoint that is not after an offset knows, and the entry to read to.
 
-    def _entries(self, sequence: int) -> Iterator[Entry]:
-        numbers = self._numbers(sequence)
+        From the newest entry back: each names the newest checkpoint that there was.
+        """
+        there = set(self._storage.keys(CHECKPOINTS))
+        last = max(self._numbers(0), default=-1)
+        named = self._entry(last).header.checkpoint if last >= 0 else None
+        while named is not None:
+            is_early = before is None or named.offset <= before
+            if is_early and _key(named) in there:
+                content = self._storage.read(_key(named))
+                return Fold.after(parse_checkpoint(content, named)), last
+            # One that somebody deleted has to be done without.
+            last = last if is_early else named.sequence
+            named = self._entry(named.sequence).header.checkpoint
+        return Fold(), last
+
+    def _entries(self, sequence: int, last: int | None = None) -> Iterator[Entry]:
+        numbers = [one for one in self._numbers(sequence) if last is None or one <= last]
         return in_threads(
             lambda index: self._entry(numbers[index]),
             len(numbers),
@@ -99,3 +108,7 @@ class Journal:
     def _entry(self, number: int) -> Entry:
         key = entry_key(number)
         return parse_entry(self._storage.read(key), key)
+
+
+def _key(named: NamedCheckpoint) -> str:
+    return checkpoint_key(named.sequence, named.offset)

@@ -82,6 +82,48 @@ def test_a_router_that_begins_knows_what_the_last_one_knew(
     assert len(list((tmp_path / "route").glob("checkpoints/*"))) == (checkpoint_at is not None)
 
 
+def checkpointed(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six entries, with a checkpoint after the second and the fourth."""
+    monkeypatch.setattr(checkpoints, "FEWEST_BYTES", 1)
+    filer = router()
+    for number in range(len(BODIES)):
+        file(filer, number, number + 1)
+        if number in {1, 3} and (write := filer.checkpoint()) is not None:
+            write()
+
+
+def test_a_router_begins_with_a_checkpoint_that_the_journal_names(
+    router: Router, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpointed(router, monkeypatch)
+    root = tmp_path / "route"
+    expected = [router().index.get(name) for name in "abc"]
+    second = root / "checkpoints/000000000003-000000000004.jsonl"
+    forged = root / "checkpoints/000000000005-000000000006.jsonl"
+    forged.write_bytes(second.read_bytes().replace(b'"validated"', b'"seed"'))
+    for entry in range(3):
+        (root / f"journal/{entry:012}.jsonl").rename(root / f"{entry}")
+    assert [router().index.get(name) for name in "abc"] == expected
+    second.unlink()
+    (root / "2").rename(root / "journal/000000000002.jsonl")
+    assert [router().index.get(name) for name in "abc"] == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b'"revision":2', b'"revision":3'), (b'"id":"b"', b'"id":"x"'), (b"\n", b"")]
+)
+def test_a_checkpoint_that_was_changed_is_refused(
+    router: Router, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bytes, new: bytes
+) -> None:
+    checkpointed(router, monkeypatch)
+    path = tmp_path / "route/checkpoints/000000000003-000000000004.jsonl"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(old, new))
+    assert path.read_bytes() != content
+    with pytest.raises(IntegrityError, match=rf"{path.name} .* delete it"):
+        router()
+
+
 def test_who_is_overtaken_goes_on_behind_the_other_and_leaves_nothing(
     router: Router, tmp_path: Path
 ) -> None:
@@ -209,7 +251,9 @@ def test_a_journal_that_is_not_whole_is_refused(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"stream": "others"}, "of the stream trays, and the route has others"),
+        ({"route": "default/others"}, "of the route default/trays, and this is default/others"),
+        ({"stream": "others"}, "of the stream trays, and this is others"),
+        ({"percent": 30}, "of validationPercent 20, and this is 30"),
         ({"classes": ["note", "coin"]}, "classes: labels were filed with coin, note"),
         ({"classes": ["coin"]}, "classes: labels were filed with coin, note"),
     ],

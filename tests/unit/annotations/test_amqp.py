@@ -32,6 +32,7 @@ def properties(*fields: bytes) -> bytes:
     return b"\x00\x53\x73\xc0" + bytes([len(content) + 1, len(fields)]) + content
 
 
+ADA = b"\xa0\x03ada"
 DATA = b"\x00\x53\x75\xa0\x01x"
 X = Unwrapped(b"x")
 UNWRAPPED = {
@@ -73,6 +74,10 @@ AS_IT_IS = {
     "a described value for data": b"\x00\x53\x75\x00\x53\x75\x40",
     "properties of no list": b"\x00\x53\x73\x40" + DATA,
     "properties that end early": b"\x00\x53\x73\xc0\x02\x02\x40" + DATA,
+    "properties twice": properties(b"\x40", b"\xa0\x03bob") + properties(b"\x40", ADA) + DATA,
+    "properties twice, none first": b"\x00\x53\x73\x45" + properties(b"\x40", ADA) + DATA,
+    "properties behind the data": DATA + properties(b"\x40", ADA),
+    "properties around the data": properties(b"\x40") + DATA + properties(b"\x40", ADA),
     "a name of no letters": properties(b"\x40", b"\xa0\x01\xff") + DATA,
     # Four billion values that take no place: built, they would take all memory.
     "an array without end": b"\x00\x53\x77\xf0\0\0\0\x05\xff\xff\xff\xff\x40",

@@ -17,7 +17,13 @@ from support.filed_annotations import Filed, a_picture, a_record
 
 def test_it_tells_of_each_item_by_id() -> None:
     storage = Filed()
-    who = [("ada", "Validator"), ("bob", "Admin"), ("ada", "Validator"), ("eve", None)]
+    who = [
+        ("ada", "Validator", "jwt"),
+        ("bob", "Admin", "Trusted"),
+        ("ada", "Validator", "jwt"),
+        ("eve", None, None),
+        ("ada", "Validator", "Trusted"),
+    ]
     storage.file(
         *(
             a_record(
@@ -25,21 +31,23 @@ def test_it_tells_of_each_item_by_id() -> None:
                 f"item-{9 - number}",
                 annotator=annotator,
                 role=role,
+                identity=identity,
                 picture=storage.picture(a_picture(number)),
                 has_bytes=True,
             )
-            for number, (annotator, role) in enumerate(who)
+            for number, (annotator, role, identity) in enumerate(who)
         )
     )
     used = used_annotations(divide(storage.fold.state.validated, 50))
-    assert [one.id for one in used] == ["item-6", "item-7", "item-8", "item-9"]
-    assert (used[3].offset, used[3].revision, used[3].time) == (0, 1, "2026-11-26T09:00:00.000Z")
+    assert [one.id for one in used] == ["item-5", "item-6", "item-7", "item-8", "item-9"]
+    assert (used[4].offset, used[4].revision, used[4].time) == (0, 1, "2026-11-26T09:00:00.000Z")
     assert {one.split for one in used} == {"train", "val"}
     assert list(parse_lineage(lineage_bytes(used))) == used
     assert count_by_annotator(used) == [
-        ("ada", "Validator", 2),
-        ("bob", "Admin", 1),
-        ("eve", None, 1),
+        ("ada", "Validator", "jwt", 2),
+        ("ada", "Validator", "Trusted", 1),
+        ("bob", "Admin", "Trusted", 1),
+        ("eve", None, None, 1),
     ]
 
 

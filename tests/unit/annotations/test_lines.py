@@ -26,7 +26,8 @@ def test_what_is_written_is_read() -> None:
     assert [record.id for record in entry.records] == ["b", "a"]
     assert entry.digest == made.fold.digest
     [key] = made.keys("checkpoints/")
-    checkpoint = parse_checkpoint(made.read(key), key)
+    assert made.named is not None
+    checkpoint = parse_checkpoint(made.read(key), made.named)
     assert (checkpoint.header.offset, checkpoint.header.entry) == (4, entry.digest)
     assert {item.id: item for item in checkpoint.items} == made.fold.items
     assert [item.id for item in checkpoint.items] == ["a", "b"]

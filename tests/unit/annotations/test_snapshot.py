@@ -165,10 +165,12 @@ def test_where_a_picture_lies_now(later: list[Record], keys: list[str]) -> None:
 def entry(sequence: int, begin: int, *records: Record, **changes: Any) -> Entry:
     header = {
         "sequence": sequence,
+        "route": "default/r",
         "stream": "s",
         "begin": begin,
         "end": begin + 10,
         "classes": ["coin"],
+        "validationPercent": 20,
     }
     return parse_entry(entry_bytes(EntryHeader.from_wire(header | changes), records), "key")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sealyard.annotations.journal import Identity
 from sealyard.annotations.lineage import LINEAGE_FILE, UsedAnnotation
 from sealyard.api.tasks import SourceRecord
 from sealyard.cli.lineage_trace import (
@@ -16,6 +17,7 @@ from sealyard.cli.lineage_trace import (
     lineage_text,
     release_of_manifest,
     run_named,
+    started_from,
 )
 from sealyard.core.snapshot import snapshot_of
 from sealyard.delivery.source import source_of
@@ -63,20 +65,26 @@ def on_a_route() -> RunBuilder:
     return run.with_status(snapshot=snapshot.to_wire(), artifacts=ARTIFACTS)
 
 
-def used(number: int, annotator: str, role: str | None = "Validator") -> UsedAnnotation:
+def used(
+    number: int,
+    annotator: str,
+    role: str | None = "Validator",
+    identity: Identity | None = "jwt",
+) -> UsedAnnotation:
     return UsedAnnotation(
         id=f"item-{number}",
         revision=2,
         offset=number,
         annotator=annotator,
         role=role,
+        identity=identity,
         time="2026-11-26T09:00:00.000Z",
         sha256=DIGEST,
         split="val",
     )
 
 
-USED = [used(1, "ada"), used(2, "ada"), used(3, "\x1b[2Jbob\u202e", None)]
+USED = [used(1, "ada"), used(2, "ada"), used(3, "\x1b[2Jbob\u202e", None, None)]
 
 
 def test_the_release_of_a_manifest_is_found() -> None:
@@ -169,18 +177,39 @@ def test_all_that_is_known_of_a_route() -> None:
         "offset": 1200,
     }
     assert document["items"] == [
-        {"annotator": "ada", "role": "Validator", "items": 2},
-        {"annotator": "\x1b[2Jbob\u202e", "role": None, "items": 1},
+        {"annotator": "ada", "role": "Validator", "identity": "jwt", "items": 2},
+        {"annotator": "\x1b[2Jbob\u202e", "role": None, "identity": None, "items": 1},
     ]
     assert document["manifestSha256"] == MANIFEST.digest()
     text = lineage_text(document, annotations=True)
     lines = text.splitlines()
-    assert "annotated by  ada, Validator: 2 items" in lines
+    assert "annotated by  ada, Validator (by token): 2 items" in lines
     assert "source        annotationRoute shop, annotationRouteUid route-uid, offset 1200" in lines
     assert "metrics       map50 0.981, map50_95 0.861" in lines
     assert lines[-1].startswith("item-3\trevision 2\toffset 3\tval\t")
     assert not set(text) & {"\x1b", "\u202e"}, "what steers a terminal is shown as it looks"
     assert "item-3" not in lineage_text(document, annotations=False)
+
+
+@pytest.mark.parametrize(
+    ("role", "identity", "shown"),
+    [
+        ("Validator", "jwt", "Validator (by token)"),
+        ("Validator", "brokerUser", "Validator (by the broker's user)"),
+        ("Validator", "Trusted", "Validator (claimed)"),
+        ("\x1b[2J", "Trusted", "\ufffd[2J (claimed)"),
+        (None, None, "no proven role"),
+    ],
+)
+def test_a_role_is_shown_with_why_it_counted(
+    role: str | None, identity: Identity | None, shown: str
+) -> None:
+    items = [used(1, "ada", role, identity)]
+    text = lineage_text(
+        lineage_document(RELEASE.build(), on_a_route().build(), items), annotations=True
+    )
+    assert f"annotated by  ada, {shown}: 1 items" in text.splitlines()
+    assert f"\tada\t{shown}\t" in text
 
 
 @pytest.mark.parametrize(
@@ -201,3 +230,71 @@ def test_where_a_dataset_was_that_no_route_filed(
     assert document["source"] == source
     assert "items" not in document
     assert "annotated by" not in lineage_text(document, annotations=True)
+
+
+def tuned(name: str, **weights: Any) -> RunBuilder:
+    """A run of this name that started from some weights."""
+    pinned = {"claimName": "workspace", "path": "best.pt", "sha256": DIGEST} | weights
+    return RUN.named(name, uid=f"{name}-uid").with_status(weights=pinned)
+
+
+def of(name: str) -> dict[str, str]:
+    return {"trainingRun": name, "trainingRunUid": f"{name}-uid"}
+
+
+BASE = on_a_route().named("base", uid="base-uid")
+MIDDLE = tuned("middle", **of("base"))
+ELSEWHERE = tuned("elsewhere")
+NO_RUN = f"weights {DIGEST}, which no TrainingRun made"
+
+
+@pytest.mark.parametrize(
+    ("run", "there", "steps"),
+    [
+        (BASE, [], []),
+        (
+            MIDDLE,
+            [BASE],
+            [
+                (
+                    f"base (base-uid), dataset {DIGEST}, annotationRoute shop, "
+                    "annotationRouteUid route-uid, offset 1200"
+                )
+            ],
+        ),
+        (
+            tuned("last", **of("middle")),
+            [MIDDLE],
+            [
+                f"middle (middle-uid), dataset {DIGEST}, persistentVolumeClaim dataset, path coins",
+                "base (base-uid), which was deleted; what it learnt from is not known",
+            ],
+        ),
+        (
+            MIDDLE,
+            [BASE.named("base", uid="another")],
+            ["base (base-uid), which was deleted; what it learnt from is not known"],
+        ),
+        (
+            ELSEWHERE,
+            [],
+            [f"{NO_RUN}: persistentVolumeClaim workspace, path best.pt"],
+        ),
+    ],
+)
+def test_what_a_run_was_fine_tuned_from(
+    run: RunBuilder, there: list[RunBuilder], steps: list[str]
+) -> None:
+    runs = {one.metadata.name: one for one in (builder.build() for builder in there)}
+    found = started_from(run.build(), runs.get)
+    lines = lineage_text(
+        lineage_document(RELEASE.build(), run.build(), None, found), annotations=False
+    ).splitlines()
+    said = [line.split(maxsplit=2)[2] for line in lines if line.startswith("starts from")]
+    assert said == steps
+
+
+def test_runs_that_start_from_each_other_are_refused() -> None:
+    runs = {"a": tuned("a", **of("b")).build(), "b": tuned("b", **of("a")).build()}
+    with pytest.raises(IntegrityError, match="starts from a, which starts from it"):
+        started_from(runs["a"], runs.get)

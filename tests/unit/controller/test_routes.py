@@ -156,7 +156,17 @@ S3 = {"storage": {"s3": S3_STORAGE}}
 SAME_PLACE = {"storage": {"s3": S3_STORAGE | {"credentialsSecretRef": {"name": "other"}}}}
 OTHER_PLACE = {"storage": {"s3": S3_STORAGE | {"uri": "s3://annotations/other"}}}
 SLASH = {"storage": {"s3": S3_STORAGE | {"uri": f"{S3_STORAGE['uri']}/"}}}
+ENDPOINT = "https://s3.example.org"
+SPELLINGS = [
+    *(f"{ENDPOINT}{end}" for end in ("/", ":443", ":443/", ".", ".:443", "//", "/.")),
+    f"https://{ENDPOINT.removeprefix('https://').upper()}",
+]
+OTHERS = [f"{ENDPOINT}:8333", f"{ENDPOINT}/path", f"{ENDPOINT}:99999", f"{ENDPOINT}.org"]
 CLAIM_ROOT = {"storage": {"persistentVolumeClaim": {"claimName": "annotations"}}}
+
+
+def s3_at(endpoint: str) -> dict[str, Any]:
+    return {"storage": {"s3": S3_STORAGE | {"endpoint": endpoint}}}
 
 
 @pytest.mark.parametrize(
@@ -169,6 +179,8 @@ CLAIM_ROOT = {"storage": {"persistentVolumeClaim": {"claimName": "annotations"}}
         (S3, SAME_PLACE, "route"),
         (S3, SLASH, "route"),
         (S3, OTHER_PLACE, None),
+        *((s3_at(ENDPOINT), s3_at(endpoint), "route") for endpoint in SPELLINGS),
+        *((s3_at(ENDPOINT), s3_at(endpoint), None) for endpoint in OTHERS),
     ],
 )
 def test_who_owns_a_storage(

@@ -25,6 +25,7 @@ from sealyard_router.identity import (
     Unproven,
     identity_rule,
     judge,
+    name_of,
 )
 from sealyard_router.identity_keys import parse_key_set
 from support.annotations import an_annotation
@@ -260,6 +261,14 @@ def test_a_route_s_rule() -> None:
     users = BrokerUserIdentity(roles=[BrokerUser(user="studio", role="Validator")])
     assert identity_rule(IdentitySpec(broker_user=users), None) == BROKER
     assert identity_rule(IdentitySpec(claim="Trusted"), None) == Trusted()
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [(Tokens(KEYS, AUDIENCE, ISSUER), "jwt"), (BROKER, "brokerUser"), (Trusted(), "Trusted")],
+)
+def test_what_the_journal_calls_a_rule(rule: IdentityRule, name: str) -> None:
+    assert name_of(rule) == name
 
 
 def test_nobody_is_trusted_by_oversight() -> None:

@@ -9,10 +9,19 @@ from typing import Any
 import pytest
 
 from sealyard.annotations.items import Item
+from sealyard.annotations.journal import Identity
 from sealyard.annotations.message import MAX_REVISION
 from sealyard_router.delivery import Delivery
 from sealyard_router.reading import Unreadable, read
-from sealyard_router.verdict import LAST_REVISION, Fetched, Rule, Wanted, decide, unreadable
+from sealyard_router.verdict import (
+    LAST_REVISION,
+    Fetched,
+    Rule,
+    Standing,
+    Wanted,
+    decide,
+    unreadable,
+)
 from support.annotations import a_box, a_picture
 from support.filing import (
     IMAGE,
@@ -24,6 +33,14 @@ from support.filing import (
     an_item,
     decided,
 )
+
+
+@pytest.mark.parametrize("identity", ["jwt", "brokerUser", "Trusted"])
+def test_by_which_rule_a_role_counted_is_kept(identity: Identity) -> None:
+    decision = decided(a_case(a_message(), Standing("Validator", identity=identity)))
+    assert decision.record.identity == identity
+    assert decision.after is not None
+    assert decision.after.identity == identity
 
 
 @pytest.mark.parametrize("operation", ["created", "edited", "validated"])
@@ -233,6 +250,11 @@ FAULTS: dict[str, tuple[dict[str, Any], Rule, str]] = {
         {"picture": a_picture(IMAGE, uri="s3://pictures/trays/../1.jpg"), "attached": False},
         RULE,
         "picture.uri: is s3://pictures/trays/../1.jpg, must lie below s3://pictures/trays/",
+    ),
+    "an address of two lines and a signature": (
+        {"picture": a_picture(IMAGE, uri="s3://a\nb/c?sig=x"), "attached": False},
+        RULE,
+        "picture.uri: is s3://a\\nb/c, must lie below s3://pictures/trays/",
     ),
     "an address, and no store": (
         {"picture": a_picture(IMAGE, uri="s3://pictures/trays/1.jpg"), "attached": False},

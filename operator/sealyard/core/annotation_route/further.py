@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sealyard.api.annotation_route import AnnotationRoute
 from sealyard.api.conditions import Reason, RouteConditionType
 from sealyard.core.conditions import Further
+
+_BROKER_TRUSTED: Final = (
+    "a role counts by the user id of a message: RabbitMQ 3.10 checks it of what comes through an "
+    "exchange, a newer one can be given any by whoever may publish there; take spec.identity.jwt "
+    "unless you trust them all"
+)
 
 
 def further(route: AnnotationRoute) -> tuple[Further, ...]:
@@ -17,18 +25,18 @@ def _identity(route: AnnotationRoute) -> Further:
     identity = route.spec.identity
     if identity.jwt:
         reference = identity.jwt.key_set_secret_ref.name
-        proven, how = True, f"by a token that a key of Secret {reference} signed"
+        reason = Reason.ROLES_PROVEN
+        said = f"a role counts if it is proven by a token that a key of Secret {reference} signed"
     elif identity.broker_user:
-        proven, how = True, "by the user id that the broker validated"
+        reason, said = Reason.BROKER_TRUSTED, _BROKER_TRUSTED
     else:
-        proven, how = False, ""
+        reason = Reason.CLAIM_TRUSTED
+        said = "spec.identity.claim is Trusted: whoever may publish to the stream names any role"
     return Further(
         RouteConditionType.IDENTITY_PROVEN,
-        value=proven,
-        reason=Reason.ROLES_PROVEN if proven else Reason.CLAIM_TRUSTED,
-        message=f"a role counts if it is proven {how}"
-        if proven
-        else "spec.identity.claim is Trusted: whoever may publish to the stream names any role",
+        value=reason is Reason.ROLES_PROVEN,
+        reason=reason,
+        message=said,
         alarming=False,
     )
 

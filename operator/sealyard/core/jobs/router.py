@@ -19,8 +19,6 @@ from sealyard.core.stores import remote_folder
 ENTRY_POINT = "sealyard-router"
 GRACE_SECONDS = 60
 """Time to write the entry that is under way."""
-SCRATCH_SIZE = "2Gi"
-"""The index of all items lies there: about a kilobyte for each."""
 BASE_MEMORY_MIB = 512
 PICTURES_AT_ONCE = 8
 """How many of the largest pictures fit into its memory beside that."""
@@ -53,7 +51,7 @@ def router_deployment(
         task=_task(route, settings),
         resources=_resources(route.spec.max_picture_bytes),
         mounts=_mounts(route, settings),
-        scratch_size=SCRATCH_SIZE,
+        scratch_size=route.spec.index_size,
         grace_seconds=GRACE_SECONDS,
         pods=settings.pods,
     )
@@ -123,6 +121,7 @@ def _task(route: AnnotationRoute, settings: Settings) -> RouteTask:
         storage_path=claim.path if claim else None,
         pictures=remote_folder(spec.pictures.s3) if spec.pictures else None,
         classes=spec.classes,
+        validation_percent=spec.validation_percent,
         max_picture_bytes=spec.max_picture_bytes,
         progress=settings.progress,
     )

@@ -21,8 +21,12 @@ FURTHER = [
     (
         ROUTE.with_spec("identity", BROKER_USERS),
         "IdentityProven",
-        ("True", "RolesProven"),
-        "a role counts if it is proven by the user id that the broker validated",
+        ("False", "BrokerTrusted"),
+        (
+            "a role counts by the user id of a message: RabbitMQ 3.10 checks it of what comes "
+            "through an exchange, a newer one can be given any by whoever may publish there; take "
+            "spec.identity.jwt unless you trust them all"
+        ),
     ),
     (
         ROUTE.with_spec("identity", {"claim": "Trusted"}),

@@ -107,6 +107,7 @@ def test_what_it_is_told() -> None:
     }
     assert (task.storage, task.storage_path, task.pictures) == (None, "coins", None)
     assert (task.key_set_secret_name, task.classes) == ("annotators", ["coin", "button"])
+    assert (task.owner.name, task.validation_percent) == ("coins", 20)
     assert task.roles.validated == ["Validator", "Admin"]
     assert task.progress == WITH_PROGRESS.progress
 
@@ -119,6 +120,15 @@ def test_what_it_is_told_of_a_bucket() -> None:
     assert (task.storage.bucket, task.storage.prefix) == ("annotations", "coins/")
     assert task.storage.secret_name == "annotations-writer"
     assert (task.pictures.bucket, task.pictures.prefix) == ("pictures", "")
+
+
+@pytest.mark.parametrize(
+    ("route", "size"), [(a_route(), "2Gi"), (a_route().with_spec("indexSize", "20Gi"), "20Gi")]
+)
+def test_how_large_its_index_may_be(route: RouteBuilder, size: str) -> None:
+    volumes = deployment(route, SETTINGS)["spec"]["template"]["spec"]["volumes"]
+    [scratch] = [volume for volume in volumes if volume["name"] == "scratch"]
+    assert scratch["emptyDir"] == {"sizeLimit": size}
 
 
 def test_nothing_of_progress_without_an_endpoint() -> None:
