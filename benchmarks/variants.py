@@ -87,7 +87,13 @@ def _variants() -> list[VariantSpec]:
 
 
 def _run(pod: Pod, program: str, task: Task) -> None:
-    if code := pod.run(program, task):
+    process = pod.start(program, task)
+    try:
+        code = process.wait()
+    finally:
+        process.kill()
+        process.wait()
+    if code:
         raise SystemExit(f"{program} ended with {code}:\n{pod.log_file.read_text()[-2000:]}")
 
 

@@ -10,19 +10,17 @@ Imported after `work_offline`, because importing ultralytics reads the environme
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final, Self
 
 import numpy as np
 import torch
-from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.data import Sampler
 from ultralytics.utils.torch_utils import unwrap_model
 
+from sealyard_trainer.host_copy import host_copy
+
 KEY: Final = "sealyard"
-_PICTURES_DIM: Final = 4
-"""Of tensors that may have the channels last."""
 
 
 def with_exact_state(optimizer: dict[str, Any], trainer: Any, *, is_alone: bool) -> dict[str, Any]:
@@ -34,10 +32,10 @@ def with_exact_state(optimizer: dict[str, Any], trainer: Any, *, is_alone: bool)
         is_alone: no other process trains with it: each of several has a chance of its own.
     """
     return {
-        **_copied(optimizer),
+        **host_copy(optimizer),
         KEY: {
-            "model": _copied(unwrap_model(trainer.model).state_dict()),
-            "ema": _copied(trainer.ema.ema.state_dict()),
+            "model": host_copy(unwrap_model(trainer.model).state_dict()),
+            "ema": host_copy(trainer.ema.ema.state_dict()),
             "chance": _chance(trainer) if is_alone else None,
         },
     }
@@ -58,38 +56,6 @@ def restore(checkpoint: dict[str, Any], trainer: Any, *, is_alone: bool) -> None
     trainer.ema.ema.load_state_dict(state["ema"])
     if is_alone and state["chance"] is not None:
         _set_chance(trainer, state["chance"])
-
-
-def _copied(state: Any) -> Any:
-    """The same with copies of its tensors, strides and all, in the processor's memory.
-
-    Those of a kind are parts of one, which a GPU makes in a moment and hands over at once: hundreds
-    of small ones take longer to ask for than to copy.
-    """
-    leaves, structure = tree_flatten(state)
-    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for place, leaf in enumerate(leaves):
-        if not isinstance(leaf, torch.Tensor):
-            continue
-        if _is_dense(leaf):
-            alike[leaf.dtype, leaf.device].append(place)
-        else:
-            leaves[place] = leaf.to("cpu", copy=True)
-    for places in alike.values():
-        tensors = [leaves[place] for place in places]
-        # As they lie in memory.
-        rows = [tensor.as_strided((tensor.numel(),), (1,)) for tensor in tensors]
-        parts = torch.cat(rows).cpu().split([len(row) for row in rows])
-        for place, tensor, part in zip(places, tensors, parts, strict=True):
-            leaves[place] = part.as_strided(tensor.shape, tensor.stride())
-    return tree_unflatten(leaves, structure)
-
-
-def _is_dense(tensor: torch.Tensor) -> bool:
-    """Whether its numbers lie side by side, in whatever order."""
-    if tensor.dim() == _PICTURES_DIM and tensor.is_contiguous(memory_format=torch.channels_last):
-        return True
-    return bool(tensor.is_contiguous())
 
 
 class Shuffle(Sampler):  # type: ignore[misc]
