@@ -49,12 +49,15 @@ class Keeper:
     best: Path
 
     def keep(self, epoch: Epoch) -> None:
-        """Begin to write it; it is told to the trackers when it is kept.
+        """Begin to write it, or write the last one; it is told to the trackers when it is kept.
 
         Raises:
             BaseException: what befell the epoch before, if it could not be kept.
         """
         self.background.start(lambda: self._keep(epoch))
+        if epoch.is_last:
+            # Nothing is trained beside it, and all processes now look for the best model.
+            self.background.wait()
 
     def _keep(self, epoch: Epoch) -> None:
         digest = _write(epoch.document, self.last)

@@ -108,11 +108,6 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         document, self._document = self._document, {}
         return document
 
-    def final_eval(self) -> None:
-        """Validate the best model, once it is there."""
-        self.settle()
-        super().final_eval()
-
     def _handle_nan_recovery(self, epoch: int) -> bool:
         """Go back to last.pt where the loss is no number, once that is there."""
         self.settle()
