@@ -3,9 +3,9 @@
     PYTHONPATH=.:local:tests .venv/bin/python -m benchmarks.interruption
 
 Trains yolo11n on a processor, and sends SIGTERM in the midst of an epoch, again and again. Prints
-medians: the seconds from SIGTERM to the exit with 143, and those from the start of the next attempt
-until it trains, beside a first attempt's; and the bytes that the next attempt reads of what was
-kept, which are those that a workspace in S3 fetches.
+each attempt and the medians: the seconds from SIGTERM to the exit with 143, and those from the
+start of the next attempt until it trains, beside a first attempt's; and the bytes that the next
+attempt reads of what was kept, which are those that a workspace in S3 fetches.
 """
 
 from __future__ import annotations
@@ -50,15 +50,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sealyard-bench-") as name:
         folder = Path(name)
         write_coins(folder / "dataset", train=160, val=40)
-        first, *others = [_attempt(folder, number) for number in range(_ATTEMPTS)]
-    ended = [each.ended for each in (first, *others)]
+        attempts = []
+        for number in range(_ATTEMPTS):
+            attempts.append(_attempt(folder, number))
+            print(attempts[-1], flush=True)
+    first, *others = attempts
+    ended = [each.ended for each in attempts]
     started = [each.started for each in others]
+    read = [each.read_bytes for each in attempts]
     print(
         f"from SIGTERM to the exit: {statistics.median(ended):.2f} s "
         f"(up to {max(ended):.2f} s, {len(ended)} times)\n"
         f"from the start until it goes on: {statistics.median(started):.2f} s "
         f"({len(started)} times); a first attempt: {first.started:.2f} s\n"
-        f"of checkpoints read to go on: {statistics.median(each.read_bytes for each in others):,} B"
+        f"of checkpoints read to go on: {statistics.median_low(read):,} B"
     )
     return 0
 
