@@ -16,10 +16,12 @@ from pydantic import ValidationError
 from sealyard.api.model import Model, Sha256
 from sealyard.errors import IntegrityError
 from sealyard.jobs.workspace import (
-    copy_atomic,
+    FileDigest,
     hash_file,
+    link_file,
     read_record,
     remove_temporaries,
+    replacing,
     write_atomic,
 )
 
@@ -90,16 +92,21 @@ class Checkpoints:
         folder.mkdir(exist_ok=True)
         remove_temporaries(folder)
 
-    def save(self, *, epoch: int, last: Path, is_best: bool) -> None:
-        """Keep a copy of a file as the newest checkpoint, and let go of old ones.
+    def save(self, *, epoch: int, last: Path, digest: FileDigest, is_best: bool) -> None:
+        """Keep a file as the newest checkpoint, and let go of old ones.
 
         Args:
             epoch: How many epochs are in it.
-            last: The file to resume from; it may be half overwritten by the next epoch later.
+            last: The file to resume from, on the same volume; it may be replaced later, and must
+                not be written to.
+            digest: What it holds.
             is_best: It is the best model so far, too; else that of the checkpoint before is.
         """
         records = self._records()
-        stored = self._store(last, f"epoch-{epoch:06}.pt")
+        name = f"epoch-{epoch:06}.pt"
+        with replacing(self._folder / name) as temporary:
+            link_file(last, temporary)
+        stored = StoredFile(name=name, sha256=digest.sha256, size_bytes=digest.size_bytes)
         best = stored if is_best or not records else records[0].best
         record = Record(epoch=epoch, last=stored, best=best)
         write_atomic(
@@ -129,10 +136,6 @@ class Checkpoints:
         for pattern in ("*.json", "*"):
             for path in self._folder.glob(pattern):
                 path.unlink()
-
-    def _store(self, source: Path, name: str) -> StoredFile:
-        digest = copy_atomic(source, self._folder / name)
-        return StoredFile(name=name, sha256=digest.sha256, size_bytes=digest.size_bytes)
 
     def _whole(self, file: StoredFile) -> bool:
         try:

@@ -18,6 +18,8 @@ from sealyard.jobs.workspace import read_record, write_atomic
 EPOCH, TIME = "epoch", "time"
 MAX_BYTES = 64 << 20
 """Of some hundred thousand epochs."""
+MOST_ROW_BYTES = 64 << 10
+"""A row has some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Curve:
             self._header, *rows = list(csv.reader(io.StringIO(_read(path))))
             self._rows = [row for row in rows if int(row[0]) <= epochs]
         self._elapsed = float(self._rows[-1][1]) if self._rows else 0.0
-        self._write()
+        self.write()
 
     @property
     def points(self) -> list[Point]:
@@ -51,16 +53,21 @@ class Curve:
         return [_point(self._header, row) for row in self._rows]
 
     def append(self, source: Path) -> Point:
-        """Take over the newest row of ultralytics' own results.csv."""
-        header, *rows = list(csv.reader(io.StringIO(source.read_text())))
+        """Take over the newest row of ultralytics' own results.csv. It is not on disk yet."""
+        header, row = _newest(source)
         if header[:2] != [EPOCH, TIME]:
             raise ValueError(f"results.csv begins with {header[:2]}; epoch and time were expected")
-        epoch, seconds, *values = rows[-1]
+        epoch, seconds, *values = row
         self._header = header
-        self._rows = [row for row in self._rows if int(row[0]) < int(epoch)]
         self._rows.append([epoch, f"{self._elapsed + float(seconds):.6g}", *values])
-        self._write()
         return _point(self._header, self._rows[-1])
+
+    def write(self) -> None:
+        """Have on disk what is in memory."""
+        if self._header:
+            write_atomic(self._path, self._text().encode())
+        else:
+            self._path.unlink(missing_ok=True)
 
     def copy_to(self, path: Path) -> None:
         """Give ultralytics the rows of former attempts, for its plots."""
@@ -71,17 +78,20 @@ class Curve:
         csv.writer(text, lineterminator="\n").writerows([self._header, *self._rows])
         return text.getvalue()
 
-    def _write(self) -> None:
-        if self._header:
-            write_atomic(self._path, self._text().encode())
-        else:
-            self._path.unlink(missing_ok=True)
-
 
 def read_points(path: Path) -> list[Point]:
     """The curve of a run that is done."""
     header, *rows = list(csv.reader(io.StringIO(_read(path))))
     return [_point(header, row) for row in rows]
+
+
+def _newest(source: Path) -> tuple[list[str], list[str]]:
+    """The header and the last row of a file, of which no more is read however long it is."""
+    with source.open("rb") as file:
+        header = file.readline()
+        file.seek(max(file.seek(0, io.SEEK_END) - MOST_ROW_BYTES, len(header)))
+        row = file.read().splitlines()[-1]
+    return header.decode().strip().split(","), row.decode().split(",")
 
 
 def _point(header: list[str], row: list[str]) -> Point:

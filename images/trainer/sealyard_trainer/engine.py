@@ -7,6 +7,7 @@ the environment.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -18,12 +19,15 @@ import torch
 from ultralytics.utils import LOGGER, SETTINGS
 
 from sealyard.api.answers import Transfer
+from sealyard.api.progress import ProgressReport
 from sealyard.api.training_run import Metrics, ModelSpec
 from sealyard.errors import InvalidError
 from sealyard.jobs.lock import WorkspaceLock
+from sealyard_trainer.background import Background
 from sealyard_trainer.checkpoints import Checkpoints
 from sealyard_trainer.curve import Curve
 from sealyard_trainer.figures import read_metrics
+from sealyard_trainer.keeping import Epoch, Keeper
 from sealyard_trainer.node_files import bring
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
@@ -34,6 +38,8 @@ from sealyard_trainer.ultralytics_trainer import Trainer
 
 INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 MOST_WORKERS = 8
+REPORT_SECONDS = 1.0
+"""From one report to the next within an epoch; fewer of them are sent."""
 HOOKED = (
     *("on_train_start", "on_train_epoch_start", "on_train_batch_end", "on_val_batch_end"),
     *("on_model_save", "on_fit_epoch_end"),
@@ -128,15 +134,17 @@ def train(training: Training, record: Record | None) -> Trained:
     if training.has_copies:
         bring(training.start)
     trainer = _trainer(training)
-    if record is not None:
-        hooks = _Hooks(record)
-        for event in HOOKED:
-            trainer.add_callback(event, getattr(hooks, event))
     start = None
     if training.weights and not training.resumes:
         start = _Start(training.weights, training.model.architecture)
     trainer.on_new_model = start
-    trainer.train()
+    with Background() as background:
+        if record is not None:
+            trainer.settle = background.wait
+            hooks = _Hooks(record, background, _keeper(record, background, trainer))
+            for event in HOOKED:
+                trainer.add_callback(event, getattr(hooks, event))
+        trainer.train()
     leave()
     return Trained(
         epochs=trainer.epoch + 1,
@@ -164,6 +172,18 @@ def _trainer(training: Training) -> Any:
     if processes > 1:
         trainer.has_copies = training.has_copies
     return trainer
+
+
+def _keeper(record: Record, background: Background, trainer: Any) -> Keeper:
+    return Keeper(
+        checkpoints=record.checkpoints,
+        curve=record.curve,
+        lock=record.lock,
+        tracking=record.tracking,
+        background=background,
+        last=Path(trainer.last),
+        best=Path(trainer.best),
+    )
 
 
 def _device(gpus: int, amp: Any) -> dict[str, Any]:
@@ -210,9 +230,12 @@ class _Start:
 class _Hooks:
     """What happens between batches and epochs."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, background: Background, keeper: Keeper) -> None:
         self._record = record
+        self._background = background
+        self._keeper = keeper
         self._batches = 0
+        self._reported = -math.inf
         self._validated = False
 
     def on_train_start(self, trainer: Any) -> None:
@@ -231,29 +254,32 @@ class _Hooks:
 
     def on_train_batch_end(self, trainer: Any) -> None:
         self._batches += 1
-        part = self._batches / len(trainer.train_loader)
-        report = self._record.meter.batch(part, time.monotonic())
-        if self._record.progress:
-            self._record.progress.report(report)
+        # A disk that is full, or a newer pod, is no reason to train to the end of the epoch.
+        self._background.check()
+        now = time.monotonic()
+        if self._is_due(now):
+            part = self._batches / len(trainer.train_loader)
+            self._report(self._record.meter.batch(part, now))
 
     def on_val_batch_end(self, _validator: Any) -> None:
         """Say that it lives: a validation may take longer than an epoch."""
-        if self._record.progress:
-            report = self._record.meter.report(time.monotonic())
-            self._record.progress.report(report)
+        now = time.monotonic()
+        if self._is_due(now):
+            self._report(self._record.meter.report(now))
 
     def on_model_save(self, trainer: Any) -> None:
-        """Keep the epoch. The last one needs no checkpoint: its model is what comes out."""
+        """Have the epoch kept, beside the next one."""
         self._record.lock.check()
-        point = self._record.curve.append(Path(trainer.csv))
-        if not trainer.stop:
-            self._record.checkpoints.save(
-                epoch=trainer.epoch + 1,
-                last=Path(trainer.last),
-                # Ultralytics has written the same bytes to best.pt then.
+        self._keeper.keep(
+            Epoch(
+                number=trainer.epoch + 1,
+                document=trainer.take_document(),
+                point=self._record.curve.append(Path(trainer.csv)),
+                # Ultralytics has it in best.pt then.
                 is_best=bool(trainer.best_fitness == trainer.fitness),
+                is_last=bool(trainer.stop),
             )
-        self._record.tracking.epoch(point)
+        )
 
     def on_fit_epoch_end(self, trainer: Any) -> None:
         if self._validated:
@@ -267,13 +293,21 @@ class _Hooks:
             trainer.epochs,
             *(value or 0.0 for value in _figures(metrics)),
         )
+        self._report(report, urgent=True)
+
+    def _is_due(self, now: float) -> bool:
+        """Whether somebody wants another report: a GPU trains more batches than are told."""
+        if self._record.progress is None or now - self._reported < REPORT_SECONDS:
+            return False
+        self._reported = now
+        return True
+
+    def _report(self, report: ProgressReport, *, urgent: bool = False) -> None:
         if self._record.progress:
-            self._record.progress.report(report, urgent=True)
+            self._record.progress.report(report, urgent=urgent)
 
     def _report_now(self) -> None:
-        if self._record.progress:
-            report = self._record.meter.report(time.monotonic())
-            self._record.progress.report(report, urgent=True)
+        self._report(self._record.meter.report(time.monotonic()), urgent=True)
 
 
 def _figures(metrics: Metrics) -> tuple[float | None, ...]:

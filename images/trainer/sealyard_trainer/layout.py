@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sealyard.api.training_run import ModelSpec
-from sealyard.jobs.workspace import copy_atomic
+from sealyard.jobs.workspace import link_file
 from sealyard_trainer.architecture import write_architecture
 from sealyard_trainer.checkpoints import Checkpoint
 from sealyard_trainer.curve import Curve
@@ -26,7 +26,8 @@ def lay_out(folder: Path, model: ModelSpec, checkpoint: Checkpoint | None, curve
     weights = folder / "weights"
     weights.mkdir()
     last = weights / "last.pt"
-    copy_atomic(checkpoint.last, last)
-    copy_atomic(checkpoint.best, weights / "best.pt")
+    # Neither is written to: the next epoch's are other files (`keeping`).
+    link_file(checkpoint.last, last)
+    link_file(checkpoint.best, weights / "best.pt")
     curve.copy_to(folder / "results.csv")
     return last

@@ -18,23 +18,26 @@ import torch
 from torch.utils.data import Sampler
 from ultralytics.utils.torch_utils import unwrap_model
 
+from sealyard_trainer.host_copy import host_copy
+
 KEY: Final = "sealyard"
 
 
 def with_exact_state(optimizer: dict[str, Any], trainer: Any, *, is_alone: bool) -> dict[str, Any]:
-    """The optimizer's state as it is, with the rest beside it, as a checkpoint keeps it.
+    """A copy of the optimizer's state with the rest beside it, as a checkpoint keeps it.
 
     Args:
         optimizer: `state_dict` of the trainer's, in full precision.
         trainer: ultralytics' own, at the end of an epoch.
         is_alone: no other process trains with it: each of several has a chance of its own.
     """
-    return optimizer | {
+    return {
+        **host_copy(optimizer),
         KEY: {
-            "model": unwrap_model(trainer.model).state_dict(),
-            "ema": trainer.ema.ema.state_dict(),
+            "model": host_copy(unwrap_model(trainer.model).state_dict()),
+            "ema": host_copy(trainer.ema.ema.state_dict()),
             "chance": _chance(trainer) if is_alone else None,
-        }
+        },
     }
 
 

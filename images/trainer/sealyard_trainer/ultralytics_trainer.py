@@ -5,8 +5,10 @@ Imported after `work_offline`, because importing ultralytics reads the environme
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from copy import copy
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -20,6 +22,7 @@ from sealyard_trainer.resumption import Shuffle, restore, with_exact_state
 
 LEAST_CONFIDENCE = 0.25
 """Of a box that counts as found where boxes are counted or shown; `yolo predict` has the same."""
+_NOWHERE = Path(os.devnull)
 _IS_ALONE = RANK == -1
 """No other process trains with this one."""
 
@@ -46,11 +49,23 @@ class _Validator(DetectionValidator):  # type: ignore[misc]
         self.confusion_matrix = _Confusion(names=model.names, save_matches=saved)
 
 
+class _Stateless:
+    """Stands for an optimizer whose state is written otherwise."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """As the optimizer's."""
+        return {"state": {}, "param_groups": []}
+
+
 class Trainer(DetectionTrainer):  # type: ignore[misc]
     """Trains as ultralytics' own does, and measures the same figures."""
 
     on_new_model: Callable[[Any], None] | None = None
     """Is given each model that was built, before anything is done with it."""
+    settle: Callable[[], None] = staticmethod(lambda: None)
+    """Returns when last.pt and best.pt are those of the epoch before."""
+
+    _document: dict[str, Any]
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
         """The model to train."""
@@ -67,15 +82,36 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         return loader
 
     def save_model(self) -> bool:
-        """Write last.pt, and best.pt where it is the best; both can be resumed from exactly."""
-        save = torch.save
+        """Make the document of a checkpoint that can be resumed from exactly; others write it."""
+        self.settle()
+        made: list[dict[str, Any]] = []
+        with (
+            patch.object(torch, "save", lambda document, _file: made.append(document)),
+            # It would be copied for nothing.
+            patch.object(self, "optimizer", _Stateless()),
+            patch.multiple(self, last=_NOWHERE, best=_NOWHERE),
+        ):
+            super().save_model()
+        (document,) = made
+        state = with_exact_state(self.optimizer.state_dict(), self, is_alone=_IS_ALONE)
+        self._document = {
+            **document,
+            # On a GPU nothing of it stays in the memory that the next epoch wants.
+            "ema": document["ema"].cpu(),
+            "optimizer": state,
+            "train_args": dict(document["train_args"]),
+        }
+        return True
 
-        def with_state(document: dict[str, Any], file: Any) -> None:
-            state = with_exact_state(self.optimizer.state_dict(), self, is_alone=_IS_ALONE)
-            save(document | {"optimizer": state}, file)
+    def take_document(self) -> dict[str, Any]:
+        """That of the newest epoch's checkpoint, once: training on does not change it."""
+        document, self._document = self._document, {}
+        return document
 
-        with patch.object(torch, "save", with_state):
-            return bool(super().save_model())
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        """Go back to last.pt where the loss is no number, once that is there."""
+        self.settle()
+        return bool(super()._handle_nan_recovery(epoch))
 
     def resume_training(self, ckpt: Any) -> None:
         """Go on from a checkpoint, if it begins with one."""

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from sealyard.errors import IntegrityError, InvalidError, MissingError
 TEMPORARY_SUFFIX = ".part"
 COPY_BYTES = 1 << 20
 MAX_RECORD_BYTES = 4 << 20
+NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+"""What a volume says that cannot give a file a second name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +96,29 @@ def below(root: Path, relative: str | None) -> Path:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def renamed(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without an error.
 
-    The file is flushed to the disk before it is renamed, the folder after.
+    Whoever reads `path` sees a whole file; the disk may have less of it until it is flushed.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """The same for what outlives a crash of the node.
+
+    The file is flushed to the disk before it is renamed, the folder after.
+    """
+    with renamed(path) as temporary:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
     sync_folder(path.parent)
 
 
@@ -133,6 +146,19 @@ def copy_atomic(source: Path, target: Path) -> FileDigest:
             size += len(block)
             writer.write(block)
     return FileDigest(digest.hexdigest(), size)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Give a file that nobody writes to any more a second name, where there is nothing yet.
+
+    It is copied where the volume has no such names.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        shutil.copyfile(source, target, follow_symlinks=False)
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sealyard.jobs.workspace import (
     below,
     copy_atomic,
     hash_file,
+    link_file,
     make_folder,
     read_record,
     remove_temporaries,
@@ -53,6 +55,19 @@ def test_a_copy_gives_the_digest_of_what_was_copied(tmp_path: Path) -> None:
     assert digest.sha256 == hashlib.sha256(content).hexdigest()
     assert digest.size_bytes == len(content)
     assert hash_file(tmp_path / "target") == digest
+
+
+def test_a_second_name_is_the_same_file(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"weights")
+    link_file(tmp_path / "source", tmp_path / "second")
+    assert (tmp_path / "second").samefile(tmp_path / "source")
+
+
+def test_on_another_volume_it_is_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"weights")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        link_file(tmp_path / "source", Path(other, "second"))
+        assert Path(other, "second").read_bytes() == b"weights"
 
 
 def link(path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sealyard.jobs.workspace import hash_file
 from sealyard_trainer.checkpoints import Checkpoints, newest_epoch
 
 
@@ -19,8 +20,11 @@ class Writer:
         self.checkpoints = Checkpoints(self.folder)
 
     def save(self, epoch: int, *, better: bool) -> None:
+        self.last.unlink(missing_ok=True)
         self.last.write_text(f"epoch {epoch}")
-        self.checkpoints.save(epoch=epoch, last=self.last, is_best=better)
+        self.checkpoints.save(
+            epoch=epoch, last=self.last, digest=hash_file(self.last), is_best=better
+        )
 
     def newest(self) -> tuple[int, str, str] | None:
         """As another process finds it."""

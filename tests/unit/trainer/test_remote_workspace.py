@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sealyard.jobs.mirror import Mirror
+from sealyard.jobs.workspace import hash_file
 from sealyard_trainer.checkpoints import Checkpoints
 from sealyard_trainer.remote_workspace import restore
 from sealyard_trainer.run_folder import RunFolder
@@ -23,7 +24,7 @@ def folder_in(path: Path) -> RunFolder:
 def save(folder: RunFolder, epoch: int, best: int) -> None:
     last = folder.path / "last.new"
     last.write_text(f"epoch {epoch}")
-    folder.checkpoints().save(epoch=epoch, last=last, is_best=epoch == best)
+    folder.checkpoints().save(epoch=epoch, last=last, digest=hash_file(last), is_best=epoch == best)
     last.unlink()
 
 
