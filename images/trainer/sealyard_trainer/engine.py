@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from ultralytics.utils import LOGGER, SETTINGS
 
 from sealyard.api.answers import Transfer
 from sealyard.api.training_run import Metrics, ModelSpec
-from sealyard.errors import InvalidError
+from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.lock import WorkspaceLock
+from sealyard.jobs.process import unbroken
 from sealyard_trainer.checkpoints import Checkpoints
 from sealyard_trainer.curve import Curve
 from sealyard_trainer.figures import read_metrics
+from sealyard_trainer.gpu_memory import refusal
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import ProgressClient
 from sealyard_trainer.several import OneOfSeveral, leave, number_of_processes
@@ -34,8 +37,8 @@ from sealyard_trainer.ultralytics_trainer import Trainer
 INTEGRATIONS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 MOST_WORKERS = 8
 HOOKED = (
-    *("on_train_start", "on_train_epoch_start", "on_train_batch_end", "on_val_batch_end"),
-    *("on_model_save", "on_fit_epoch_end"),
+    *("on_train_start", "on_train_epoch_start", "on_train_batch_start", "on_train_batch_end"),
+    *("on_val_batch_end", "on_val_end", "on_model_save", "on_fit_epoch_end"),
 )
 
 logger = logging.getLogger(__name__)
@@ -102,21 +105,24 @@ def train(training: Training, record: Record | None) -> Trained:
 
     Raises:
         InvalidError: ultralytics refuses an argument, the architecture cannot be built, or the
-            weights are not safe or not of it.
-        Interrupted: another pod has taken over the run.
+            weights are not safe or not of it; the GPU has too little memory for the batch.
+        MissingError: there are not so many GPUs.
+        UnavailableError: the GPU has no memory left, though there was enough before.
+        Interrupted: another pod has taken over the run, or SIGTERM.
     """
     LOGGER.setLevel(logging.WARNING)
     SETTINGS.update(dict.fromkeys(INTEGRATIONS, False) | {"sync": False})
     trainer = _trainer(training)
-    if record is not None:
-        hooks = _Hooks(record)
-        for event in HOOKED:
-            trainer.add_callback(event, getattr(hooks, event))
     start = None
     if training.weights and not training.resumes:
         start = _Start(training.weights, training.model.architecture)
     trainer.on_new_model = start
-    trainer.train()
+    with ExitStack() as part:
+        if record is not None:
+            hooks = _Hooks(record, part)
+            for event in HOOKED:
+                trainer.add_callback(event, getattr(hooks, event))
+        _run(trainer, training)
     leave()
     return Trained(
         epochs=trainer.epoch + 1,
@@ -125,6 +131,19 @@ def train(training: Training, record: Record | None) -> Trained:
         trainer=trainer,
         transfer=start.transfer if start else None,
     )
+
+
+def _run(trainer: Any, training: Training) -> None:
+    try:
+        trainer.train()
+    except RuntimeError as error:
+        arguments = training.arguments
+        raise refusal(
+            error,
+            batch=arguments["batch"],
+            image_size=arguments["imgsz"],
+            has_fit=training.resumes or trainer.epoch > 0,
+        ) from error
 
 
 def _trainer(training: Training) -> Any:
@@ -150,7 +169,7 @@ def _device(gpus: int, amp: Any) -> dict[str, Any]:
         return {"device": "cpu", "amp": False, "workers": 0}
     found = torch.cuda.device_count()
     if found < gpus:
-        raise InvalidError(
+        raise MissingError(
             f"spec.compute.gpus is {gpus} and PyTorch finds {found or 'no'} GPU in the pod; "
             "the node's driver, or the image, does not fit"
         )
@@ -182,10 +201,16 @@ class _Start:
 
 
 class _Hooks:
-    """What happens between batches and epochs."""
+    """What happens between batches and epochs.
 
-    def __init__(self, record: Record) -> None:
+    Args:
+        record: where the pieces go.
+        part: what a signal waits for the end of: a step, or the keeping of an epoch.
+    """
+
+    def __init__(self, record: Record, part: ExitStack) -> None:
         self._record = record
+        self._part = part
         self._batches = 0
         self._validated = False
 
@@ -203,18 +228,28 @@ class _Hooks:
         self._batches = 0
         self._validated = False
 
+    def on_train_batch_start(self, _trainer: Any) -> None:
+        # Of several processes another one may have gone, and this one would wait for it.
+        if number_of_processes() == 1:
+            self._part.enter_context(unbroken())
+
     def on_train_batch_end(self, trainer: Any) -> None:
         self._batches += 1
         part = self._batches / len(trainer.train_loader)
         report = self._record.meter.batch(part, time.monotonic())
         if self._record.progress:
             self._record.progress.report(report)
+        self._part.close()
 
     def on_val_batch_end(self, _validator: Any) -> None:
         """Say that it lives: a validation may take longer than an epoch."""
         if self._record.progress:
             report = self._record.meter.report(time.monotonic())
             self._record.progress.report(report)
+
+    def on_val_end(self, _validator: Any) -> None:
+        """An epoch that is validated is kept, whatever comes."""
+        self._part.enter_context(unbroken())
 
     def on_model_save(self, trainer: Any) -> None:
         """Keep the epoch. The last one needs no checkpoint: its model is what comes out."""
@@ -228,6 +263,7 @@ class _Hooks:
                 is_best=bool(trainer.best_fitness == trainer.fitness),
             )
         self._record.tracking.epoch(point)
+        self._part.close()
 
     def on_fit_epoch_end(self, trainer: Any) -> None:
         if self._validated:
