@@ -12,6 +12,7 @@ from sealyard.api.model_release import FiguresOf, Platform
 from sealyard.api.tasks import ExportTask
 from sealyard.api.training_run import Metrics
 from sealyard_exporter import comparison, judge, onnx_export, precision
+from sealyard_exporter.validated import as_validated
 from sealyard_exporter.validation_set import evenly_spaced
 from sealyard_trainer.dataset import Dataset
 
@@ -67,6 +68,8 @@ def make_onnx(task: ExportTask, checkpoint: Path, validation: Dataset) -> Made:
         dynamic=request.dynamic,
         most=comparison.MOST_DIFFERENCE[variant.precision],
     )
-    metrics = judge.judge(exported, validation, image_size=task.image_size)
+    metrics = judge.judge(
+        exported, validation, image_size=task.image_size, validated=as_validated(checkpoint)
+    )
     platform = Platform(**variant.platform.model_dump()) if variant.platform else None
     return Made(exported, difference, metrics, "file", platform)

@@ -64,17 +64,19 @@ def run(task: ExportTask, mounts: Mounts) -> Answer:
         names = (DONE_FILE, model_file(task.variant))
         return [name for name in names if (folder / name).exists()]
 
+    # Before anybody could tell the copy of a folder in a store that another pod has it.
+    lock = WorkspaceLock(folder, pod_uid())
+    lock.take()
     with kept(task, mounts, folder, lasting):
-        return _attempt(task, mounts, folder)
+        return _attempt(task, mounts, folder, lock)
 
 
-def _attempt(task: ExportTask, mounts: Mounts, folder: Path) -> Answer:
+def _attempt(task: ExportTask, mounts: Mounts, folder: Path, lock: WorkspaceLock) -> Answer:
+    lock.check()
     inputs = _inputs(task)
     if (answer := _finished(folder, task.variant, inputs)) is not None:
         logger.info("this export is done already; its answer is given again")
         return answer
-    lock = WorkspaceLock(folder, pod_uid())
-    lock.take()
     validation = pinned_validation_set(task, mounts, folder / DATASET, alive=lock.check)
     remove_done(folder)
     work_offline(mounts.scratch)
@@ -82,7 +84,9 @@ def _attempt(task: ExportTask, mounts: Mounts, folder: Path) -> Answer:
         checkpoint = _fetch_checkpoint(task, mounts, Path(work))
         result = _export(task, checkpoint, folder, lock, validation)
     answer = Answer(message=_summary(result), result=result.to_wire())
+    lock.check()
     write_done(folder, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
+    lock.check()
     shutil.rmtree(folder / DATASET, ignore_errors=True)
     return answer
 

@@ -19,11 +19,13 @@ from sealyard.api.tasks import TrainTask
 from sealyard.api.training_run import Artifact
 from sealyard.jobs.lock import WorkspaceLock
 from sealyard.jobs.mounts import Mounts
+from sealyard.jobs.workspace import copy_atomic
 from sealyard_trainer.attempts import Attempt
 from sealyard_trainer.checkpoints import Checkpoint
 from sealyard_trainer.curve import Curve
 from sealyard_trainer.dataset import Dataset
 from sealyard_trainer.dataset_check import Inspection
+from sealyard_trainer.liveness import repeating
 from sealyard_trainer.progress import Meter
 from sealyard_trainer.progress_client import start_progress
 from sealyard_trainer.run_folder import REPORT, RunFolder
@@ -125,14 +127,13 @@ def _record(assignment: Assignment, tracking: Tracking) -> TrainResult:
     )
     try:
         trained = engine.train(training, record)
-        place.lock.check()
-        if progress:
-            progress.report(meter.finished(trained.metrics), urgent=True)
+        with repeating(progress, meter.finished(trained.metrics)):
+            place.lock.check()
+            artifacts = place.folder.keep_results(trained.best, training.folder)
+            artifacts += _explain(assignment, trained)
     finally:
         if progress:
             progress.close()
-    artifacts = place.folder.keep_results(trained.best, training.folder)
-    artifacts += _explain(assignment, trained)
     if place.annotations is not None:
         artifacts.append(place.folder.artifact(LINEAGE_FILE))
     inspection = place.inspection
@@ -186,7 +187,11 @@ def _explain(assignment: Assignment, trained: Trained) -> list[Artifact]:
         curve=place.folder.curve,
     )
     try:
-        make_report(finished, place.folder.report, assignment.mounts.scratch)
+        made = place.private / REPORT
+        make_report(finished, made, assignment.mounts.scratch)
+        # It takes minutes, in which another pod may have begun.
+        place.lock.check()
+        copy_atomic(made, place.folder.report)
         return [place.folder.artifact(REPORT)]
     except Exception:
         logger.exception("the report could not be made; the run is done without it")

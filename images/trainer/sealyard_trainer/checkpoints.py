@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
@@ -154,6 +154,11 @@ class Checkpoints:
             for path in self._folder.glob(pattern):
                 if path.name not in names:
                     path.unlink()
+
+
+def record_epoch(path: str) -> int:
+    """How many epochs a checkpoint has, by the name of its record."""
+    return int(PurePosixPath(path).stem.removeprefix("epoch-"))
 
 
 def _record_name(epoch: int) -> str:

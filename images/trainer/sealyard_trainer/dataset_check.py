@@ -11,7 +11,7 @@ import io
 import math
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,8 @@ LONGEST_CLASS = 9
 """Digits of a class; Python itself refuses to read a number of some thousand."""
 ROUNDING = 1e-6
 """How far beyond 1 a number may be that was written with six digits."""
+ALIVE_EVERY = 100
+"""Pictures between two signs of life."""
 BATCH = 4096
 """Pictures in flight at once, so that a big dataset costs no memory."""
 
@@ -67,8 +69,12 @@ class _Seen:
     faults: list[Fault] = field(default_factory=list)
 
 
-def inspect(dataset: Dataset) -> Inspection:
+def inspect(dataset: Dataset, alive: Callable[[], object] = lambda: None) -> Inspection:
     """Decode every picture, parse every label, and hash both.
+
+    Args:
+        dataset: what there is.
+        alive: called now and then, and may end it by raising.
 
     Raises:
         InvalidError: something is wrong; the message names files and lines.
@@ -80,7 +86,9 @@ def inspect(dataset: Dataset) -> Inspection:
     boxes: dict[str, int] = {}
     measures: dict[str, Measures] = {}
     faults: list[Fault] = []
-    for seen in _look_at_all(dataset):
+    for number, seen in enumerate(_look_at_all(dataset)):
+        if number % ALIVE_EVERY == 0:
+            alive()
         split, path = seen.picture.split, seen.picture.path
         place = f"{split}\0{path}\0".encode("utf-8", "surrogateescape")
         contents = f"{seen.picture_sha256}\0{seen.label_sha256}\0".encode()

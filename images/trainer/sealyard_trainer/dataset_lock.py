@@ -62,9 +62,18 @@ def compare_with_lock(
     own = lock.owner_uid == owner_uid
     if (lock.digest, lock.weights) == (inspection.digest, weights):
         return Verdict.RESUME if own or lock.software == software else Verdict.FRESH
-    if own and (requested_at is None or lock.locked_at >= requested_at):
+    if is_pinned(lock, owner_uid=owner_uid, requested_at=requested_at):
         raise IntegrityError(_describe_change(lock, inspection, weights))
     return Verdict.FRESH
+
+
+def is_pinned(lock: DatasetLock | None, *, owner_uid: str, requested_at: datetime | None) -> bool:
+    """Whether an earlier attempt at the same request has left it: what lies beside it counts."""
+    return (
+        lock is not None
+        and lock.owner_uid == owner_uid
+        and (requested_at is None or lock.locked_at >= requested_at)
+    )
 
 
 def write_lock(

@@ -56,8 +56,12 @@ def obtain(
     return root, None
 
 
-def look_at(root: Path) -> tuple[Dataset, Inspection]:
+def look_at(root: Path, alive: Callable[[], object] = lambda: None) -> tuple[Dataset, Inspection]:
     """What it consists of, and what is in that; the log says how much.
+
+    Args:
+        root: the folder of data.yaml.
+        alive: as above.
 
     Raises:
         InvalidError: as `read_dataset` and `inspect`.
@@ -65,7 +69,7 @@ def look_at(root: Path) -> tuple[Dataset, Inspection]:
     """
     started = time.monotonic()
     dataset = read_dataset(root)
-    inspection = inspect(dataset)
+    inspection = inspect(dataset, alive)
     logger.info(
         "dataset: %s pictures, %s boxes, %d classes; digest %s (%.1f s)",
         _counts(inspection.pictures),

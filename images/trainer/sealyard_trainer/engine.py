@@ -11,6 +11,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from ultralytics.utils import LOGGER, SETTINGS
 from sealyard.api.answers import Transfer
 from sealyard.api.progress import ProgressReport
 from sealyard.api.training_run import Metrics, ModelSpec
-from sealyard.errors import InvalidError
+from sealyard.errors import InvalidError, MissingError
 from sealyard.jobs.lock import WorkspaceLock
+from sealyard.jobs.process import unbroken
 from sealyard_trainer.background import Background
 from sealyard_trainer.checkpoints import Checkpoints
 from sealyard_trainer.curve import Curve
 from sealyard_trainer.figures import read_metrics
+from sealyard_trainer.gpu_memory import refusal
 from sealyard_trainer.keeping import Epoch, Keeper
 from sealyard_trainer.node_files import bring
 from sealyard_trainer.progress import Meter
@@ -41,8 +44,8 @@ MOST_WORKERS = 8
 REPORT_SECONDS = 1.0
 """From one report to the next within an epoch; fewer of them are sent."""
 HOOKED = (
-    *("on_train_start", "on_train_epoch_start", "on_train_batch_end", "on_val_batch_end"),
-    *("on_model_save", "on_fit_epoch_end"),
+    *("on_train_start", "on_train_epoch_start", "on_train_batch_start", "on_train_batch_end"),
+    *("on_val_batch_end", "on_val_end", "on_model_save", "on_fit_epoch_end"),
 )
 
 logger = logging.getLogger(__name__)
@@ -110,7 +113,7 @@ def meet(gpus: int, told: Path) -> None:
         told: the file that says what all begin with; it is brought to the other nodes.
 
     Raises:
-        InvalidError: there are not so many GPUs.
+        MissingError: there are not so many GPUs.
     """
     _check_gpus(gpus)
     join(gpus)
@@ -126,8 +129,10 @@ def train(training: Training, record: Record | None) -> Trained:
 
     Raises:
         InvalidError: ultralytics refuses an argument, the architecture cannot be built, or the
-            weights are not safe or not of it.
-        Interrupted: another pod has taken over the run.
+            weights are not safe or not of it; the GPU has too little memory for the batch.
+        MissingError: there are not so many GPUs.
+        UnavailableError: the GPU has no memory left, though there was enough before.
+        Interrupted: another pod has taken over the run, or SIGTERM.
     """
     LOGGER.setLevel(logging.WARNING)
     SETTINGS.update(dict.fromkeys(INTEGRATIONS, False) | {"sync": False})
@@ -138,13 +143,13 @@ def train(training: Training, record: Record | None) -> Trained:
     if training.weights and not training.resumes:
         start = _Start(training.weights, training.model.architecture)
     trainer.on_new_model = start
-    with Background() as background:
+    with ExitStack() as part, Background() as background:
         if record is not None:
             trainer.settle = background.wait
-            hooks = _Hooks(record, background, _keeper(record, background, trainer))
+            hooks = _Hooks(record, background, _keeper(record, background, trainer), part)
             for event in HOOKED:
                 trainer.add_callback(event, getattr(hooks, event))
-        trainer.train()
+        _run(trainer, training)
     leave()
     return Trained(
         epochs=trainer.epoch + 1,
@@ -153,6 +158,19 @@ def train(training: Training, record: Record | None) -> Trained:
         trainer=trainer,
         transfer=start.transfer if start else None,
     )
+
+
+def _run(trainer: Any, training: Training) -> None:
+    try:
+        trainer.train()
+    except RuntimeError as error:
+        arguments = training.arguments
+        raise refusal(
+            error,
+            batch=arguments["batch"],
+            image_size=arguments["imgsz"],
+            has_fit=training.resumes or trainer.epoch > 0,
+        ) from error
 
 
 def _trainer(training: Training) -> Any:
@@ -206,7 +224,7 @@ def _device(gpus: int, amp: Any) -> dict[str, Any]:
 def _check_gpus(gpus: int) -> None:
     found = torch.cuda.device_count() if gpus else 0
     if found < gpus:
-        raise InvalidError(
+        raise MissingError(
             f"spec.compute.gpus is {gpus} and PyTorch finds {found or 'no'} GPU in the pod; "
             "the node's driver, or the image, does not fit"
         )
@@ -228,12 +246,22 @@ class _Start:
 
 
 class _Hooks:
-    """What happens between batches and epochs."""
+    """What happens between batches and epochs.
 
-    def __init__(self, record: Record, background: Background, keeper: Keeper) -> None:
+    Args:
+        record: where the pieces go.
+        background: in which an epoch is kept.
+        keeper: keeps it.
+        part: what a signal waits for the end of: a step, or the keeping of an epoch.
+    """
+
+    def __init__(
+        self, record: Record, background: Background, keeper: Keeper, part: ExitStack
+    ) -> None:
         self._record = record
         self._background = background
         self._keeper = keeper
+        self._part = part
         self._batches = 0
         self._reported = -math.inf
         self._validated = False
@@ -252,6 +280,11 @@ class _Hooks:
         self._batches = 0
         self._validated = False
 
+    def on_train_batch_start(self, _trainer: Any) -> None:
+        # Of several processes another one may have gone, and this one would wait for it.
+        if number_of_processes() == 1:
+            self._part.enter_context(unbroken())
+
     def on_train_batch_end(self, trainer: Any) -> None:
         self._batches += 1
         # A disk that is full, or a newer pod, is no reason to train to the end of the epoch.
@@ -260,12 +293,17 @@ class _Hooks:
         if self._is_due(now):
             part = self._batches / len(trainer.train_loader)
             self._report(self._record.meter.batch(part, now))
+        self._part.close()
 
     def on_val_batch_end(self, _validator: Any) -> None:
         """Say that it lives: a validation may take longer than an epoch."""
         now = time.monotonic()
         if self._is_due(now):
             self._report(self._record.meter.report(now))
+
+    def on_val_end(self, _validator: Any) -> None:
+        """An epoch that is validated is kept, whatever comes."""
+        self._part.enter_context(unbroken())
 
     def on_model_save(self, trainer: Any) -> None:
         """Have the epoch kept, beside the next one."""
@@ -280,6 +318,7 @@ class _Hooks:
                 is_last=bool(trainer.stop),
             )
         )
+        self._part.close()
 
     def on_fit_epoch_end(self, trainer: Any) -> None:
         if self._validated:

@@ -11,11 +11,19 @@ SMOOTHING = 0.3
 
 
 class Meter:
-    """Counts epochs and batches, and expects the next epochs to take as long as the last ones."""
+    """Counts epochs and batches, and expects the next epochs to take as long as the last ones.
+
+    Args:
+        owner: the run.
+        epochs: how many there are to be.
+        done: how many are in the checkpoint that this attempt goes on from.
+        now: seconds of a clock that only grows.
+    """
 
     def __init__(self, owner: Owner, *, epochs: int, done: int, now: float) -> None:
         self._owner = owner
         self._epochs = epochs
+        self._resumed_from = done or None
         self._done = done
         self._part = 0.0
         self._epoch_started = now
@@ -48,6 +56,7 @@ class Meter:
             fraction=1.0,
             eta_seconds=0,
             metrics=metrics,
+            resumed_from_epoch=self._resumed_from,
         )
 
     def report(self, now: float) -> ProgressReport:
@@ -60,6 +69,7 @@ class Meter:
             fraction=min(trained / self._epochs, 1.0),
             eta_seconds=self._eta(now),
             metrics=self._metrics,
+            resumed_from_epoch=self._resumed_from,
         )
 
     def _eta(self, now: float) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,18 +12,16 @@ from pydantic import ValidationError
 from sealyard.api.tasks import TrainTask
 from sealyard.delivery.workspace_store import open_workspace
 from sealyard.errors import IntegrityError, MissingError
+from sealyard.jobs.done import parse_requested_at
 from sealyard.jobs.lock import pod_uid
 from sealyard.jobs.mirror import Mirror
 from sealyard.jobs.mounts import Mounts
-from sealyard.jobs.process import interrupt_on
 from sealyard.jobs.uploader import Uploader
 from sealyard.jobs.workspace import read_record
-from sealyard_trainer.checkpoints import parse_record
-from sealyard_trainer.processes import INTERRUPTED
+from sealyard_trainer.checkpoints import parse_record, record_epoch
+from sealyard_trainer.dataset_lock import LOCK_FILE, is_pinned, read_lock
+from sealyard_trainer.liveness import so_far, telling
 from sealyard_trainer.run_folder import CHECKPOINTS, RunFolder
-
-GRACE_SECONDS = 100.0
-"""From SIGTERM to the end, the last upload included; the pod has 120."""
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +45,21 @@ def kept(task: TrainTask, mounts: Mounts, folder: RunFolder) -> Iterator[None]:
         mirror = Mirror(store, task.run_path, folder.path, pod_uid())
         began = time.monotonic()
         mirror.take()
-        fetched = restore(mirror, folder)
+        with telling(task, mounts.progress_token, so_far(task, _epochs(task, mirror, folder))):
+            fetched = restore(mirror, folder)
         seconds = time.monotonic() - began
         logger.info("fetched %.1f MB in %.2f s from %s", fetched / 1e6, seconds, mirror.name)
-        interrupt_on({signal.SIGTERM: INTERRUPTED}, grace_seconds=GRACE_SECONDS)
         with Uploader(mirror, select=folder.lasting, marker=folder.milestone, copy=folder.path):
             yield
+
+
+def _epochs(task: TrainTask, mirror: Mirror, folder: RunFolder) -> int:
+    """How many epochs this run has in the store; what an earlier life of it left is not counted."""
+    mirror.fetch(mirror.files.keys() & {LOCK_FILE})
+    requested_at = parse_requested_at(task.requested_at)
+    if not is_pinned(read_lock(folder.path), owner_uid=task.owner.uid, requested_at=requested_at):
+        return 0
+    return max((record_epoch(path) for path in _records(mirror)), default=0)
 
 
 def restore(mirror: Mirror, folder: RunFolder) -> int:
@@ -62,12 +68,10 @@ def restore(mirror: Mirror, folder: RunFolder) -> int:
     Raises:
         SealyardError: as `Mirror.fetch`; a checkpoint that is not whole is passed over.
     """
-    checkpoints = {path for path in mirror.files if path.startswith(f"{CHECKPOINTS}/")}
-    others = mirror.files.keys() - checkpoints
+    others = {path for path in mirror.files if not path.startswith(f"{CHECKPOINTS}/")}
     mirror.fetch(sorted(others))
-    records = sorted((path for path in checkpoints if path.endswith(".json")), reverse=True)
     wanted = list(others)
-    for record in records:
+    for record in _records(mirror):
         try:
             wanted += _fetch_checkpoint(mirror, folder, record)
         except (MissingError, IntegrityError, ValidationError) as error:
@@ -77,6 +81,12 @@ def restore(mirror: Mirror, folder: RunFolder) -> int:
             break
     objects = {mirror.files[path].object: mirror.files[path].size_bytes for path in wanted}
     return sum(objects.values())
+
+
+def _records(mirror: Mirror) -> list[str]:
+    """Those of all checkpoints in the store, the newest first."""
+    found = (path for path in mirror.files if path.startswith(f"{CHECKPOINTS}/"))
+    return sorted((path for path in found if path.endswith(".json")), reverse=True)
 
 
 def _fetch_checkpoint(mirror: Mirror, folder: RunFolder, record: str) -> list[str]:

@@ -1,8 +1,9 @@
 """What a checkpoint of ultralytics lacks for a run to go on as if nobody had interrupted it.
 
 It has the averaged weights alone, which lag behind those that are trained, rounds them and the
-optimizer's state to half precision, and knows nothing of chance. What is added here lies in the
-optimizer's state, because that is what ultralytics takes out of a model that is done.
+optimizer's state to half precision, and knows nothing of chance, nor of gradients that wait for a
+step. What is added here lies in the optimizer's state, because that is what ultralytics takes out
+of a model that is done.
 
 Imported after `work_offline`, because importing ultralytics reads the environment.
 """
@@ -36,6 +37,7 @@ def with_exact_state(optimizer: dict[str, Any], trainer: Any, *, is_alone: bool)
         KEY: {
             "model": host_copy(unwrap_model(trainer.model).state_dict()),
             "ema": host_copy(trainer.ema.ema.state_dict()),
+            "accumulated": host_copy(trainer.accumulated()),
             "chance": _chance(trainer) if is_alone else None,
         },
     }
@@ -54,6 +56,8 @@ def restore(checkpoint: dict[str, Any], trainer: Any, *, is_alone: bool) -> None
         return
     unwrap_model(trainer.model).load_state_dict(state["model"])
     trainer.ema.ema.load_state_dict(state["ema"])
+    if (accumulated := state.get("accumulated")) is not None:
+        trainer.go_on_with(accumulated)
     if is_alone and state["chance"] is not None:
         _set_chance(trainer, state["chance"])
 

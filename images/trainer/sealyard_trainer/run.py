@@ -6,9 +6,10 @@ import contextlib
 import importlib.metadata
 import logging
 import os
+import signal
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,30 @@ from sealyard.jobs.done import Done, parse_requested_at, remove_done, write_done
 from sealyard.jobs.lock import WorkspaceLock, pod_uid
 from sealyard.jobs.mounts import Mounts
 from sealyard.jobs.offline import work_offline
+from sealyard.jobs.process import interrupt_on
 from sealyard.jobs.workspace import below, write_atomic
 from sealyard_trainer.assignment import Assignment, Outcome, Place, lead, support
 from sealyard_trainer.attempts import Attempt, note_attempt
 from sealyard_trainer.curve import Curve, read_points
-from sealyard_trainer.dataset_lock import Verdict, compare_with_lock, write_lock
-from sealyard_trainer.dataset_snapshot import Lineage
-from sealyard_trainer.dataset_source import is_fetched, look_at, obtain
+from sealyard_trainer.dataset_lock import (
+    Verdict,
+    compare_with_lock,
+    is_pinned,
+    read_lock,
+    write_lock,
+)
+from sealyard_trainer.dataset_source import look_at, obtain
 from sealyard_trainer.dataset_view import make_view
 from sealyard_trainer.hyperparameters import to_arguments
+from sealyard_trainer.liveness import so_far, telling, trained
 from sealyard_trainer.other_node import train_beside
-from sealyard_trainer.processes import Crew, Meeting, check_shares, in_processes
-from sealyard_trainer.progress import Meter
+from sealyard_trainer.processes import (
+    INTERRUPTED,
+    Crew,
+    Meeting,
+    check_shares,
+    in_processes,
+)
 from sealyard_trainer.progress_client import start_progress
 from sealyard_trainer.remote_workspace import kept
 from sealyard_trainer.run_folder import REPORT, RunFolder
@@ -39,10 +52,24 @@ from sealyard_trainer.shared_start import SharedStart, write_shared_start
 from sealyard_trainer.tracking.tracking import Tracking
 from sealyard_trainer.weights_file import fetch_weights
 
+GRACE_SECONDS = 100.0
+"""From SIGTERM to the end, the last upload included; the pod has 120."""
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 PACKAGES = ("sealyard", "torch", "ultralytics-opencv-headless")
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """What this pod has of the run."""
+
+    folder: RunFolder
+    lock: WorkspaceLock
+    former: Sequence[Path]
+    """Ultralytics' folders that were there when it took the lock."""
+    alive: contextlib.ExitStack
+    """Ends after the last upload: until then somebody says that this pod lives."""
 
 
 def run(task: TrainTask, mounts: Mounts) -> Answer:
@@ -60,27 +87,33 @@ def run(task: TrainTask, mounts: Mounts) -> Answer:
         return train_beside(task, mounts, arguments, count=count, meeting=meeting)
     folder = RunFolder(below(mounts.workspace, task.run_path), task.run_path)
     folder.open(mounts.workspace)
-    with kept(task, mounts, folder):
-        return _attempt(task, mounts, folder, arguments, meeting)
+    interrupt_on({signal.SIGTERM: INTERRUPTED}, grace_seconds=GRACE_SECONDS)
+    # Before anybody could tell the copy of a folder in a store that another pod has it.
+    lock = WorkspaceLock(folder.path, pod_uid())
+    lock.take()
+    with contextlib.ExitStack() as alive, kept(task, mounts, folder):
+        hold = _Hold(folder, lock, folder.work_folders(), alive)
+        return _attempt(task, mounts, hold, arguments, meeting)
 
 
 def _attempt(
     task: TrainTask,
     mounts: Mounts,
-    folder: RunFolder,
+    hold: _Hold,
     arguments: Mapping[str, Any],
     meeting: Meeting | None,
 ) -> Answer:
+    folder, lock = hold.folder, hold.lock
+    lock.check()
     requested_at = parse_requested_at(task.requested_at)
     done = folder.finished(requested_at)
     if done is not None and done.owner_uid == task.owner.uid:
         logger.info("this run is done already; its answer is given again")
-        return _give_again(done, task, mounts, folder)
+        return _give_again(done, task, mounts, hold)
 
-    lock = WorkspaceLock(folder.path, pod_uid())
-    lock.take()
-    root, lineage = _dataset(task, mounts, folder, lock)
-    dataset, inspection = look_at(root)
+    with _alive(task, mounts, folder, lock, requested_at) as lives:
+        root, lineage = obtain(task, mounts, folder.dataset, lives)
+        dataset, inspection = look_at(root, lives)
     inputs = {"dataset": inspection.digest, "software": software()}
     if lineage is not None:
         inputs["annotations"] = lineage.status.sha256
@@ -89,7 +122,7 @@ def _attempt(
         inputs["weights"] = weights
     if done is not None and done.serves(owner_uid=task.owner.uid, inputs=inputs):
         logger.info("an earlier run had the same inputs; its result is adopted")
-        return _give_again(done, task, mounts, folder)
+        return _give_again(done, task, mounts, hold)
 
     verdict = compare_with_lock(
         folder.path,
@@ -120,18 +153,21 @@ def _attempt(
         crew = Crew(processes_of(task), Path(private), mounts, meeting)
         result, untold = _train(task, mounts, place, arguments, crew)
     answer = Answer(message=_summary(task, result, untold), result=result.to_wire())
+    hold.alive.enter_context(telling(task, mounts.progress_token, trained(task, result)))
+    lock.check()
     write_done(folder.path, owner_uid=task.owner.uid, inputs=inputs, answer=answer)
-    folder.tidy()
+    folder.tidy(lock, hold.former)
     return answer
 
 
-def _give_again(done: Done, task: TrainTask, mounts: Mounts, folder: RunFolder) -> Answer:
+def _give_again(done: Done, task: TrainTask, mounts: Mounts, hold: _Hold) -> Answer:
     """The answer of what is done; MLflow, which may not know of it yet, is told the curve."""
-    digest = TrainResult.model_validate(done.answer.result).dataset.digest
-    with Tracking(task, mounts, dataset_digest=digest, lock=None) as tracking:
-        tracking.begin(read_points(folder.curve), None)
+    result = TrainResult.model_validate(done.answer.result)
+    hold.alive.enter_context(telling(task, mounts.progress_token, trained(task, result)))
+    with Tracking(task, mounts, dataset_digest=result.dataset.digest, lock=None) as tracking:
+        tracking.begin(read_points(hold.folder.curve), None)
     # Its pod may have died before it could do that, and this one may have fetched a dataset.
-    folder.tidy()
+    hold.folder.tidy(hold.lock, hold.former)
     return done.answer
 
 
@@ -160,32 +196,25 @@ def _meeting(task: TrainTask) -> Meeting | None:
     return Meeting(nodes.count, int(index), nodes.host, nodes.port, name)
 
 
-def _dataset(
-    task: TrainTask, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock
-) -> tuple[Path, Lineage | None]:
-    """As `obtain`."""
-    if not is_fetched(task):
-        return obtain(task, mounts, folder.dataset)
-    with _alive(task, mounts, folder, lock) as alive:
-        return obtain(task, mounts, folder.dataset, alive)
-
-
 @contextlib.contextmanager
 def _alive(
-    task: TrainTask, mounts: Mounts, folder: RunFolder, lock: WorkspaceLock
+    task: TrainTask,
+    mounts: Mounts,
+    folder: RunFolder,
+    lock: WorkspaceLock,
+    requested_at: datetime | None,
 ) -> Iterator[Callable[[], None]]:
-    """What says, while a dataset is fetched, that this pod lives: it may take longer than an
-    epoch."""
-    done = folder.epochs_kept
-    meter = Meter(task.owner, epochs=task.hyperparameters.epochs, done=done, now=time.monotonic())
-    # What a first attempt finds is of another life, and may count for nothing.
-    endpoint = None if done and task.attempt == 1 else task.progress
-    progress = start_progress(endpoint, mounts.progress_token)
+    """What says, while a dataset is fetched and looked at, that this pod lives: it may take longer
+    than an epoch."""
+    # What is of another life may count for nothing.
+    pinned = is_pinned(read_lock(folder.path), owner_uid=task.owner.uid, requested_at=requested_at)
+    report = so_far(task, folder.epochs_kept if pinned else 0)
+    progress = start_progress(task.progress, mounts.progress_token)
 
     def alive() -> None:
         lock.check()
         if progress:
-            progress.report(meter.report(time.monotonic()))
+            progress.report(report)
 
     try:
         yield alive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from sealyard.api.answers import TrainResult
 from sealyard.api.training_run import Artifact
 from sealyard.errors import IntegrityError
 from sealyard.jobs.done import DONE_FILE, Done, read_done, remove_done
+from sealyard.jobs.lock import WorkspaceLock
 from sealyard.jobs.workspace import (
     TEMPORARY_SUFFIX,
     copy_atomic,
@@ -110,7 +112,7 @@ class RunFolder:
 
     def make_work(self, holder: str) -> Path:
         """An empty folder for ultralytics; those of former pods are deleted."""
-        for folder in self.path.glob(f"{WORK_PREFIX}*"):
+        for folder in self.work_folders():
             shutil.rmtree(folder)
         work = self.path / f"{WORK_PREFIX}{holder}"
         work.mkdir()
@@ -158,14 +160,28 @@ class RunFolder:
                 copy_atomic(plot, self.path / PLOTS / plot.name)
         return [self.artifact(name) for name in (BEST, CURVE)]
 
-    def tidy(self) -> None:
-        """Delete what only an unfinished run needs."""
-        shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
-        shutil.rmtree(self.dataset, ignore_errors=True)
-        for name in (ATTEMPTS_FILE, SHARED_FILE):
-            (self.path / name).unlink(missing_ok=True)
-        for folder in self.path.glob(f"{WORK_PREFIX}*"):
+    def work_folders(self) -> list[Path]:
+        """Those of ultralytics: of pods that were here, or are."""
+        return sorted(self.path.glob(f"{WORK_PREFIX}*"))
+
+    def tidy(self, lock: WorkspaceLock, former: Iterable[Path]) -> None:
+        """Delete what only an unfinished run needs, and nothing that a newer pod works on.
+
+        Args:
+            lock: this pod's claim.
+            former: ultralytics' folders that were there when it took it.
+
+        Raises:
+            Interrupted: another pod has taken the folder.
+        """
+        for folder in (self.path / f"{WORK_PREFIX}{lock.holder}", *former):
             shutil.rmtree(folder, ignore_errors=True)
+        for folder in (self.path / CHECKPOINTS, self.dataset):
+            lock.check()
+            shutil.rmtree(folder, ignore_errors=True)
+        for name in (ATTEMPTS_FILE, SHARED_FILE):
+            lock.check()
+            (self.path / name).unlink(missing_ok=True)
 
     def artifact(self, name: str) -> Artifact:
         """What a file in it is.

@@ -6,6 +6,7 @@ Imported after `work_offline`, because importing ultralytics reads the environme
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
@@ -14,10 +15,11 @@ from unittest.mock import patch
 
 import torch
 from torch.utils.data import RandomSampler
-from ultralytics.models.yolo.detect import DetectionTrainer, DetectionValidator
+from ultralytics.models.yolo.detect import DetectionValidator
 from ultralytics.utils import RANK
 from ultralytics.utils.metrics import ConfusionMatrix
 
+from sealyard_trainer.accumulation import Accumulating
 from sealyard_trainer.resumption import Shuffle, restore, with_exact_state
 
 LEAST_CONFIDENCE = 0.25
@@ -57,7 +59,7 @@ class _Stateless:
         return {"state": {}, "param_groups": []}
 
 
-class Trainer(DetectionTrainer):  # type: ignore[misc]
+class Trainer(Accumulating):
     """Trains as ultralytics' own does, and measures the same figures."""
 
     on_new_model: Callable[[Any], None] | None = None
@@ -80,6 +82,13 @@ class Trainer(DetectionTrainer):  # type: ignore[misc]
         if _IS_ALONE and isinstance(loader.sampler, RandomSampler):
             Shuffle.into(loader)
         return loader
+
+    def _build_train_pipeline(self) -> None:
+        """Load pictures in batches of the size that the run asks for."""
+        # Ultralytics does it once more where memory ran out, with half of the size.
+        if (error := sys.exception()) is not None:
+            raise error
+        super()._build_train_pipeline()
 
     def save_model(self) -> bool:
         """Make the document of a checkpoint that can be resumed from exactly; others write it."""

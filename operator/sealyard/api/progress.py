@@ -25,3 +25,6 @@ class ProgressReport(Model):
     )
     eta_seconds: Annotated[int, Field(ge=0)] | None = None
     metrics: Metrics | None = None
+    resumed_from_epoch: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="Where the attempt went on, if it did not begin anew."
+    )

@@ -227,7 +227,7 @@ class TrainingRunSpec(Model):
     )
     suspend: bool = Field(
         default=False,
-        description="Ends the pod after it has kept what it learnt; false goes on from there.",
+        description="Ends the pod; false goes on from the last epoch that it has kept.",
     )
     backoff_limit: Annotated[int, Field(ge=0, le=100)] = Field(
         default=3,
@@ -242,7 +242,8 @@ class TrainingRunSpec(Model):
     progress_deadline_seconds: Annotated[int, Field(ge=60, le=604_800)] | None = Field(
         default=None,
         description="How long a pod that runs may report nothing before it is ended, which counts "
-        "as a failure. The first report comes once the dataset was looked at.",
+        "as a failure. It reports while it fetches checkpoints and pictures, looks at these, "
+        "trains, validates, makes the report and uploads.",
     )
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = Field(
         default=None, description="How long a finished Job stays; the TrainingRun always stays."
@@ -337,7 +338,11 @@ class TrainingRunStatus(Model):
     phase: TrainingRunPhase | None = None
     progress: Progress | None = None
     attempts: int | None = None
-    resumed_from_epoch: int | None = None
+    resumed_from_epoch: int | None = Field(
+        default=None,
+        description="The epoch whose checkpoint the newest attempt went on from, if it did not "
+        "begin anew.",
+    )
     start_time: Timestamp | None = None
     completion_time: Timestamp | None = None
     artifacts: Annotated[list[Artifact], Field(max_length=16)] | None = None

@@ -15,7 +15,8 @@ from sealyard.core.times import format_time
 
 
 def progress_body(report: ProgressReport, now: datetime) -> dict[str, Any]:
-    """The body of the server-side apply: `status.progress` and its strings in `status.summary`.
+    """The body of the server-side apply: `status.progress`, its strings in `status.summary`, and
+    where the attempt went on.
 
     The uid is a precondition: a run of the same name in another life is left alone.
     """
@@ -32,7 +33,10 @@ def progress_body(report: ProgressReport, now: datetime) -> dict[str, Any]:
         summary["eta"] = duration(report.eta_seconds)
     if report.metrics is not None and report.metrics.map50_95 is not None:
         summary["map50_95"] = f"{report.metrics.map50_95:.3f}"
-    return _body(TrainingRun, report.run, {"progress": progress.to_wire(), "summary": summary})
+    status: dict[str, Any] = {"progress": progress.to_wire(), "summary": summary}
+    if report.resumed_from_epoch is not None:
+        status["resumedFromEpoch"] = report.resumed_from_epoch
+    return _body(TrainingRun, report.run, status)
 
 
 def filing_body(report: FilingReport, now: datetime) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
@@ -29,6 +30,36 @@ class Interrupted(BaseException):
     def __init__(self, message: str, exit_code: int = EXIT_INTERRUPTED) -> None:
         super().__init__(message)
         self.exit_code: Final = exit_code
+
+
+class _Held:
+    """A signal that has to wait, in the main thread: nothing else handles signals."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+        self.interruption: Interrupted | None = None
+
+
+_held: Final = _Held()
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """A block of the main thread that a signal does not break off; it may be within another one.
+
+    `Interrupted` is raised at its end instead. The grace runs from the signal on.
+
+    Raises:
+        Interrupted: there was a signal meanwhile.
+    """
+    _held.blocks += 1
+    try:
+        yield
+    finally:
+        _held.blocks -= 1
+        if not _held.blocks and _held.interruption is not None:
+            interruption, _held.interruption = _held.interruption, None
+            raise interruption
 
 
 def keep_private(umask: int) -> None:
@@ -62,7 +93,11 @@ def interrupt_on(
         deadline = threading.Timer(grace_seconds, os._exit, (exit_code,))
         deadline.daemon = True
         deadline.start()
-        raise Interrupted(messages[signal.Signals(number)], exit_code)
+        interruption = Interrupted(messages[signal.Signals(number)], exit_code)
+        if _held.blocks:
+            _held.interruption = interruption
+        else:
+            raise interruption
 
     for number in messages:
         signal.signal(number, on_signal)

@@ -17,6 +17,8 @@ from sealyard.api.model_release import Platform, VariantFormat
 from sealyard.jobs.mounts import Mounts
 from sealyard_exporter.engine.file import parted
 from sealyard_exporter.engine.library import MODULES
+from sealyard_trainer.data_yaml import VALIDATION_SPLIT
+from sealyard_trainer.dataset import Dataset, read_dataset
 from support.export_jobs import export, export_task, variant
 from support.job_programs import TIMEOUT_SECONDS
 from support.training_jobs import MakePod, Training
@@ -108,13 +110,26 @@ def test_without_the_library_the_image_is_named(
     assert pod.answer().message.startswith(f"the exporter's image has no {kind}: ")
 
 
+def in_two_classes(folder: Path, copy: Path) -> Dataset:
+    """The same validation set, but that every other box is of a second class."""
+    shutil.copytree(folder, copy)
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    for label in (copy / "labels/val").glob("*.txt"):
+        boxes = [line.partition(" ")[2] for line in label.read_text().splitlines()]
+        label.write_text("".join(f"{place % 2} {box}\n" for place, box in enumerate(boxes)))
+    data = copy / "data.yaml"
+    data.write_text(data.read_text() + "  1: cent\n")
+    return read_dataset(copy, (VALIDATION_SPLIT,))
+
+
 def test_a_module_is_judged_as_the_file_is(
     offline: None, trained: Training, coins: Path, tmp_path: Path
 ) -> None:
     torch = importlib.import_module("torch")
-    comparison, judge, onnx_export = (
+    comparison, judge, onnx_export, validated = (
         importlib.import_module(f"sealyard_exporter.{name}")
-        for name in ("comparison", "judge", "onnx_export")
+        for name in ("comparison", "judge", "onnx_export", "validated")
     )
     sets = importlib.import_module("sealyard_exporter.validation_set")
     validation = sets.pinned_validation_set(
@@ -137,10 +152,19 @@ def test_a_module_is_judged_as_the_file_is(
             return torch.from_numpy(run(pixels.numpy()))
 
     module = OnnxModule()
-    by_module = judge.judge_module(
-        module, validation, names={0: "coin"}, image_size=64, device="cpu", work=tmp_path
-    )
-    assert by_module == judge.judge(exported, validation, image_size=64)
+    rules = validated.as_validated(checkpoint)
+    by_default = {"single_cls": False, "conf": None, "iou": 0.7, "max_det": 300, "fraction": 1.0}
+    assert rules == by_default
+    of_module = {"names": {0: "coin"}, "device": "cpu", "work": tmp_path}
+    alike = {"image_size": 64, "validated": rules}
+    by_module = judge.judge_module(module, validation, **of_module, **alike)
+    assert by_module == judge.judge(exported, validation, **alike)
+
+    # A run with single_cls has learnt one class of many, and so its exports know one.
+    sorted_coins = in_two_classes(coins / "coins", tmp_path / "sorted")
+    alike["validated"] = rules | {"single_cls": True}
+    assert judge.judge(exported, sorted_coins, **alike) == by_module
+    assert judge.judge_module(module, sorted_coins, **of_module, **alike) == by_module
     difference = comparison.compare(
         checkpoint, comparison.runs_module(module), image_size=64, dynamic=False, most=1e-3
     )

@@ -304,6 +304,11 @@ async def test_an_answer_that_is_no_object_ends_nothing(caplog: pytest.LogCaptur
     await running
 
 
+def test_where_an_attempt_went_on_is_shown_while_it_runs() -> None:
+    status = progress_body(ProgressReport.model_validate(report(resumedFromEpoch=2)), NOW)["status"]
+    assert status["resumedFromEpoch"] == 2
+
+
 def test_what_is_written() -> None:
     metrics = {"map50": 0.9, "map50_95": 0.7777}
     full = ProgressReport.model_validate(report(fraction=0.379, etaSeconds=245, metrics=metrics))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sealyard.jobs.lock import Superseded
 from sealyard_trainer.dataset import label_path, read_dataset
 from sealyard_trainer.dataset_check import Inspection, inspect
 from sealyard_trainer.dataset_view import make_view
@@ -175,3 +176,17 @@ def test_the_view_shows_the_same_and_takes_what_is_written(dataset: Path, tmp_pa
     }
     (view / "train/images/labels/train.cache").write_text("what ultralytics keeps")
     assert sorted(dataset.rglob("*")) == before
+
+
+def test_who_looks_at_pictures_says_that_it_lives(dataset: Path) -> None:
+    signs: list[int] = []
+    inspect(read_dataset(dataset), lambda: signs.append(1))
+    assert signs == [1]  # one for each hundred of pictures
+
+
+def test_who_looks_at_pictures_may_be_ended(dataset: Path) -> None:
+    def superseded() -> None:
+        raise Superseded("pod-2")
+
+    with pytest.raises(Superseded):
+        inspect(read_dataset(dataset), superseded)

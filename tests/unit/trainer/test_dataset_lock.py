@@ -7,7 +7,14 @@ import pytest
 
 from sealyard.errors import IntegrityError
 from sealyard_trainer.dataset_check import Inspection
-from sealyard_trainer.dataset_lock import LOCK_FILE, Verdict, compare_with_lock, write_lock
+from sealyard_trainer.dataset_lock import (
+    LOCK_FILE,
+    Verdict,
+    compare_with_lock,
+    is_pinned,
+    read_lock,
+    write_lock,
+)
 
 SPLITS = {"train": "1" * 64, "val": "2" * 64}
 PICTURES, BOXES = {"train": 3, "val": 1}, {"train": 4, "val": 2}
@@ -74,6 +81,23 @@ def test_another_dataset_is_refused(
 ) -> None:
     with pytest.raises(IntegrityError, match=message):
         compare(locked, inspection, requested_at=requested_at)
+
+
+@pytest.mark.parametrize(
+    ("owner_uid", "requested_at", "pinned"),
+    [
+        ("uid-1", None, True),
+        ("uid-1", BEFORE, True),
+        ("uid-1", LATER, False),
+        ("uid-2", None, False),
+    ],
+)
+def test_what_counts_of_an_earlier_attempt(
+    locked: Path, owner_uid: str, requested_at: datetime | None, pinned: bool
+) -> None:
+    lock = read_lock(locked)
+    assert is_pinned(lock, owner_uid=owner_uid, requested_at=requested_at) is pinned
+    assert not is_pinned(None, owner_uid=owner_uid, requested_at=requested_at)
 
 
 def test_another_dataset_is_begun_with_when_somebody_asks(locked: Path) -> None:

@@ -13,6 +13,7 @@ def test_nothing_is_expected_before_anything_was_seen() -> None:
     report = meter.report(100.0)
     assert (report.epoch, report.epochs, report.fraction) == (0, 10, 0.0)
     assert report.eta_seconds is None
+    assert report.resumed_from_epoch is None
     assert meter.batch(0.05, 101.0).eta_seconds is None
 
 
@@ -33,7 +34,7 @@ def test_epochs_are_smoothed() -> None:
 
 def test_after_a_resume_the_count_goes_on() -> None:
     meter = Meter(OWNER, epochs=10, done=6, now=0.0)
-    assert meter.report(0.0).fraction == 0.6
+    assert (meter.report(0.0).fraction, meter.report(0.0).resumed_from_epoch) == (0.6, 6)
     assert meter.batch(0.5, 5.0).eta_seconds == 35
 
 

@@ -19,6 +19,7 @@ from sealyard_exporter.engine.library import Library
 from sealyard_exporter.engine.session import DEVICE, EngineModel
 from sealyard_exporter.engine.target import Machine, Target, target_of
 from sealyard_exporter.making import Made
+from sealyard_exporter.validated import as_validated
 from sealyard_trainer.dataset import Dataset
 
 SUFFIX = ".engine"
@@ -99,6 +100,7 @@ def make(plan: Plan, onnx: Made, checkpoint: Path, validation: Dataset, task: Ex
         validation,
         names=ast.literal_eval(metadata["names"]),
         image_size=task.image_size,
+        validated=as_validated(checkpoint),
         device=DEVICE,
         work=path.parent,
     )

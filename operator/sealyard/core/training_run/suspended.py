@@ -11,7 +11,7 @@ from sealyard.core.training_run.situation import Situation
 
 
 def suspended(situation: Situation) -> Plan | None:
-    """Deletes the Job; its pod finishes its step and keeps a checkpoint. The next attempt resumes.
+    """Deletes the Job; the next attempt resumes from the last epoch that its pod has kept.
 
     The deadline is counted anew afterwards, as a Job's is.
     """
