@@ -3,7 +3,9 @@
     PYTHONPATH=.:local:tests .venv/bin/python -m benchmarks.variants
 
 Trains the quickstart's coins and exports the model in each precision by the exporter's own program;
-engines where TensorRT for RTX is installed. Prints what each variant's status would say.
+engines where TensorRT for RTX is installed. Prints what the training has found, in rectangles with
+a margin, what the checkpoint finds in the square that a file takes, and what each variant's status
+would say.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from sealyard.api.answers import ExportResult, TrainResult
 from sealyard.api.model_release import Platform, VariantSpec
 from sealyard.api.tasks import ExportTask, Owner, Task
 from sealyard.api.training_run import Hyperparameters, Metrics
+from sealyard_exporter.judge import judge
+from sealyard_trainer.dataset import read_dataset
 from support.coins import write_coins
 from support.job_programs import Pod
 from support.training_jobs import RUN_PATH, train_task
@@ -46,7 +50,11 @@ def main() -> int:
         _run(pod, "sealyard-trainer", task)
         trained = TrainResult.model_validate(pod.answer().result)
         best = trained.artifacts[0]
-        print(_row("checkpoint", trained.metrics, best.size_bytes, None), flush=True)
+        print(_row("training", trained.metrics, best.size_bytes, None), flush=True)
+        file = folder / "workspace" / best.path
+        dataset = read_dataset(folder / "dataset/coins", ("val",))
+        square = judge(file, dataset, image_size=_IMAGE_SIZE, validated={})
+        print(_row("checkpoint", square, best.size_bytes, None), flush=True)
         for variant in _variants():
             export = ExportTask(
                 owner=Owner(namespace="default", name="coins-1.0.0", uid="release-1"),

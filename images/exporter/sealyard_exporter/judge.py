@@ -23,7 +23,7 @@ def judge(
     """The figures of an .onnx file, run on the processor.
 
     Each picture is put into the square that the file takes. The training validates in rectangles
-    that fit the pictures, so the figures of an equal model may differ in the third digit.
+    that fit the pictures, with a margin of up to a stride, so an equal model has other figures.
 
     Args:
         exported: the file.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from sealyard.annotations.lines import (
 from sealyard.delivery.s3_requests import NoObjectError
 from sealyard.delivery.threads import in_threads
 from sealyard.errors import IntegrityError, InvalidError
+from sealyard_router.checkpointing import Checkpointing
 from sealyard_router.checkpoints import Reading
 from sealyard_router.continuity import Place
 from sealyard_router.index import Index
@@ -77,43 +77,6 @@ class Origin:
     route: str
     stream: str
     validation_percent: int
-
-
-@dataclass(slots=True)
-class Checkpointing:
-    """A checkpoint that is about to be written, from whatever thread.
-
-    Attributes:
-        written: what the next entry says of it, once it is there.
-    """
-
-    header: CheckpointHeader
-    items: Iterator[bytes]
-    reading: Reading
-    written: NamedCheckpoint | None = None
-
-    def write(self, store: Store) -> None:
-        """Write it.
-
-        Raises:
-            UnavailableError: the store is away; the next one will do.
-        """
-        size, digest = 0, hashlib.sha256()
-
-        def counted() -> Iterator[bytes]:
-            nonlocal size
-            first = self.header.model_dump_json(by_alias=True, exclude_none=True).encode()
-            for line in itertools.chain((first,), self.items):
-                size += len(line) + 1
-                digest.update(line + b"\n")
-                yield line + b"\n"
-
-        sequence, offset = self.header.sequence, self.header.offset
-        key = checkpoint_key(sequence, offset)
-        store.put_pieces(key, counted())
-        self.reading.checkpoint_bytes = size
-        self.written = NamedCheckpoint(sequence=sequence, offset=offset, sha256=digest.hexdigest())
-        logger.info("%s has %d bytes", key, size)
 
 
 class Ledger:
