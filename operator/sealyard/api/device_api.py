@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from sealyard.api.model import Name, SemVer, Sha256, Timestamp
 from sealyard.api.release_api import WireModel
@@ -148,23 +148,43 @@ class TokenRequest(WireModel):
     signature: RawSignature = Field(description="Ed25519, over `token_message`.")
 
 
+MESSAGE_MAX = 256
+
+
 class Health(StrEnum):
     """What a device's health hook made of the release that it runs."""
 
     HEALTHY = "Healthy"
     ROLLED_BACK = "RolledBack"
     UNKNOWN = "Unknown"
+    STOPPED = "Stopped"
+    """Nothing runs: no release is named, or what ran was withdrawn or refused."""
 
 
 class Report(WireModel):
-    """What a device says that it runs."""
+    """What a device says that it runs.
+
+    Attributes:
+        version: of the release; None, as its manifest, where nothing runs.
+        message: why the device could not do what its channel says.
+    """
 
     model: Name
-    version: SemVer
-    manifest_sha256: Sha256
+    version: SemVer | None = None
+    manifest_sha256: Sha256 | None = None
     channel: Name | None = None
     health: Health
-    message: Annotated[str, StringConstraints(max_length=256)] | None = None
+    message: Annotated[str, StringConstraints(max_length=MESSAGE_MAX)] | None = None
+
+    @model_validator(mode="after")
+    def _something_or_nothing(self) -> Self:
+        runs = self.health is not Health.STOPPED
+        if runs != (self.version is not None) or runs != (self.manifest_sha256 is not None):
+            raise ValueError(
+                "version and manifestSha256 are those of what runs, and are left out if health is "
+                "Stopped"
+            )
+        return self
 
 
 class SeenDevice(WireModel):

@@ -66,7 +66,7 @@ def _rows(device: SeenDevice) -> list[tuple[str, ...]]:
             device.device_id,
             state,
             report.model,
-            report.version,
+            report.version or "-",
             report.channel or "-",
             report.health.value,
             report.reported_at,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sealyard import device
-from sealyard.api.device_api import Health
+from sealyard.api.device_api import Health, SeenReport
 from sealyard.delivery.device_registry import DeviceRegistry
 from sealyard.delivery.index.errors import NotListedError, TrustError
 from sealyard.delivery.refusals import NotPublishedError
@@ -200,6 +200,7 @@ class TestUpdater:
         assert self.runs(self.look(coins, both, *hook)) is None
         assert not (model / "current").exists()
         assert list((model / "releases").iterdir()) == []
+        assert self.reported(coins, both) == [(None, Health.STOPPED)]
         with pytest.raises(MissingError, match="no release runs"):
             device.current(coins.model, state=both.folder)
 
@@ -218,6 +219,8 @@ class TestUpdater:
         model = alone.folder / "models" / coins.model
         assert not (model / "current").exists()
         assert asked.read_text().splitlines() == ["switched 1.0.0", "withdrawn "]
+        assert self.reported(coins, alone) == [(None, Health.STOPPED)]
+        assert "has not been granted it" in self.reason(coins, alone)
         coins.grant(alone, "2.0.0")
         assert self.runs(self.look(coins, alone, *hook)) == "2.0.0"
 
@@ -298,10 +301,19 @@ class TestUpdater:
         (row,) = (line for line in listed.stdout.splitlines() if both.record.device_id in line)
         assert row.split()[1:6] == ["-", coins.model, "1.0.0", "stable", "Healthy"]
 
-    def reported(self, coins: Fleet, device: DeviceState) -> list[tuple[str, Health]]:
+    def reported(self, coins: Fleet, device: DeviceState) -> list[tuple[str | None, Health]]:
+        return [(report.version, report.health) for report in self.reports(coins, device)]
+
+    def reason(self, coins: Fleet, device: DeviceState) -> str:
+        """Why it could not do what its channel says."""
+        (report,) = self.reports(coins, device)
+        assert report.message is not None
+        return report.message
+
+    def reports(self, coins: Fleet, device: DeviceState) -> list[SeenReport]:
         (seen,) = (
             seen
             for seen in DeviceRegistry(coins.verifier.session).devices()
             if seen.device_id == device.record.device_id
         )
-        return [(report.version, report.health) for report in seen.reports]
+        return seen.reports

@@ -163,6 +163,12 @@ def test_a_device_reports_for_itself_and_its_models_only(
         413,
         "TooLarge",
     )
+    for torn in ({"health": "Stopped"}, {"version": None}, {"manifestSha256": None}):
+        body = {**REPORT, **torn}
+        answer = anonymous.put(report_path(device.id), json=body, headers=token)
+        assert refusal(answer) == (400, "InvalidRequest")
+    stopped = {"model": "coins", "health": "Stopped"}
+    assert anonymous.put(report_path(device.id), json=stopped, headers=token).is_success
     assert refusal(anonymous.put(report_path(device.id), json={}, headers=token)) == (
         400,
         "InvalidRequest",

@@ -191,6 +191,9 @@ def test_what_is_bad_is_bounded_and_the_latest_stays() -> None:
         (memory(ONE, proven=False), ONE, True, Health.UNKNOWN),
         (memory(ONE, bad=("2",)), TWO, True, Health.ROLLED_BACK),
         (memory(ONE, bad=("2",)), None, True, Health.HEALTHY),
+        (memory(None), None, True, Health.STOPPED),
+        (memory(None, bad=("2",)), TWO, True, Health.STOPPED),
+        (memory(None, owed=Event.WITHDRAWN), None, False, Health.STOPPED),
     ],
 )
 def test_what_is_reported(

@@ -189,6 +189,8 @@ def health_of(memory: Memory, named: Choice | None, *, asked: bool) -> Health:
         named: as in `decide`.
         asked: whether there is a hook at all.
     """
+    if memory.current is None:
+        return Health.STOPPED
     if named is not None and named.manifest_sha256 in memory.bad:
         return Health.ROLLED_BACK
     return Health.HEALTHY if asked and memory.proven else Health.UNKNOWN

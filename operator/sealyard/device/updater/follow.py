@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealyard.api.device_api import Report, SeenReport, report_path
+from sealyard.api.device_api import MESSAGE_MAX, Report, SeenReport, report_path
 from sealyard.delivery.index.client import Index
 from sealyard.delivery.index.errors import ExpiredReleaseError, NotListedError
 from sealyard.device.pulling import Wanted, bring, listed_digests, open_device, trusted_manifest
@@ -130,12 +130,12 @@ class Updater:
         """If the block fails, leave what is listed no longer all the same."""
         try:
             yield
-        except SealyardError:
+        except SealyardError as error:
             action = instead(memory, to, scene.listed)
             if not isinstance(action, Keep):
                 memory = self._act(scene, memory, action)
                 scene.places.tidy(memory, to)
-                self._report(scene.stores, memory, None)
+            self._report(scene.stores, memory, None, str(error))
             raise
 
     def _switch(self, scene: _Scene, memory: Memory, to: Choice) -> Memory:
@@ -168,16 +168,22 @@ class Updater:
         version = None if memory.current is None else memory.current.version
         return self.hook.ask(event, model=self.wanted.model, version=version, folder=places.folder)
 
-    def _report(self, stores: DeviceStores, memory: Memory, named: Choice | None) -> None:
-        """Say what runs. It is no reason to stop if nobody hears it."""
-        if memory.current is None:
-            return
+    def _report(
+        self,
+        stores: DeviceStores,
+        memory: Memory,
+        named: Choice | None,
+        message: str | None = None,
+    ) -> None:
+        """Say what runs, or that nothing does. It is no reason to stop if nobody hears it."""
+        current = memory.current
         report = Report(
             model=self.wanted.model,
-            version=memory.current.version,
-            manifest_sha256=memory.current.manifest_sha256,
+            version=current.version if current else None,
+            manifest_sha256=current.manifest_sha256 if current else None,
             channel=self.wanted.channel,
             health=health_of(memory, named, asked=bool(self.hook.command)),
+            message=message and message[:MESSAGE_MAX],
         )
         path = report_path(stores.state.record.device_id)
         try:
