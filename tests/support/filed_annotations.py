@@ -62,6 +62,7 @@ def a_record(
         "digest": hashlib.sha256(str(offset).encode()).hexdigest(),
         "annotator": "ada@example.test",
         "role": "Validator",
+        "identity": "jwt",
         "boxes": [BOX],
     }
     return Record(**(fields | more))

@@ -182,7 +182,8 @@ def test_a_release_leads_back_to_its_annotations(
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert document["source"]["offset"] == 7
-    assert document["items"] == [{"annotator": "ada@example.test", "role": "Validator", "items": 6}]
+    by_token = {"annotator": "ada@example.test", "role": "Validator", "identity": "jwt"}
+    assert document["items"] == [by_token | {"items": 6}]
     assert [one["id"] for one in document["annotations"]] == [f"item-{n}" for n in range(6)]
     selector = "--selector=app.kubernetes.io/name=sealyard-report"
     assert kubectl.get("pods", "", selector)["items"] == []
