@@ -120,13 +120,14 @@ class Caches:
                 self._expected[record.uid].add(key)
 
     def settle(self, record: ObjectRecord) -> set[Key]:
-        """What was expected of an object is there or failed. Gives whom it kept from a claim."""
+        """What was expected of an object is there or failed. Gives whom else it kept."""
         freed = [self._uses.drop(key) for key in self._expected.pop(record.uid, ())]
-        return self._freed_concerns(
+        kept = self._freed_concerns(
             claim
             for claim in chain.from_iterable(freed)
             if not self._uses.are_of(record.uid, claim)
         )
+        return kept - {record.key}
 
     def keep_only(
         self, resource: Resource, namespace: str | None, uids: set[str], version: int

@@ -29,6 +29,8 @@ from sealyard.core.status import merged
 
 MAX_ROUNDS = 4
 """Decisions about one object in one pass; more than it ever needs. What is left comes next time."""
+CLAIM_SECONDS = 10.0
+"""Until those look again whom a Job that could not be created kept from a claim."""
 
 Reconcile = Callable[[Any, Settings, datetime], Plan]
 
@@ -141,7 +143,8 @@ class ControlLoop:
                 continue
             finally:
                 for kept_from_it in self._caches.settle(record):
-                    self._queue.add(kept_from_it)
+                    # Not at once: what was refused to this one may be to those, in a circle.
+                    self._queue.add_after(kept_from_it, CLAIM_SECONDS)
             status = merged(document["status"], plan.status)
             changed = changed or status != document["status"]
             document["status"] = status

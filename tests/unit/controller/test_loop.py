@@ -12,6 +12,7 @@ from sealyard.api.conditions import Reason
 from sealyard.controller.apply import FOREIGN_SECONDS, Applier, Foreign
 from sealyard.controller.caches import Caches
 from sealyard.controller.events import EventPoster
+from sealyard.controller.kubernetes_api import ApiError
 from sealyard.controller.loop import MAX_ROUNDS, ControlLoop
 from sealyard.controller.namespaces import Namespaces
 from sealyard.controller.resources import CLAIMS, JOBS, RUNS, Key
@@ -197,3 +198,22 @@ async def test_two_that_want_one_claim_at_once_do_not_both_get_it() -> None:
     rival = Key(RUNS.kind, "ns", "rival")
     await asyncio.gather(shell.loop.reconcile(RUN), shell.loop.reconcile(rival))
     assert shell.api.writes == [("create", "run-train-1")]
+
+
+async def test_who_was_kept_from_a_claim_in_vain_looks_again_later() -> None:
+    """At once, two whose Jobs a quota refuses would wake each other without end."""
+
+    def decide(observed: TrainingRunObserved) -> Plan:
+        name = observed.run.metadata.name
+        job = raw_job(f"{name}-train-1", owner=("TrainingRun", name, observed.run.metadata.uid))
+        volume = {"name": "workspace", "persistentVolumeClaim": {"claimName": "work"}}
+        return Plan(create=(job | {"spec": {"template": {"spec": {"volumes": [volume]}}}},))
+
+    shell = Shell(decide)
+    shell.caches.note(RUNS, raw_run("rival", "rival-1"))
+    shell.caches.note(CLAIMS, raw_claim("work"))
+    shell.api.fail("create_job", 403)
+    with pytest.raises(ApiError):
+        await shell.loop.reconcile(RUN)
+    assert len(shell.queue) == 0, "nobody is to be looked at now"
+    shell.queue.close()
