@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sealyard.api.shares import why_not_shared
 from sealyard.errors import InvalidError
 from sealyard.jobs.harness import EXIT_FAULT, failed, prepare_process
 from sealyard.jobs.mounts import Mounts
@@ -47,18 +48,10 @@ def check_shares(arguments: Mapping[str, Any], count: int) -> None:
     Raises:
         InvalidError: it cannot be divided, or ultralytics cannot divide it.
     """
-    if count == 1:
-        return
-    batch = arguments["batch"]
-    if batch % count:
-        raise InvalidError(
-            f"spec.hyperparameters.batch is {batch} and {count} processes train; "
-            f"a multiple of {count} is wanted"
-        )
-    if arguments.get("rect"):
-        raise InvalidError(
-            f"spec.hyperparameters.extra.rect is true and {count} processes train; leave it out"
-        )
+    rect = bool(arguments.get("rect"))
+    problem = why_not_shared(batch=arguments["batch"], rect=rect, processes=count)
+    if problem:
+        raise InvalidError(problem)
 
 
 @dataclass(frozen=True, slots=True)

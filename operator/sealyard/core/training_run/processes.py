@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sealyard.api.conditions import Reason
+from sealyard.api.shares import why_not_shared
 from sealyard.core.compute import Compute
 from sealyard.core.conditions import stalled
 from sealyard.core.plan import Plan
@@ -15,7 +16,9 @@ def processes_unfit(situation: Situation) -> Plan | None:
     if not isinstance(compute, Compute):
         return None
     count = compute.nodes * max(compute.gpus, 1)
-    problem = _problem(situation, count)
+    chosen = situation.run.spec.hyperparameters
+    rect = bool((chosen.extra or {}).get("rect"))
+    problem = why_not_shared(batch=chosen.batch, rect=rect, processes=count)
     if problem is None:
         return None
     return situation.decide(
@@ -26,18 +29,3 @@ def processes_unfit(situation: Situation) -> Plan | None:
         ),
         requeue_after=situation.seconds_left,
     )
-
-
-def _problem(situation: Situation, count: int) -> str | None:
-    """As the trainer would say it, once it is on its GPUs."""
-    chosen = situation.run.spec.hyperparameters
-    if count == 1:
-        return None
-    if chosen.batch % count:
-        return (
-            f"spec.hyperparameters.batch is {chosen.batch} and {count} processes train; "
-            f"a multiple of {count} is wanted"
-        )
-    if (chosen.extra or {}).get("rect"):
-        return f"spec.hyperparameters.extra.rect is true and {count} processes train; leave it out"
-    return None
